@@ -1,0 +1,23 @@
+"""The errors that a user can cause; the command line prints them as one line and exits with their code."""
+
+
+class HemblipError(Exception):
+    """Base of all errors whose message names the value, where it came from and the fix."""
+
+    exit_code = 2
+
+
+class ConfigError(HemblipError):
+    """A setting is unknown, misspelt, out of range, or does not fit another setting."""
+
+
+class DataError(HemblipError):
+    """A file, table, image or label cannot be used as it is."""
+
+
+class ModelAccessError(HemblipError):
+    """Pretrained weights cannot be reached: no network, no token, or a licence not accepted."""
+
+
+class CheckpointError(HemblipError):
+    """A checkpoint is missing, incomplete, or belongs to another model."""

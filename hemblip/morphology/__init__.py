@@ -1,0 +1,5 @@
+"""Words for cells: the schema, attributes -> caption (`describe`), caption -> attributes (`extract_attributes`)."""
+
+from hemblip.morphology.schema import HEALTHY, KEYS, NEGATIVE_VALUES, SCHEMA, Attributes, complete
+
+__all__ = ["HEALTHY", "KEYS", "NEGATIVE_VALUES", "SCHEMA", "Attributes", "complete"]

@@ -1,0 +1,83 @@
+"""The second table: one row a cell and model, from which all scores, figures and reports are made."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS
+
+TRUE_PREFIX = "true_"
+"""`true_<key>` holds the annotation beside `<key>`, which is read from the generated caption."""
+
+TRUE_KEYS: tuple[str, ...] = tuple(TRUE_PREFIX + key for key in KEYS)
+
+COLUMNS: tuple[str, ...] = (
+    "cell_id",
+    "split",
+    "source",
+    "group",
+    "image",
+    "model",
+    "reference",
+    "caption",
+    "confidence",
+    *KEYS,
+    *TRUE_KEYS,
+)
+
+
+def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Make the table from rows gathered over all ranks: each cell and model once, ordered by id.
+
+    Args:
+        rows: mappings with the names of `COLUMNS`; a cell that a sampler gave out twice may repeat.
+
+    Returns:
+        Table with the columns `COLUMNS`; unstated attributes are `None`.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    table = pd.DataFrame(list(rows))
+    if table.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    check(table, "prediction rows")
+    table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
+    return table[list(COLUMNS)]
+
+
+def check(table: pd.DataFrame, origin: str) -> None:
+    """Raise a DataError that names `origin` if a column of `COLUMNS` is missing."""
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise DataError(f"{origin}: missing column {', '.join(missing)}; write it with `python -m hemblip test`")
+
+
+def write_predictions(table: pd.DataFrame, path: Path) -> None:
+    """Write `table` to `path` (Parquet) atomically, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    table.to_parquet(partial, index=False)
+    partial.replace(path)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a prediction table.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, or lacks a column.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no predictions; make them with `python -m hemblip test`")
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+    check(table, str(path))
+    if table.empty:
+        raise DataError(f"{path}: holds no rows; run `python -m hemblip test` on a split that has cells")
+    objects = [*KEYS, *TRUE_KEYS]
+    table[objects] = table[objects].astype(object).where(table[objects].notna(), None)
+    return table
