@@ -9,15 +9,15 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 python3-venv \
     && rm -rf /var/lib/apt/lists/* \
     && python3 -m venv /opt/venv \
-    && useradd --create-home hemblip
+    && useradd --create-home --uid 1001 hemblip
 
 WORKDIR /home/hemblip/app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY hemblip hemblip
 RUN pip install --no-cache-dir --constraint constraints.txt .
-COPY --chown=hemblip configs configs
+COPY --chown=1001 configs configs
 
-RUN chown hemblip /home/hemblip/app
-USER hemblip
+RUN chown 1001 /home/hemblip/app
+USER 1001
 ENTRYPOINT ["python", "-m", "hemblip"]
 CMD ["--help"]
