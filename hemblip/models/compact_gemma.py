@@ -14,6 +14,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, GemmaTokenizer
 from transformers.models.siglip import SiglipVisionConfig
 
+from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT
 from hemblip.morphology import SCHEMA, STYLES, describe
 
 IMAGE_SIZE = 96
@@ -78,29 +79,22 @@ def corpus(size: int = 3000, seed: int = 0) -> list[str]:
 
 
 @cache
-def _merges(prompts: tuple[str, ...]) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
-    """Learn vocabulary and merges from `corpus()` and the prompt texts."""
+def _learnt() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Learn vocabulary and merges from `corpus()` and the default prompt."""
     learner = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
     learner.normalizer = normalizers.Replace(" ", "▁")
     # Words, numbers and punctuation stay apart, so that no merge crosses them.
     learner.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?\w+|\n+|[^\w\s▁]"), behavior="isolated")
     specials = [*SPECIAL_TOKENS, *BYTE_TOKENS]
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY_SIZE, special_tokens=specials, show_progress=False)
-    learner.train_from_iterator([*corpus(), *(100 * list(prompts)), *(100 * ["\n\n", "\n"])], trainer)
+    learner.train_from_iterator([*corpus(), *(100 * [SYSTEM_PROMPT, QUESTION, "user", "model", "\n\n", "\n"])], trainer)
     model = json.loads(learner.to_str())["model"]
-    return model["vocab"], tuple((left, right) for left, right in model["merges"])
+    return model["vocab"], [(left, right) for left, right in model["merges"]]
 
 
-def compact_tokenizer(*prompts: str) -> GemmaTokenizer:
-    """Build the tokenizer offline.
-
-    Args:
-        *prompts: texts of the prompt, whose words are to be short as well.
-
-    Returns:
-        Tokenizer with Gemma's special tokens and chat template.
-    """
-    vocabulary, merges = _merges(prompts)
+def compact_tokenizer() -> GemmaTokenizer:
+    """Build the tokenizer offline: Gemma's kind, special tokens and chat template, the words of our captions."""
+    vocabulary, merges = _learnt()
     tokenizer = GemmaTokenizer(
         vocab=dict(vocabulary),
         merges=list(merges),

@@ -1,0 +1,93 @@
+"""Reaching pretrained weights: what stands in the way, said in one line with what to do about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import torch
+from huggingface_hub import errors as hub
+
+from hemblip.errors import ModelAccessError
+
+GIB = 2**30
+
+
+@contextmanager
+def reaching(pretrained: str, revision: str | None) -> Iterator[None]:
+    """Turn the errors of loading `pretrained` into one that says what to do.
+
+    Args:
+        pretrained: hub id or folder.
+        revision: commit, tag or branch on the hub.
+
+    Raises:
+        ModelAccessError: no such model, no token, licence not accepted, or no network.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ModelAccessError(explain(pretrained, revision, error)) from error
+
+
+def explain(pretrained: str, revision: str | None, error: BaseException) -> str:
+    """Say in one line why `pretrained` could not be loaded and what helps."""
+    causes = list(_chain(error))
+    statuses = {_status(cause) for cause in causes}
+    page = f"https://huggingface.co/{pretrained}"
+    if any(isinstance(cause, hub.GatedRepoError) for cause in causes) or statuses & {401, 403}:
+        if 403 in statuses:
+            return f"{pretrained}: your account has not been granted access; accept the licence at {page} and try again"
+        return (
+            f"{pretrained}: needs a token and an accepted licence; accept the licence at {page}, make a read token at "
+            "https://huggingface.co/settings/tokens, and set HF_TOKEN (or run `hf auth login`)"
+        )
+    if any(isinstance(cause, hub.RevisionNotFoundError) for cause in causes):
+        return f"{pretrained}: has no revision '{revision}'; see {page}/commits/main"
+    if any(isinstance(cause, hub.RepositoryNotFoundError) for cause in causes):
+        return f"{pretrained}: no such model on the hub (or a private one: set HF_TOKEN); see {page}"
+    if any(isinstance(cause, ConnectionError | hub.LocalEntryNotFoundError) for cause in causes):
+        return (
+            f"{pretrained}: not in the local cache and the hub cannot be reached; connect once, or copy the folder "
+            "here and give its path as `pretrained`, or use `pretrained: compact`, which needs no download"
+        )
+    reason = " ".join(str(error).split())[:300]
+    return f"{pretrained}: cannot be loaded ({reason}); give a hub id, a folder with config.json, or `compact`"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    response = getattr(error, "response", None)
+    return getattr(response, "status_code", None)
+
+
+def check_memory(pretrained: str, needed: int, fix: str) -> None:
+    """Stop before loading what cannot fit.
+
+    Args:
+        pretrained: hub id or folder, named in the message.
+        needed: bytes that the weights take.
+        fix: what the user can do.
+
+    Raises:
+        ModelAccessError: less memory is free than `needed`.
+    """
+    free, place = (torch.cuda.mem_get_info()[0], "GPU memory") if torch.cuda.is_available() else (_free(), "memory")
+    if needed > free:
+        raise ModelAccessError(
+            f"{pretrained}: the weights take {needed / GIB:.1f} GiB but {free / GIB:.1f} GiB of {place} are free; {fix}"
+        )
+
+
+def _free() -> int:
+    """Free bytes of main memory, within the limit of the container, if there is one."""
+    free = int(psutil.virtual_memory().available)
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        free = min(free, int(text))
+    return free

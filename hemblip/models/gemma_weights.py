@@ -1,0 +1,102 @@
+"""Gemma 3 with images, from the hub, a folder, or built small: weights, tokenizer, memory needed."""
+
+import importlib.util
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoTokenizer, BitsAndBytesConfig, Gemma3Config, Gemma3ForConditionalGeneration
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from hemblip.errors import ConfigError
+from hemblip.models.access import check_memory, reaching
+from hemblip.models.compact_gemma import compact_gemma, compact_revision, compact_tokenizer
+
+MEDGEMMA = "google/medgemma-4b-it"
+
+MEDGEMMA_REVISION = "290cda5eeccbee130f987c4ad74a59ae6f196408"
+"""The commit on the hub that results refer to."""
+
+COMPACT = "compact"
+
+SMALLER = (
+    "use a machine with more, or `quantize_4bit: true` on a GPU (pip install 'hemblip[quantize]'), or "
+    "`pretrained: compact`"
+)
+
+
+def load(
+    pretrained: str, revision: str | None, quantize_4bit: bool
+) -> tuple[Gemma3ForConditionalGeneration, Tokenizer, str | None]:
+    """Load or build the model.
+
+    Args:
+        pretrained: hub id, folder, or `compact`.
+        revision: commit on the hub; ignored for a folder and for `compact`.
+        quantize_4bit: keep the frozen weights in 4 bits (bitsandbytes, needs a GPU).
+
+    Returns:
+        The model (bfloat16 where there is a GPU, float32 otherwise), its tokenizer, and the revision of its weights.
+
+    Raises:
+        ConfigError: the model is not a Gemma 3 with images, or 4 bits are asked for without bitsandbytes or GPU.
+        ModelAccessError: no network, token, licence or memory.
+    """
+    if pretrained == COMPACT:
+        if quantize_4bit:
+            raise ConfigError("quantize_4bit: true does not go with pretrained: compact; leave it out")
+        tokenizer = compact_tokenizer()
+        return compact_gemma(tokenizer), tokenizer, compact_revision(tokenizer)
+    quantization = _quantization() if quantize_4bit else {}
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    with reaching(pretrained, revision):
+        config = Gemma3Config.from_pretrained(pretrained, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(pretrained, revision=revision)
+    if config.model_type != "gemma3" or not hasattr(tokenizer, "boi_token"):
+        raise ConfigError(f"pretrained '{pretrained}' is not a Gemma 3 with images; use for example {MEDGEMMA}")
+    check_memory(pretrained, weight_bytes(config, dtype) // (3 if quantize_4bit else 1), SMALLER)
+    with reaching(pretrained, revision):
+        model = Gemma3ForConditionalGeneration.from_pretrained(
+            pretrained, revision=revision, dtype=dtype, attn_implementation="sdpa", **quantization
+        )
+    return model, tokenizer, revision
+
+
+def _quantization() -> dict[str, Any]:
+    if not torch.cuda.is_available():
+        raise ConfigError("quantize_4bit: true needs a GPU; none is visible, so set it to false")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ConfigError("quantize_4bit: true needs bitsandbytes; install it with `pip install 'hemblip[quantize]'`")
+    settings = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        # The tower and the head are small beside the language model and lose most by rounding.
+        llm_int8_skip_modules=["vision_tower", "multi_modal_projector", "lm_head"],
+    )
+    return {"quantization_config": settings, "device_map": {"": torch.cuda.current_device()}}
+
+
+def weight_bytes(config: Gemma3Config, dtype: torch.dtype) -> int:
+    """Count the bytes that the weights of `config` take, without allocating them."""
+    with torch.device("meta"):
+        model = Gemma3ForConditionalGeneration(config)
+    return sum(parameter.numel() for parameter in model.parameters()) * dtype.itemsize
+
+
+def pixel_values(images: Tensor, size: int) -> Tensor:
+    """Prepare images as `Gemma3ImageProcessor` does, on their device.
+
+    Args:
+        images: uint8 (B, 3, H, W), RGB.
+        size: side that the vision tower expects, in pixels (896 in MedGEMMA).
+
+    Returns:
+        float32 (B, 3, size, size) in [-1, 1]: bilinear, rounded to whole grey levels, mean and deviation 0.5.
+    """
+    pixels = images.float()
+    if images.shape[-2:] != (size, size):
+        pixels = functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True).round().clamp(0, 255)
+    return pixels / 127.5 - 1.0

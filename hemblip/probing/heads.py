@@ -1,0 +1,131 @@
+"""Light classifiers on frozen embeddings: the paper's cosine-similarity head, a linear one, and nearest neighbours."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.neighbors import KNeighborsClassifier
+from torch import nn
+from torch.nn import functional
+
+Features = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Predict = Callable[[Features], Labels]
+
+EPOCHS = 20
+PATIENCE = 6
+BATCH = 64
+NEIGHBOURS = 15
+
+
+class Standardize:
+    """Z-scores by the training cells, then unit length, as in the paper.
+
+    Args:
+        features: training embeddings (N, D).
+    """
+
+    def __init__(self, features: Features) -> None:
+        self.mean = features.mean(0, dtype=np.float64)
+        deviation = features.std(0, dtype=np.float64)
+        self.deviation = np.where(deviation > 1e-8, deviation, 1.0)
+
+    def __call__(self, features: Features) -> Features:
+        """Give the standardised embeddings (N, D), each of length 1."""
+        scores = (features - self.mean) / self.deviation
+        return (scores / np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), 1e-8)).astype(np.float32)
+
+
+class CosineHead(nn.Module):
+    """One direction a class; the logit is the scaled cosine between it and the embedding.
+
+    Args:
+        width: size D of an embedding.
+        classes: number of classes C.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.directions = nn.Parameter(torch.randn(classes, width) / width**0.5)
+        self.scale = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (N, C) of embeddings (N, D) of length 1."""
+        return self.scale * features @ functional.normalize(self.directions, dim=1).T
+
+
+def class_weights(labels: Labels) -> NDArray[np.float64]:
+    """Weights (C,) inversely proportional to how often a class occurs; every class of 0..C-1 must occur."""
+    counts = np.bincount(labels)
+    return len(labels) / (len(counts) * counts)
+
+
+def fit_cosine(features: Features, labels: Labels, validation: Features, answers: Labels, seed: int = 0) -> Predict:
+    """Train the paper's head: AdamW 5e-4, weight decay 1e-4, 20 epochs, class weights, best macro-F1, patience 6.
+
+    Args:
+        features: training embeddings (N, D), standardised.
+        labels: classes 0..C-1 (N,), each occurring.
+        validation: embeddings (V, D) for choosing the epoch; without any the last one is taken.
+        answers: their classes (V,).
+        seed: of initial weights and batch order.
+    """
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = CosineHead(features.shape[1], int(labels.max()) + 1)
+    inputs, targets = torch.from_numpy(features), torch.from_numpy(labels)
+    weights = torch.from_numpy(class_weights(labels)).float()
+    optimiser = torch.optim.AdamW(head.parameters(), lr=5e-4, weight_decay=1e-4)
+    best, best_score, since = {key: value.clone() for key, value in head.state_dict().items()}, -1.0, 0
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(inputs), generator=random).split(BATCH):
+            optimiser.zero_grad()
+            functional.cross_entropy(head(inputs[batch]), targets[batch], weights).backward()
+            optimiser.step()
+        guesses = _argmax(head, validation)
+        score = float(f1_score(answers, guesses, average="macro", zero_division=0)) if len(answers) else best_score + 1
+        since += 1
+        if score > best_score:
+            best, best_score, since = {key: value.clone() for key, value in head.state_dict().items()}, score, 0
+        if since >= PATIENCE:
+            break
+    head.load_state_dict(best)
+    return lambda queries: _argmax(head, queries)
+
+
+@torch.no_grad()
+def _argmax(head: CosineHead, features: Features) -> Labels:
+    return head(torch.from_numpy(features)).argmax(1).numpy()
+
+
+def fit_linear(features: Features, labels: Labels, validation: Features, answers: Labels, seed: int = 0) -> Predict:
+    """Train a logistic regression with class weights; the arguments are those of `fit_cosine`.
+
+    The strength of its penalty is chosen by macro-F1 on the validation cells.
+    """
+    candidates = []
+    for strength in (1.0, 10.0, 100.0) if len(answers) else (10.0,):
+        model = LogisticRegression(C=strength, class_weight="balanced", max_iter=200, tol=1e-3, random_state=seed)
+        model.fit(features, labels)
+        guesses = model.predict(validation) if len(answers) else answers
+        candidates.append((float(f1_score(answers, guesses, average="macro", zero_division=0)), -strength, model))
+    best = max(candidates, key=lambda candidate: candidate[:2])[2]
+    return lambda queries: np.asarray(best.predict(queries), dtype=np.int64)
+
+
+def fit_neighbours(features: Features, labels: Labels, validation: Features, answers: Labels, seed: int = 0) -> Predict:
+    """Keep the training cells and vote among the nearest by cosine; arguments as of `fit_cosine`, nothing is chosen."""
+    model = KNeighborsClassifier(n_neighbors=min(NEIGHBOURS, len(labels)), weights="distance")
+    model.fit(features, labels)
+    return lambda queries: np.asarray(model.predict(queries), dtype=np.int64)
+
+
+HEADS: Mapping[str, Callable[..., Predict]] = MappingProxyType(
+    {"cosine": fit_cosine, "linear": fit_linear, "knn": fit_neighbours}
+)
+"""By the name that a config uses."""
