@@ -1,0 +1,73 @@
+"""Embeddings of cells, kept on disk by content: an image and a backbone that were met before cost nothing."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from hemblip.probing.backbones import Backbone
+
+
+class EmbeddingCache:
+    """One file a backbone: the digests of its images and their embeddings.
+
+    Args:
+        folder: where the files are.
+        key: the backbone's `key()`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.path = folder / f"{key}.npz"
+        self.vectors: dict[str, NDArray[np.float32]] = {}
+        if self.path.is_file():
+            with np.load(self.path) as stored:
+                self.vectors = dict(zip(stored["digests"].tolist(), stored["embeddings"], strict=True))
+
+    def save(self) -> None:
+        """Write all vectors, atomically."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, digests=np.array(list(self.vectors)), embeddings=np.stack(list(self.vectors.values())))
+        partial.replace(self.path)
+
+
+def digest(image: torch.Tensor) -> str:
+    """Name the content of a uint8 image (3, H, W)."""
+    return hashlib.blake2b(str(tuple(image.shape)).encode() + image.numpy().tobytes(), digest_size=12).hexdigest()
+
+
+def embed_cells(
+    backbone: Backbone, batches: Iterable[dict[str, Any]], cache_folder: Path, total: int | None = None
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Embed every cell of `batches`.
+
+    Args:
+        backbone: the frozen encoder.
+        batches: with `images` uint8 (B, 3, H, W) and `cell_ids`; not augmented.
+        cache_folder: where embeddings are kept.
+        total: number of batches, for the progress bar.
+
+    Returns:
+        Cell ids, and their embeddings (N, D) in the same order.
+    """
+    cache = EmbeddingCache(cache_folder, backbone.key())
+    known = len(cache.vectors)
+    cell_ids: list[str] = []
+    digests: list[str] = []
+    for batch in tqdm(batches, desc=f"embedding: {backbone.name}", total=total, leave=False):
+        names = [digest(image) for image in batch["images"]]
+        new = [index for index, name in enumerate(names) if name not in cache.vectors]
+        if new:
+            embedded = backbone.embed(batch["images"][new]).numpy()
+            cache.vectors.update(zip((names[index] for index in new), embedded, strict=True))
+        cell_ids += batch["cell_ids"]
+        digests += names
+    if len(cache.vectors) > known:
+        cache.save()
+    return cell_ids, np.stack([cache.vectors[name] for name in digests])

@@ -1,0 +1,52 @@
+"""A map of the embeddings in two dimensions, coloured by class."""
+
+from pathlib import Path
+from typing import Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from hemblip.errors import ConfigError
+
+
+def plane(features: NDArray[np.float32], method: Literal["pca", "umap"], seed: int) -> NDArray[np.float32]:
+    """Project embeddings (N, D) to (N, 2).
+
+    Raises:
+        ConfigError: UMAP is asked for but not installed.
+    """
+    if method == "umap":
+        try:
+            from umap import UMAP
+        except ImportError as error:
+            raise ConfigError("figure: umap needs umap-learn; `pip install 'hemblip[probing]'`, or use pca") from error
+        return np.asarray(UMAP(random_state=seed).fit_transform(features), dtype=np.float32)
+    return np.asarray(PCA(2, random_state=seed).fit_transform(features), dtype=np.float32)
+
+
+def draw_map(
+    maps: dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]], classes: tuple[str, ...], title: str, path: Path
+) -> None:
+    """Draw one panel a backbone.
+
+    Args:
+        maps: for each backbone, points (N, 2) and the class of each; -1 is left out.
+        classes: names of the classes.
+        title: of the figure.
+        path: PNG to write.
+    """
+    palette = matplotlib.colormaps["tab20" if len(classes) > 10 else "tab10"]
+    figure = Figure(figsize=(4.2 * len(maps) + 2.2, 4.4), layout="constrained")
+    panels = figure.subplots(1, len(maps), squeeze=False)[0]
+    for panel, (backbone, (points, labels)) in zip(panels, maps.items(), strict=True):
+        for index, name in enumerate(classes):
+            chosen = points[labels == index]
+            panel.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.7, linewidths=0, color=palette(index), label=name)
+        panel.set(title=backbone, xticks=[], yticks=[])
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", frameon=False, markerscale=2.5)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=130)
