@@ -1,4 +1,4 @@
-"""Scores of a classification with 95 % intervals over groups (slides, patients), as functions of its confusion matrix."""
+"""Scores of a classification, with 95 % intervals over groups (slides, patients), from its confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.float64]
+Classes = NDArray[np.int64]
 
 METRICS = ("accuracy", "weighted_f1", "macro_f1")
 
 
-def group_confusions(
-    answers: NDArray[np.int64], guesses: NDArray[np.int64], groups: Sequence[str], classes: int
-) -> Counts:
+def group_confusions(answers: Classes, guesses: Classes, groups: Sequence[str], classes: int) -> Counts:
     """Count answers against guesses, for each group apart.
 
     Args:
