@@ -175,7 +175,7 @@ class MedGemmaCaptioner(Captioner):
         return {
             "input_ids": ids,
             "pixel_values": pixel_values(images.to(ids.device), self.image_size).to(self.model.dtype),
-            # Without these, image tokens silently attend only backwards (github.com/huggingface/transformers/issues/38080).
+            # Without these, image tokens silently attend backwards only: github.com/huggingface/transformers/issues/38080
             "token_type_ids": (ids == self.image_token).long(),
         }
 

@@ -1,0 +1,141 @@
+"""Where frozen embeddings come from: a captioner's vision encoder, timm models, or no model at all."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.models.captioner import Captioner
+
+
+class Backbone(ABC):
+    """Turns images into embeddings; nothing in it is trained.
+
+    Args:
+        name: as the table names it.
+        image_size: side of its square input in pixels.
+    """
+
+    def __init__(self, name: str, image_size: int) -> None:
+        self.name = name
+        self.image_size = image_size
+
+    @abstractmethod
+    def encode(self, images: Tensor) -> Tensor:
+        """Embed uint8 images (B, 3, image_size, image_size) as (B, D)."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Embed images of any square size.
+
+        Args:
+            images: uint8 (B, 3, H, W), RGB.
+
+        Returns:
+            float32 (B, D) on the CPU.
+        """
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            size = (self.image_size, self.image_size)
+            resized = functional.interpolate(images.float(), size, mode="bilinear", antialias=True)
+            images = resized.round().clamp(0, 255).to(torch.uint8)
+        with torch.no_grad():
+            return self.encode(images).float().cpu()
+
+    def key(self) -> str:
+        """Name what the backbone computes, by its answers to fixed images: other weights give another key."""
+        noise = torch.Generator().manual_seed(0)
+        images = torch.randint(0, 256, (2, 3, self.image_size, self.image_size), dtype=torch.uint8, generator=noise)
+        answers = self.embed(images).numpy()
+        return hashlib.sha256(f"{type(self).__name__} {self.image_size} ".encode() + answers.tobytes()).hexdigest()[:16]
+
+
+def best_device() -> torch.device:
+    """The first GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class VisionEncoder(Backbone):
+    """The vision encoder of a captioner, trained by us or as published.
+
+    Args:
+        name: as the table names it, for example `BLIP Base`.
+        captioner: any captioner, with its settings.
+        checkpoint: of a run of ours, instead of `captioner`.
+    """
+
+    def __init__(self, name: str, captioner: Captioner | None = None, checkpoint: str | None = None) -> None:
+        if (captioner is None) == (checkpoint is None):
+            raise ConfigError(f"backbone '{name}': give either captioner or checkpoint")
+        self.captioner = (captioner or load_captioner(str(checkpoint))).to(best_device()).eval()
+        super().__init__(name, self.captioner.image_size)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Embed by the captioner's own `embed`."""
+        return self.captioner.embed({"images": images.to(self.captioner.device)})
+
+
+class RandomProjection(Backbone):
+    """Pixels times a fixed random matrix: what any encoder must beat.
+
+    Args:
+        name: as the table names it.
+        width: size of the embedding.
+        image_size: side in pixels to which images are reduced first.
+        seed: of the matrix.
+    """
+
+    def __init__(self, name: str = "Random projection", width: int = 768, image_size: int = 64, seed: int = 0) -> None:
+        super().__init__(name, image_size)
+        pixels = 3 * image_size**2
+        self.matrix = torch.randn(pixels, width, generator=torch.Generator().manual_seed(seed)) / pixels**0.5
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Multiply the flattened pixels, in [-1, 1], by the matrix."""
+        return (images.flatten(1).float() / 127.5 - 1.0) @ self.matrix
+
+
+class TimmEncoder(Backbone):
+    """Any image model of timm (optional extra), with published or local weights such as DINO's.
+
+    Args:
+        model: name in timm, for example `vit_small_patch16_224.dino` or `vit_giant_patch14_dinov2.lvd142m`.
+        weights: local file (safetensors or a state dict) instead of a download; a name such as `DinoBloom` has
+            its weights only there.
+        name: as the table names it; the model's name if left out.
+        image_size: side in pixels; the model's own if left out.
+    """
+
+    def __init__(
+        self, model: str, weights: str | None = None, name: str | None = None, image_size: int | None = None
+    ) -> None:
+        try:
+            import timm
+        except ImportError as error:
+            raise ConfigError(
+                f"backbone {model}: needs timm; install it with `pip install 'hemblip[probing]'`"
+            ) from error
+        settings: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
+        if weights is not None:
+            settings["checkpoint_path"] = weights
+        try:
+            network = timm.create_model(model, pretrained=weights is None, num_classes=0, **settings)
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelAccessError(
+                f"backbone {model}: cannot be loaded ({reason}); give a local file as `weights`, or connect once"
+            ) from error
+        config = timm.data.resolve_model_data_config(network)
+        self.network = network.to(best_device()).eval()
+        self.mean = torch.tensor(config["mean"]).view(1, 3, 1, 1)
+        self.deviation = torch.tensor(config["std"]).view(1, 3, 1, 1)
+        super().__init__(name or model, image_size or config["input_size"][-1])
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Embed by the model's pooled features."""
+        pixels = (images.float() / 255 - self.mean) / self.deviation
+        device = next(self.network.parameters()).device
+        embedding: Tensor = self.network(pixels.to(device))
+        return embedding
