@@ -1,4 +1,4 @@
-"""Where frozen embeddings come from: a captioner's vision encoder, timm models, or no model at all."""
+"""Where frozen embeddings come from: the base class, random projections, and any timm model."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from hemblip.errors import ConfigError, ModelAccessError
-from hemblip.models.captioner import Captioner
 
 
 class Backbone(ABC):
@@ -55,26 +54,6 @@ class Backbone(ABC):
 def best_device() -> torch.device:
     """The first GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-class VisionEncoder(Backbone):
-    """The vision encoder of a captioner, trained by us or as published.
-
-    Args:
-        name: as the table names it, for example `BLIP Base`.
-        captioner: any captioner, with its settings.
-        checkpoint: of a run of ours, instead of `captioner`.
-    """
-
-    def __init__(self, name: str, captioner: Captioner | None = None, checkpoint: str | None = None) -> None:
-        if (captioner is None) == (checkpoint is None):
-            raise ConfigError(f"backbone '{name}': give either captioner or checkpoint")
-        self.captioner = (captioner or load_captioner(str(checkpoint))).to(best_device()).eval()
-        super().__init__(name, self.captioner.image_size)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Embed by the captioner's own `embed`."""
-        return self.captioner.embed({"images": images.to(self.captioner.device)})
 
 
 class RandomProjection(Backbone):

@@ -1,0 +1,47 @@
+"""Scores agree with scikit-learn; intervals follow groups."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from hemblip.probing.scores import class_scores, group_confusions, interval_scores
+
+random = np.random.default_rng(1)
+ANSWERS = random.integers(0, 4, 300)
+GUESSES = np.where(random.random(300) < 0.6, ANSWERS, random.integers(0, 4, 300))
+
+
+def groups(count):
+    return [str(number) for number in random.integers(0, count, 300)]
+
+
+def test_scores_are_those_of_scikit_learn():
+    measured = interval_scores(group_confusions(ANSWERS, GUESSES, groups(20), 5), 100, 0)
+    assert measured["accuracy"] == pytest.approx(accuracy_score(ANSWERS, GUESSES))
+    assert measured["weighted_f1"] == pytest.approx(f1_score(ANSWERS, GUESSES, average="weighted"))
+    assert measured["macro_f1"] == pytest.approx(f1_score(ANSWERS, GUESSES, average="macro"))
+    for metric in ("accuracy", "weighted_f1", "macro_f1"):
+        assert measured[f"{metric}_low"] < measured[metric] < measured[f"{metric}_high"]
+
+
+def test_cells_of_one_group_count_as_one_draw():
+    """Copying every cell within its group adds no certainty."""
+    names = groups(12)
+    once = interval_scores(group_confusions(ANSWERS, GUESSES, names, 4), 500, 0)
+    tenfold = group_confusions(np.repeat(ANSWERS, 10), np.repeat(GUESSES, 10), np.repeat(names, 10).tolist(), 4)
+    many = interval_scores(tenfold, 500, 0)
+    assert many["accuracy_low"] == pytest.approx(once["accuracy_low"])
+    assert many["accuracy_high"] == pytest.approx(once["accuracy_high"])
+
+
+def test_one_group_has_no_interval():
+    measured = interval_scores(group_confusions(ANSWERS, GUESSES, ["slide"] * 300, 4), 100, 0)
+    assert measured["accuracy"] is not None and measured["accuracy_low"] is None
+
+
+def test_classes_without_cells_say_so():
+    confusion = group_confusions(np.array([0, 0, 1, 3]), np.array([0, 1, 1, 0]), ["a"] * 4, 4).sum(0)
+    table = class_scores(confusion, ["w", "x", "y", "z"], {"w": 5, "x": 1, "y": 0, "z": 0})
+    assert table["w"] == {"training_cells": 5, "test_cells": 2, "f1": 0.5}
+    assert table["y"]["f1"] == "n/a (no test cells)"
+    assert table["z"]["f1"] == "n/a (no training cells)"
