@@ -1,0 +1,124 @@
+"""Images of any mode and format as RGB cells."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from hemblip.errors import DataError
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 100_000_000
+"""A larger image is refused before decoding: no microscope field has so many, a decompression bomb has."""
+
+# The limit above replaces Pillow's, which only warns between one and two times its own.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def read_image(path: str | Path) -> Pixels:
+    """Decode an image file to RGB.
+
+    Transparency is laid over white, 16-bit grey is scaled to 8 bits, EXIF rotation is applied, and the first page of a
+    multi-page file is taken.
+
+    Returns:
+        Pixels of shape (H, W, 3), 0 to 255.
+
+    Raises:
+        DataError: the file is missing, not an image, truncated, or larger than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise DataError(f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first")
+            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such image file; check the data folder") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: not a readable image ({error}); repair or remove it") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = np.asarray(image).astype(np.float32)
+        top = 65535.0 if image.mode.startswith("I;16") or grey.max() > 255 else 255.0
+        return Image.fromarray(np.clip(grey / top * 255, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: float = 1.0) -> Pixels:
+    """Read one cell: decode, crop to its box, undo a horizontal squeeze.
+
+    Args:
+        path: image file.
+        bbox: [x, y, width, height] in pixels of the file, clipped at the borders; None for the whole image.
+        width_factor: the crop's width is multiplied by it.
+
+    Returns:
+        Pixels of shape (H, W, 3), 0 to 255.
+
+    Raises:
+        DataError: the image cannot be read, or the box lies outside of it.
+    """
+    pixels = read_image(path)
+    if bbox is not None:
+        x, y, width, height = (round(value) for value in bbox)
+        crop = pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+        if crop.size == 0:
+            raise DataError(f"{path}: box {[x, y, width, height]} lies outside of the image; correct the annotation")
+        pixels = crop
+    if width_factor != 1.0:
+        height, width = pixels.shape[:2]
+        size = (max(1, round(width * width_factor)), height)
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
+    return pixels
+
+
+def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:
+    """Cut the central square out of a cell and resize it; scale is preserved between cells of one magnification.
+
+    Args:
+        pixels: (H, W, 3).
+        size: side of the result in pixels.
+        crop: side of the square as a share of the shorter side, 0 to 1.
+
+    Returns:
+        (size, size, 3).
+    """
+    height, width = pixels.shape[:2]
+    side = max(1, round(min(height, width) * crop))
+    top, left = (height - side) // 2, (width - side) // 2
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    central = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+    return cv2.resize(central, (size, size), interpolation=interpolation)  # type: ignore[return-value]
+
+
+def check_images(paths: Sequence[str], progress: bool = True) -> dict[str, str]:
+    """Decode every file once, in parallel, and tell what is wrong with those that cannot be used.
+
+    Returns:
+        Path -> reason for the bad ones, in the order of `paths`.
+    """
+
+    def reason(path: str) -> str | None:
+        try:
+            read_image(path)
+        except DataError as error:
+            return str(error)
+        return None
+
+    unique = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reasons = list(tqdm(pool.map(reason, unique), total=len(unique), desc="Checking images", disable=not progress))
+    return {path: text for path, text in zip(unique, reasons, strict=True) if text is not None}

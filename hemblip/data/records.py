@@ -1,0 +1,90 @@
+"""The manifest: one row a cell, from which all loading starts."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS, SCHEMA, complete
+
+MANIFEST_COLUMNS: tuple[str, ...] = (
+    "cell_id",
+    "image",
+    "bbox",
+    "width_factor",
+    "source",
+    "domain",
+    "group",
+    "split",
+    *KEYS,
+    "captions",
+)
+"""`bbox` is [x, y, width, height] in pixels or None for the whole image; `width_factor` stretches a crop horizontally to
+undo a squeezed camera image; `group` is the patient, slide or cell that must not be split; `captions` is a list."""
+
+SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
+
+
+def manifest_table(rows: Iterable[Mapping[str, object]], origin: str) -> pd.DataFrame:
+    """Make a manifest from rows that may leave out what has a default.
+
+    Args:
+        rows: at least `cell_id`, `image` and `source` each.
+        origin: where the rows come from, named in errors.
+
+    Returns:
+        Valid manifest with the columns `MANIFEST_COLUMNS`.
+
+    Raises:
+        DataError: see `validate`.
+    """
+    table = pd.DataFrame(list(rows))
+    if table.empty:
+        raise DataError(f"{origin}: no cells found; check the folder and the files it should hold")
+    defaults = {"width_factor": 1.0, "domain": ""}
+    for column in MANIFEST_COLUMNS:
+        if column not in table.columns:
+            table[column] = [[] for _ in table.index] if column == "captions" else defaults.get(column)
+    if table["group"].isna().any():
+        table["group"] = table["group"].fillna(table["cell_id"])
+    return validate(table, origin)
+
+
+def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Check a manifest and give it back with its columns in order and `None` for what is not stated.
+
+    Raises:
+        DataError: a column is missing, an id repeats, or a split or attribute value is unknown.
+    """
+    missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
+    if missing:
+        raise DataError(f"{origin}: missing column {', '.join(missing)}; make it with `python -m hemblip prepare`")
+    table = manifest[list(MANIFEST_COLUMNS)].reset_index(drop=True)
+    repeated = table.loc[table["cell_id"].duplicated(), "cell_id"]
+    if len(repeated):
+        raise DataError(f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own")
+    for column in ("bbox", "split", *KEYS):
+        table[column] = table[column].astype(object).where(table[column].notna(), None)
+    _check_values(table, "split", SPLITS, origin)
+    for key in KEYS:
+        _check_values(table, key, SCHEMA[key], origin)
+    coloured = table[(table["granules"] == "absent") & table["granule_colour"].notna()]
+    for _, row in coloured.head(1).iterrows():
+        complete(row[list(KEYS)].to_dict(), f"{origin}: cell '{row['cell_id']}'")
+    return table
+
+
+def _check_values(table: pd.DataFrame, column: str, allowed: tuple[str, ...], origin: str) -> None:
+    unknown = table[table[column].notna() & ~table[column].isin(allowed)]
+    for _, row in unknown.head(1).iterrows():
+        raise DataError(
+            f"{origin}: cell '{row['cell_id']}' has unknown {column} '{row[column]}'; allowed are {', '.join(allowed)}"
+        )
+
+
+def require_files(paths: Iterable[str], origin: str) -> None:
+    """Raise a DataError that counts and names image files which do not exist."""
+    missing = [path for path in paths if not Path(path).is_file()]
+    if missing:
+        raise DataError(f"{origin}: {len(missing)} image files are missing, first '{missing[0]}'; check the data folder")
