@@ -1,0 +1,5 @@
+"""From source files to batches of cells."""
+
+from hemblip.data.datamodules import ExternalCells, InternalCells
+
+__all__ = ["ExternalCells", "InternalCells"]

@@ -1,0 +1,236 @@
+"""LightningDataModules over any list of sources."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import pandas as pd
+from torch.utils.data import DataLoader
+
+from hemblip.data.cache import cached_cells
+from hemblip.data.dataset import Batch, CellDataset, Example, collate
+from hemblip.data.images import check_images
+from hemblip.data.sampler import EvaluationBatches, TrainingBatches
+from hemblip.data.sources import Source
+from hemblip.data.splits import assign_splits, subset
+from hemblip.data.transforms import Augmentation
+from hemblip.errors import ConfigError, DataError
+from hemblip.morphology import KEYS, STYLES, describe
+
+
+class CellDataModule(L.LightningDataModule):
+    """What internal and external cells share: reading sources, captions, decoded cells, evaluation batches.
+
+    `manifest` is the table of all cells after `setup`.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        image_size: int,
+        crop: float,
+        batch_size: int,
+        num_workers: int,
+        limit: int | None,
+        seed: int,
+        styles: Sequence[int] | None,
+        cache: str | None,
+        on_bad_image: Literal["fail", "exclude"],
+    ) -> None:
+        super().__init__()
+        if not sources:
+            raise ConfigError("data.init_args.sources is empty; name at least one source")
+        if not 0 < crop <= 1:
+            raise ConfigError(f"data.init_args.crop is {crop}; it is a share of the image, above 0 and at most 1")
+        self.sources, self.image_size, self.crop = list(sources), image_size, crop
+        self.batch_size, self.num_workers, self.limit, self.seed = batch_size, num_workers, limit, seed
+        self.styles = tuple(range(STYLES)) if styles is None else tuple(styles)
+        self.cache, self.on_bad_image = cache, on_bad_image
+        self.manifest = pd.DataFrame()
+        self._sets: dict[str, CellDataset] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the sources once; cells are decoded when their split is first used.
+
+        Raises:
+            DataError: a source cannot be read, ids repeat between sources, or an image is bad and `on_bad_image` is
+                "fail".
+        """
+        if not self.manifest.empty:
+            return
+        manifest = pd.concat([source.records() for source in self.sources], ignore_index=True)
+        repeated = manifest.loc[manifest["cell_id"].duplicated(), "cell_id"]
+        if len(repeated):
+            raise DataError(f"cell id '{repeated.iloc[0]}' comes from two sources; name each source once")
+        manifest = subset(self.with_splits(manifest), self.limit, self.seed)
+        self.manifest = self._with_captions(self._without_bad_images(manifest))
+
+    def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        """Give each cell its split."""
+        raise NotImplementedError
+
+    def _without_bad_images(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        bad = check_images(manifest["image"].tolist(), progress=len(manifest) > 2000)
+        if not bad:
+            return manifest
+        path, reason = next(iter(bad.items()))
+        if self.on_bad_image == "fail":
+            raise DataError(f"{len(bad)} bad images, first: {reason}; or set data.init_args.on_bad_image to exclude")
+        print(f"Excluded {len(bad)} bad images: {', '.join(bad)}")
+        return manifest[~manifest["image"].isin(bad)].reset_index(drop=True)
+
+    def _with_captions(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        """Cells without captions of their own get one in each style."""
+        captions = [
+            list(row["captions"]) or [describe({key: row[key] for key in KEYS}, style) for style in self.styles]
+            for row in manifest.to_dict("records")
+        ]
+        return manifest.assign(captions=captions)
+
+    def dataset(self, split: str, augmentation: Augmentation | None = None) -> CellDataset:
+        """Examples of one split.
+
+        Raises:
+            DataError: the split has no cells.
+        """
+        cells = self.manifest[self.manifest["split"] == split].reset_index(drop=True)
+        if cells.empty:
+            found = ", ".join(sorted(set(self.manifest["split"])))
+            raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
+        if split not in self._sets:
+            folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
+            pixels = cached_cells(cells, self.image_size, self.crop, folder)
+            self._sets[split] = CellDataset(cells, pixels, augmentation, self.seed)
+        return self._sets[split]
+
+    def _ranks(self) -> dict[str, int]:
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} if self.trainer else {}
+
+    def _loader(self, dataset: CellDataset, batches: TrainingBatches | EvaluationBatches) -> DataLoader[Example]:
+        return DataLoader(
+            dataset,
+            batch_sampler=batches,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self.trainer is not None and self.trainer.num_devices > 0 and _on_gpu(self.trainer),
+        )
+
+    def evaluation_loader(self, split: str) -> DataLoader[Example]:
+        """Every cell of a split once, in fixed order, unaugmented."""
+        dataset = self.dataset(split)
+        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks()))
+
+
+def _on_gpu(trainer: L.Trainer) -> bool:
+    return trainer.strategy.root_device.type == "cuda"
+
+
+class InternalCells(CellDataModule):
+    """Cells to train, validate and test on.
+
+    Args:
+        sources: datasets; cells without an official split get one by `splits.assign_splits`.
+        image_size: side in pixels that the captioner expects.
+        batch_size: cells a batch and rank.
+        num_workers: loader processes; 0 loads in the training process.
+        limit: most cells a split, stratified, for smoke runs.
+        seed: of splits, shuffling, augmentation and caption draw.
+        augmentation: of training cells.
+        crop: side of the central square that is used, as a share of the image's shorter side.
+        styles: caption styles of cells that bring no captions; None for all. The first is the reference.
+        cache: folder of decoded cells; None for a folder in the system's temporary space.
+        on_bad_image: what an unreadable image does.
+    """
+
+    def __init__(
+        self,
+        sources: list[Source],
+        image_size: int = 96,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        limit: int | None = None,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        crop: float = 1.0,
+        styles: list[int] | None = None,
+        cache: str | None = None,
+        on_bad_image: Literal["fail", "exclude"] = "fail",
+    ) -> None:
+        super().__init__(
+            sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image
+        )
+        self.augmentation = augmentation or Augmentation()
+        self._position = (0, 0)
+
+    def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        """Keep official splits; assign the others by group."""
+        return assign_splits(manifest, self.seed)
+
+    def train_dataloader(self) -> DataLoader[Example]:
+        """Shuffled, augmented cells of "train", starting where a resumed run left off."""
+        dataset = self.dataset("train", self.augmentation)
+        self._batches = TrainingBatches(len(dataset), self.batch_size, self.seed, **self._ranks())
+        self._batches.set_position(*self._position)
+        return self._loader(dataset, self._batches)
+
+    def val_dataloader(self) -> DataLoader[Example]:
+        """Cells of "val"."""
+        return self.evaluation_loader("val")
+
+    def test_dataloader(self) -> DataLoader[Example]:
+        """Cells of "test"."""
+        return self.evaluation_loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Example]:
+        """Cells of "test"."""
+        return self.evaluation_loader("test")
+
+
+class ExternalCells(CellDataModule):
+    """Cells from elsewhere, only to test on; all have the split "external".
+
+    Args:
+        sources: datasets.
+        image_size: side in pixels that the captioner expects.
+        batch_size: cells a batch and rank.
+        num_workers: loader processes.
+        limit: most cells, stratified.
+        seed: which cells `limit` takes.
+        crop: side of the central square that is used, as a share of the image's shorter side.
+        styles: caption styles of cells that bring no captions; the first is the reference.
+        cache: folder of decoded cells; None for a folder in the system's temporary space.
+        on_bad_image: what an unreadable image does.
+    """
+
+    def __init__(
+        self,
+        sources: list[Source],
+        image_size: int = 96,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        limit: int | None = None,
+        seed: int = 0,
+        crop: float = 1.0,
+        styles: list[int] | None = None,
+        cache: str | None = None,
+        on_bad_image: Literal["fail", "exclude"] = "fail",
+    ) -> None:
+        super().__init__(
+            sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image
+        )
+
+    def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        """All cells are external, whatever split their source gives."""
+        return manifest.assign(split="external")
+
+    def test_dataloader(self) -> DataLoader[Example]:
+        """All cells."""
+        return self.evaluation_loader("external")
+
+    def predict_dataloader(self) -> DataLoader[Example]:
+        """All cells."""
+        return self.evaluation_loader("external")

@@ -1,0 +1,72 @@
+"""Cells as training and evaluation examples."""
+
+from typing import TypedDict
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hemblip.data.images import Pixels
+from hemblip.data.sampler import Draw
+from hemblip.data.transforms import Augmentation, derived_seed
+
+
+class Batch(TypedDict):
+    """What a captioner gets."""
+
+    images: Tensor
+    """(B, 3, H, W), uint8, RGB; the captioner normalises as its backbone expects."""
+    captions: list[str]
+    cell_ids: list[str]
+
+
+class Example(TypedDict):
+    """One cell of a batch; the image is (H, W, 3)."""
+
+    image: Pixels
+    caption: str
+    cell_id: str
+
+
+class CellDataset(Dataset[Example]):
+    """Examples of the rows of a manifest.
+
+    Args:
+        manifest: cells with at least one caption each.
+        cells: (N, H, W, 3) uint8, row i belonging to row i of the manifest.
+        augmentation: None for evaluation: the stored cell and its first caption.
+        seed: with the epoch and the cell id it decides augmentation and which caption is drawn.
+    """
+
+    def __init__(
+        self, manifest: pd.DataFrame, cells: Pixels, augmentation: Augmentation | None = None, seed: int = 0
+    ) -> None:
+        self.cell_ids: list[str] = manifest["cell_id"].tolist()
+        self.captions: list[list[str]] = [list(captions) for captions in manifest["captions"]]
+        self.cells = cells
+        self.augmentation = augmentation
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.cell_ids)
+
+    def __getitem__(self, draw: Draw) -> Example:
+        epoch, index = draw
+        cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[index]
+        if self.augmentation is None:
+            return {"image": pixels, "caption": captions[0], "cell_id": cell_id}
+        image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id))
+        caption = captions[derived_seed("caption", self.seed, epoch, cell_id) % len(captions)]
+        return {"image": image, "caption": caption, "cell_id": cell_id}
+
+
+def collate(examples: list[Example]) -> Batch:
+    """Stack examples of one size."""
+    images = torch.from_numpy(np.stack([example["image"] for example in examples]))  # (B, H, W, 3)
+    return {
+        "images": images.permute(0, 3, 1, 2).contiguous(),
+        "captions": [example["caption"] for example in examples],
+        "cell_ids": [example["cell_id"] for example in examples],
+    }
