@@ -21,3 +21,7 @@ class ModelAccessError(HemblipError):
 
 class CheckpointError(HemblipError):
     """A checkpoint is missing, incomplete, or belongs to another model."""
+
+
+class TrainingError(HemblipError):
+    """Training cannot go on: the loss is not finite."""

@@ -46,7 +46,7 @@ _VALUES: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
 class WBCAtt(Source):
     """The published layout with its official splits.
 
-    Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed. Byte-identical images are one
+    Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed, also against `granule_colour`. Byte-identical images are one
     cell: the copy in test or val is kept, copies in training are removed with a warning.
 
     Args:
@@ -80,6 +80,8 @@ class WBCAtt(Source):
             row: dict[str, object] = {key: record[column].strip().lower() for column, key in _COLUMNS.items()}
             for key, names in _VALUES.items():
                 row[key] = names.get(str(row[key]), row[key])  # type: ignore[arg-type]
+            if row["granules"] == "absent":
+                row["granule_colour"] = None
             stem = Path(str(record["img_name"])).stem
             image = str(folder / str(record["path"]))
             row |= {"cell_id": f"{self.name}/{stem}", "image": image, "source": self.name, "domain": "pbc"}

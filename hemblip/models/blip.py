@@ -1,0 +1,188 @@
+"""BLIP (Li et al., ICML 2022) as a captioner: everything trained, or LoRA on its text decoder."""
+
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor
+from torch.nn import functional
+from transformers import BertTokenizer, BlipForConditionalGeneration, GenerationConfig
+
+from hemblip.data.dataset import Batch
+from hemblip.errors import ConfigError
+from hemblip.models.access import reaching
+from hemblip.models.captioner import Captioner
+from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
+from hemblip.models.decoding import Decoding
+
+BLIP_BASE = "Salesforce/blip-image-captioning-base"
+
+BLIP_BASE_REVISION = "82a37760796d32b1411fe092ab5d4e227313294b"
+"""The commit on the hub that results refer to."""
+
+COMPACT = "compact"
+
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+"""Of RGB in BLIP's pretraining (CLIP's values), in [0, 1]."""
+
+
+class BlipCaptioner(Captioner):
+    """BLIP with its language-modelling decoder.
+
+    Args:
+        pretrained: hub id, folder, or `compact` (the same classes at small size, random weights, no download).
+        revision: commit on the hub; None for the one that results refer to.
+        compact: size of the compact model.
+        adaptation: `full` = everything trains; `lora` = vision frozen, adapters on the decoder's attention.
+        lora_attention: which attention of the decoder gets adapters.
+        lora_rank: width of the adapters.
+        lora_alpha: their scale, divided by the rank.
+        lora_dropout: share of their inputs dropped in training, in [0, 1).
+        train_last_layers: decoder layers, from the last, that train whole beside the adapters (paper, Fig. 1: 2).
+        train_head: train the LM head beside the adapters (paper, Fig. 1); it is tied to the word embeddings.
+        label_smoothing: share of the target spread over all words in training, in [0, 1).
+        decoding: how captions are generated.
+        **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
+    """
+
+    def __init__(
+        self,
+        pretrained: str = BLIP_BASE,
+        revision: str | None = None,
+        compact: CompactBlip | None = None,
+        adaptation: Literal["full", "lora"] = "full",
+        lora_attention: Literal["self", "cross", "both"] = "both",
+        lora_rank: int = 8,
+        lora_alpha: int = 16,
+        lora_dropout: float = 0.05,
+        train_last_layers: int = 2,
+        train_head: bool = True,
+        label_smoothing: float = 0.0,
+        decoding: Decoding | None = None,
+        **optimisation: Any,
+    ) -> None:
+        super().__init__(decoding=decoding, **optimisation)
+        if pretrained == COMPACT:
+            self.tokenizer, self.revision = compact_tokenizer(), compact_revision()
+            self.model = compact_blip(self.tokenizer, compact or CompactBlip())
+        else:
+            if compact is not None:
+                raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
+            self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
+            self.model, self.tokenizer = _download(pretrained, self.revision)
+        self.pretrained = pretrained
+        self.label_smoothing = label_smoothing
+        self.image_size = self.model.config.vision_config.image_size
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1) * 255, persistent=False)
+        if adaptation == "lora":
+            self._add_adapters(lora_attention, lora_rank, lora_alpha, lora_dropout, train_last_layers, train_head)
+        self.model.train()
+
+    def _add_adapters(
+        self, attention: str, rank: int, alpha: int, dropout: float, last_layers: int, head: bool
+    ) -> None:
+        """Freeze everything but adapters on the decoder's attention, its last layers and the LM head."""
+        layers = self.model.text_decoder.bert.encoder.layer
+        if not 0 <= last_layers <= len(layers):
+            raise ConfigError(f"train_last_layers: {last_layers} is not within 0 and the model's {len(layers)} layers")
+        kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[attention]
+        target = rf"text_decoder\.bert\.encoder\.layer\.\d+\.{kinds}\.(?:self\.(?:query|key|value)|output\.dense)"
+        self.model.requires_grad_(False)
+        inject_adapter_in_model(
+            LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=target), self.model
+        )
+        whole = [*layers[len(layers) - last_layers :], *([self.model.text_decoder.cls] if head else [])]
+        for module in whole:
+            module.requires_grad_(True)
+
+    def pixel_values(self, images: Tensor) -> Tensor:
+        """Normalise uint8 images (B, 3, H, W) as in pretraining.
+
+        Raises:
+            ConfigError: H or W is not the model's image size.
+        """
+        height, width = images.shape[-2:]
+        if (height, width) != (self.image_size, self.image_size):
+            raise ConfigError(
+                f"cells are {width} x {height} pixels but the model takes {self.image_size} x {self.image_size}; set "
+                f"data.init_args.image_size to {self.image_size}"
+            )
+        pixels = (images.to(self.device).float() - self.mean) / self.deviation
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def patches(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) to (B, 1 + patches, D), the class token first."""
+        return self.model.vision_model(pixel_values=self.pixel_values(images)).last_hidden_state  # type: ignore[no-any-return]
+
+    def token_ids(self, captions: list[str]) -> Tensor:
+        """Tokens (B, T) of captions: [DEC], words, [SEP], padding."""
+        longest = self.model.config.text_config.max_position_embeddings
+        ids = self.tokenizer(captions, padding=True, truncation=True, max_length=longest, return_tensors="pt").input_ids
+        ids[:, 0] = self.tokenizer.convert_tokens_to_ids("[DEC]")  # the tokenizer puts [CLS] there
+        return ids.to(self.device)  # type: ignore[no-any-return]
+
+    def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
+        ids = self.token_ids(batch["captions"])
+        logits = self._logits(self.patches(batch["images"]), ids)
+        targets = ids[:, 1:]
+        real = targets != self.tokenizer.pad_token_id
+        smoothing = self.label_smoothing if self.training else 0.0
+        losses = functional.cross_entropy(
+            logits.float().transpose(1, 2), targets, reduction="none", label_smoothing=smoothing
+        )  # (B, T - 1)
+        return (losses * real).sum(1), real.sum(1)
+
+    def _logits(self, patches: Tensor, ids: Tensor) -> Tensor:
+        """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on."""
+        inputs = ids[:, :-1]
+        output = self.model.text_decoder(
+            input_ids=inputs,
+            attention_mask=(inputs != self.tokenizer.pad_token_id).long(),
+            encoder_hidden_states=patches,
+            use_cache=False,
+        )
+        return output.logits  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
+        """Describe each cell; see `Captioner`."""
+        patches = self.patches(batch["images"])
+        pad, end = self.tokenizer.pad_token_id, self.tokenizer.sep_token_id
+        start = self.tokenizer.convert_tokens_to_ids("[DEC]")
+        settings = GenerationConfig(
+            max_new_tokens=self.decoding.max_new_tokens,
+            num_beams=self.decoding.num_beams,
+            no_repeat_ngram_size=self.decoding.no_repeat_ngram_size,
+            do_sample=False,
+            bos_token_id=start,
+            eos_token_id=end,
+            pad_token_id=pad,
+        )
+        ids = self.model.text_decoder.generate(
+            input_ids=torch.full((len(patches), 1), start, device=self.device),
+            encoder_hidden_states=patches,
+            generation_config=settings,
+        )  # (B, T)
+        chosen = self._logits(patches, ids).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+        ended = (ids[:, 1:] == end).cumsum(1)
+        # Beam search pads with [SEP]: only the first one is part of the caption.
+        real = (ids[:, 1:] != pad) & ((ended == 0) | ((ended == 1) & (ids[:, 1:] == end)))
+        confidence = ((chosen * real).sum(1) / real.sum(1).clamp(min=1)).exp()
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True), confidence.tolist()
+
+    @torch.no_grad()
+    def embed(self, batch: Batch) -> Tensor:
+        """Average the patches: (B, D); see `Captioner`."""
+        return self.patches(batch["images"])[:, 1:].float().mean(1)
+
+
+def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:
+    with reaching(pretrained, revision):
+        tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
+        model = BlipForConditionalGeneration.from_pretrained(pretrained, revision=revision)
+    tokenizer.add_special_tokens({"bos_token": "[DEC]", "additional_special_tokens": ["[ENC]"]})
+    return model, tokenizer

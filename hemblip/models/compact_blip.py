@@ -1,0 +1,146 @@
+"""BLIP at small size: the same classes with random weights and a tokenizer built offline.
+
+A convolutional stem takes the place of the patch embedding: with a few thousand images, early convolutions generalise
+better and train faster than patches (Xiao et al., NeurIPS 2021).
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
+
+from hemblip.errors import ConfigError
+from hemblip.models.compact_gemma import corpus
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
+
+
+@dataclass(frozen=True)
+class CompactBlip:
+    """Size of the compact model.
+
+    Args:
+        image_size: side of the square input in pixels, a multiple of 2 to the number of stages.
+        stem: channels of the stem's stages, each of which halves the resolution.
+        hidden_size: width of vision encoder and decoder.
+        vision_layers: transformer layers of the vision encoder.
+        decoder_layers: transformer layers of the text decoder.
+        heads: attention heads of both.
+        dropout: share of activations dropped in the decoder while training, in [0, 1).
+    """
+
+    image_size: int = 96
+    stem: Sequence[int] = (32, 48, 96, 160)
+    hidden_size: int = 160
+    vision_layers: int = 2
+    decoder_layers: int = 2
+    heads: int = 4
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ConfigError(f"compact image_size {self.image_size} is not a multiple of {self.patch_size}")
+
+    @property
+    def patch_size(self) -> int:
+        """Pixels from one output position of the stem to the next."""
+        return int(2 ** len(self.stem))
+
+
+class ResidualStage(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut that halve the resolution (He et al., 2016)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        self.first_norm = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.second_norm = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, H / 2, W / 2)."""
+        main = self.second_norm(self.second(self.first_norm(self.first(features)).relu()))
+        return (main + self.shortcut(features)).relu()
+
+
+class Stem(nn.Sequential):
+    """Convolutions in place of a patch embedding: (B, 3, H, W) -> (B, D, H / patch, W / patch)."""
+
+    def __init__(self, size: CompactBlip) -> None:
+        first, *widths = size.stem
+        super().__init__(
+            nn.Conv2d(3, first, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(),
+            *(ResidualStage(*pair) for pair in zip(size.stem, widths, strict=False)),
+            nn.Conv2d(size.stem[-1], size.hidden_size, 1),
+        )
+
+    @property
+    def weight(self) -> Tensor:
+        """First weight, of which BLIP's embeddings ask the type."""
+        return self[0].weight  # type: ignore[no-any-return]
+
+
+@cache
+def compact_vocabulary() -> tuple[str, ...]:
+    """Special tokens, the words of our captions, and all characters, so that no text is unreadable."""
+    words = sorted({word for caption in corpus() for word in re.findall(r"\w+|[^\w\s]", caption.lower())})
+    characters = [chr(code) for code in range(33, 127)]
+    pieces = [*characters, *(f"##{character}" for character in characters)]
+    return tuple(dict.fromkeys([*SPECIAL_TOKENS, *words, *pieces]))
+
+
+def compact_tokenizer() -> BertTokenizer:
+    """Build BLIP's kind of tokenizer (uncased WordPiece with [DEC] and [ENC]) without a download."""
+    tokenizer = BertTokenizer(vocab={word: index for index, word in enumerate(compact_vocabulary())})
+    tokenizer.add_special_tokens({"bos_token": "[DEC]", "additional_special_tokens": ["[ENC]"]})
+    return tokenizer
+
+
+def compact_revision() -> str:
+    """Name the vocabulary's content, so that weights are never read with another one."""
+    return hashlib.sha256("\n".join(compact_vocabulary()).encode()).hexdigest()[:12]
+
+
+def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> BlipForConditionalGeneration:
+    """Build the small captioner with random weights drawn from the global random state."""
+    config = BlipConfig(
+        vision_config={
+            "hidden_size": size.hidden_size,
+            "intermediate_size": 3 * size.hidden_size,
+            "num_hidden_layers": size.vision_layers,
+            "num_attention_heads": size.heads,
+            "image_size": size.image_size,
+            "patch_size": size.patch_size,
+            "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
+        },
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": size.hidden_size,
+            "encoder_hidden_size": size.hidden_size,
+            "intermediate_size": 3 * size.hidden_size,
+            "num_hidden_layers": size.decoder_layers,
+            "num_attention_heads": size.heads,
+            "max_position_embeddings": 256,
+            "hidden_dropout_prob": size.dropout,
+            "attention_probs_dropout_prob": 0.0,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.sep_token_id,
+            "sep_token_id": tokenizer.sep_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        projection_dim=size.hidden_size,
+        image_text_hidden_size=size.hidden_size,
+    )
+    model = BlipForConditionalGeneration(config)
+    model.vision_model.embeddings.patch_embedding = Stem(size)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
