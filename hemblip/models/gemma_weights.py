@@ -33,7 +33,7 @@ def load(
 
     Args:
         pretrained: hub id, folder, or `compact`.
-        revision: commit on the hub; ignored for a folder and for `compact`.
+        revision: commit on the hub; None for the one that results refer to.
         quantize_4bit: keep the frozen weights in 4 bits (bitsandbytes, needs a GPU).
 
     Returns:
@@ -48,6 +48,7 @@ def load(
             raise ConfigError("quantize_4bit: true does not go with pretrained: compact; leave it out")
         tokenizer = compact_tokenizer()
         return compact_gemma(tokenizer), tokenizer, compact_revision(tokenizer)
+    revision = revision or (MEDGEMMA_REVISION if pretrained == MEDGEMMA else None)
     quantization = _quantization() if quantize_4bit else {}
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     with reaching(pretrained, revision):

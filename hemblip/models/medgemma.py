@@ -16,11 +16,12 @@ from torch.nn import functional
 from transformers import GenerationConfig, LogitsProcessorList
 from transformers.generation import NoRepeatNGramLogitsProcessor
 
+from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.models.captioner import Captioner
 from hemblip.models.decoding import Decoding
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
-from hemblip.models.gemma_weights import MEDGEMMA, MEDGEMMA_REVISION, load, pixel_values
+from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
 
 LANGUAGE_ATTENTION = r"model\.language_model\.layers\.\d+\.self_attn\.(q|k|v|o)_proj"
 """Anchored on the language model: bare names such as `q_proj` would match the vision tower too."""
@@ -31,7 +32,7 @@ class MedGemmaCaptioner(Captioner):
 
     Args:
         pretrained: hub id, folder, or `compact` (the same classes at small size, random weights, no download).
-        revision: commit on the hub.
+        revision: commit on the hub; None for the one that results refer to.
         adaptation: `base` = as published, only tested; `lora` = adapters on the language model's attention; `full` =
             everything trains (for `compact`).
         lora_rank: width of the adapters.
@@ -50,7 +51,7 @@ class MedGemmaCaptioner(Captioner):
     def __init__(
         self,
         pretrained: str = MEDGEMMA,
-        revision: str | None = MEDGEMMA_REVISION,
+        revision: str | None = None,
         adaptation: Literal["base", "lora", "full"] = "lora",
         lora_rank: int = 8,
         lora_alpha: int = 16,
@@ -62,12 +63,12 @@ class MedGemmaCaptioner(Captioner):
         quantize_4bit: bool = False,
         gradient_checkpointing: bool = False,
         decoding: Decoding | None = None,
-        **optimisation: Any,
+        **optimisation: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
-        self.save_hyperparameters()
+        self.pretrained, self.adaptation = pretrained, adaptation
         self.model, self.tokenizer, self.revision = load(pretrained, revision, quantize_4bit)
-        self.image_size: int = self.model.config.vision_config.image_size
+        self.image_size = self.model.config.vision_config.image_size
         self.image_token: int = self.tokenizer.image_token_id
         prompt = prompt_ids(self.tokenizer, system_prompt, question, self.model.config.mm_tokens_per_image)
         self.register_buffer("prompt", prompt, persistent=False)
@@ -90,21 +91,27 @@ class MedGemmaCaptioner(Captioner):
             raise ConfigError(f"train_last_layers: {last_layers} is not within 0 and the model's {len(layers)} layers")
         settings = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=LANGUAGE_ATTENTION)
         inject_adapter_in_model(settings, self.model)
-        whole = [*layers[len(layers) - last_layers :], *([self.model.lm_head] if head else [])]
-        for parameter in (parameter for module in whole for parameter in module.parameters()):
-            parameter.requires_grad = True
-            # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
-            parameter.data = parameter.data.float()
+        for module in (*layers[len(layers) - last_layers :], *((self.model.lm_head,) if head else ())):
+            module.requires_grad_(True)
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
+                parameter.data = parameter.data.float()
 
-    def loss_per_cell(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Sum the negative log-likelihoods of each cell's answer (caption and end of turn).
+    def setup(self, stage: str) -> None:
+        """Refuse to train what has nothing to train.
 
-        Args:
-            batch: `images` uint8 (B, 3, H, W), `captions` B texts.
-
-        Returns:
-            Sums (B,) in nats and numbers of answer tokens (B,).
+        Raises:
+            ConfigError: `fit` with `adaptation: base`.
         """
+        if stage == "fit" and self.adaptation == "base":
+            raise ConfigError(
+                "adaptation: base has nothing to train; run `python -m hemblip test` with this config, or set "
+                "model.init_args.adaptation to lora"
+            )
+
+    def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
         answers = answer_ids(self.tokenizer, batch["captions"]).to(self.device)  # (B, A)
         with self._computing(len(answers)):
             logits = self.answer_logits(batch["images"], answers)
@@ -126,21 +133,17 @@ class MedGemmaCaptioner(Captioner):
         )
         return output.logits
 
-    def generate(self, batch: dict[str, Any]) -> list[str]:
-        """Describe each cell of a batch."""
-        return self.tokenizer.batch_decode(self._answers(batch["images"]), skip_special_tokens=True)
-
-    def generate_scored(self, batch: dict[str, Any]) -> tuple[list[str], list[float]]:
-        """Describe each cell, with the geometric mean of its tokens' probabilities, in (0, 1]."""
+    @torch.no_grad()
+    def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
+        """Describe each cell; see `Captioner`."""
         answers = self._answers(batch["images"])
-        with torch.no_grad(), self._computing(len(answers)):
+        with self._computing(len(answers)):
             scores = self.answer_logits(batch["images"], answers).float().log_softmax(-1)
         chosen = scores.gather(-1, answers.unsqueeze(-1)).squeeze(-1)  # (B, A)
         answered = answers != self.tokenizer.pad_token_id
         confidence = ((chosen * answered).sum(1) / answered.sum(1)).exp()
         return self.tokenizer.batch_decode(answers, skip_special_tokens=True), confidence.tolist()
 
-    @torch.no_grad()
     def _answers(self, images: Tensor) -> Tensor:
         """Generate answers (B, A): token ids up to the end of the turn, then padding."""
         prompts = self.prompt.expand(len(images), -1)
@@ -164,10 +167,11 @@ class MedGemmaCaptioner(Captioner):
             )
         return sequences[:, prompts.shape[1] :]
 
-    def embed(self, batch: dict[str, Any]) -> Tensor:
+    @torch.no_grad()
+    def embed(self, batch: Batch) -> Tensor:
         """Average the vision tower's patches: (B, D), before the projection into the language model."""
         pixels = pixel_values(batch["images"].to(self.device), self.image_size)
-        with torch.no_grad(), self._computing(len(pixels)):
+        with self._computing(len(pixels)):
             patches = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
         return patches.float().mean(1)
 
@@ -175,7 +179,7 @@ class MedGemmaCaptioner(Captioner):
         return {
             "input_ids": ids,
             "pixel_values": pixel_values(images.to(ids.device), self.image_size).to(self.model.dtype),
-            # Without these, image tokens silently attend backwards only: github.com/huggingface/transformers/issues/38080
+            # Without these, image tokens silently attend backwards only (huggingface/transformers#38080).
             "token_type_ids": (ids == self.image_token).long(),
         }
 

@@ -1,0 +1,159 @@
+"""`python -m hemblip probe`: what frozen image embeddings know of leukemia subtype and cell type (Table 3)."""
+
+import json
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from hemblip.data import ExternalCells, InternalCells
+from hemblip.errors import ConfigError
+from hemblip.probing.backbones import Backbone
+from hemblip.probing.features import embed_cells
+from hemblip.probing.figure import draw_map, plane
+from hemblip.probing.heads import Features, Standardize
+from hemblip.probing.table import Probe, Row
+from hemblip.probing.tasks import TASKS
+
+TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
+HeadName = Literal["cosine", "linear", "knn"]
+
+DATA_SPLITS = ("train", "val", "test")
+
+
+def probe(
+    internal: InternalCells,
+    backbones: list[Backbone],
+    external: ExternalCells | None = None,
+    tasks: list[TaskName] | None = None,
+    heads: list[HeadName] | None = None,
+    figure: Literal["pca", "umap", "none"] = "pca",
+    resamples: int = 2000,
+    seed: int = 0,
+    name: str = "probe",
+    runs: str = "runs",
+    cache: str = "data/embeddings",
+) -> None:
+    """Train light classifiers on frozen embeddings and write Table 3 into a run folder.
+
+    Example: `python -m hemblip probe --config configs/probe.yaml`
+
+    Args:
+        internal: cells to train, choose and test on.
+        backbones: where embeddings come from.
+        external: cells from elsewhere to test on.
+        tasks: what is classified; all if left out.
+        heads: classifiers; all if left out.
+        figure: map of the test cells' embeddings.
+        resamples: bootstrap draws for the 95 % intervals.
+        seed: of heads, draws and map.
+        name: of the run.
+        runs: folder of all runs.
+        cache: folder where embeddings are kept.
+    """
+    _check(backbones)
+    folder = _new_folder(Path(runs) / name)
+    cells, features = embed_all(backbones, internal, external, Path(cache))
+    rows: list[Row] = []
+    details: dict[str, object] = {}
+    for task in tasks or list(TASKS):
+        trial = Probe(task, TASKS[task], cells, resamples, seed)
+        if trial.obstacle() is None:
+            rows.append(trial.majority()[0])
+        for backbone in backbones:
+            for head in heads or ["cosine", "linear", "knn"]:
+                start = time.perf_counter()
+                row, found = trial.row(backbone.name, head, features[backbone.name])
+                rows.append(row)
+                seconds = round(time.perf_counter() - start, 2)
+                details[f"{task}/{backbone.name}/{head}"] = {"seconds": seconds, **found}
+        if figure != "none":
+            _draw(trial, features, figure, seed, folder)
+    table = pd.DataFrame(rows)
+    _write(folder / "table3.csv", table.to_csv(index=False))
+    settings = {"resamples": resamples, "seed": seed, "cells": cells["split"].value_counts().to_dict()}
+    _write(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
+    print(summary(table))
+    print(f"\nTable, details and figures: {folder}")
+
+
+def embed_all(
+    backbones: list[Backbone], internal: InternalCells, external: ExternalCells | None, cache: Path
+) -> tuple[pd.DataFrame, dict[str, Features]]:
+    """Embed all cells with all backbones.
+
+    Returns:
+        Rows of the manifests (internal cells first), and for each backbone embeddings (N, D) in the same order.
+    """
+    parts: list[pd.DataFrame] = []
+    embedded: dict[str, list[Features]] = {backbone.name: [] for backbone in backbones}
+    for module, splits in ((internal, DATA_SPLITS), (external, ("external",))):
+        if module is None:
+            continue
+        module.setup()
+        for split in splits:
+            rows = module.manifest[module.manifest["split"] == split]
+            if rows.empty:
+                continue
+            parts.append(rows)
+            for backbone in backbones:
+                loader = module.evaluation_loader(split)
+                ids, vectors = embed_cells(backbone, loader, cache, total=len(loader))
+                order = pd.Series(np.arange(len(ids)), index=ids)
+                embedded[backbone.name].append(vectors[order[rows["cell_id"]].to_numpy()])
+    return pd.concat(parts, ignore_index=True), {name: np.concatenate(arrays) for name, arrays in embedded.items()}
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Lay the table out as the paper does: accuracy and weighted F1, internal and external, as text."""
+    columns = {
+        f"{place} {short}": table[f"{place}_{metric}"].map(_cell)
+        for place in ("internal", "external")
+        for short, metric in (("acc.", "accuracy"), ("F1", "weighted_f1"))
+    }
+    return pd.DataFrame({**{key: table[key] for key in ("title", "backbone", "head")}, **columns}).to_string(
+        index=False
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _check(backbones: list[Backbone]) -> None:
+    names = [backbone.name for backbone in backbones]
+    if not names:
+        raise ConfigError("backbones is empty; name at least one, for example hemblip.probing.RandomProjection")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two backbones have one name in {names}; set `name` of one")
+
+
+def _new_folder(parent: Path) -> Path:
+    number = 0
+    while True:
+        folder = parent / f"version_{number}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _draw(trial: Probe, features: dict[str, Features], method: Literal["pca", "umap"], seed: int, folder: Path) -> None:
+    chosen = (trial.split == "test") & (trial.labels >= 0)
+    if chosen.sum() < 3:
+        return
+    maps = {
+        name: (plane(Standardize(vectors[chosen])(vectors[chosen]), method, seed), trial.labels[chosen])
+        for name, vectors in features.items()
+    }
+    title = f"{trial.task.title}: internal test cells, {method.upper()} of frozen embeddings"
+    draw_map(maps, trial.task.classes, title, folder / f"map_{trial.name}.png")
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
