@@ -84,7 +84,8 @@ def weight_bytes(config: Gemma3Config, dtype: torch.dtype) -> int:
     """Count the bytes that the weights of `config` take, without allocating them."""
     with torch.device("meta"):
         model = Gemma3ForConditionalGeneration(config)
-    return sum(parameter.numel() for parameter in model.parameters()) * dtype.itemsize
+    numbers: int = sum(parameter.numel() for parameter in model.parameters())
+    return numbers * dtype.itemsize
 
 
 def pixel_values(images: Tensor, size: int) -> Tensor:

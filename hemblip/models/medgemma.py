@@ -48,6 +48,8 @@ class MedGemmaCaptioner(Captioner):
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
     """
 
+    prompt: Tensor
+
     def __init__(
         self,
         pretrained: str = MEDGEMMA,
@@ -125,13 +127,13 @@ class MedGemmaCaptioner(Captioner):
         ids = torch.cat([prompts, answers], 1)
         # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
         positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
-        output = self.model(
+        logits: Tensor = self.model(
             **self._inputs(images, ids),
             attention_mask=torch.cat([torch.ones_like(prompts), (answers != self.tokenizer.pad_token_id).long()], 1),
             logits_to_keep=positions,
             use_cache=False,
-        )
-        return output.logits
+        ).logits
+        return logits
 
     @torch.no_grad()
     def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
@@ -159,7 +161,7 @@ class MedGemmaCaptioner(Captioner):
         if self.decoding.no_repeat_ngram_size:
             processors.append(NoRepeatInAnswer(self.decoding.no_repeat_ngram_size, prompts.shape[1]))
         with self._computing(len(images)):
-            sequences = self.model.generate(
+            sequences: Tensor = self.model.generate(
                 **self._inputs(images, prompts),
                 attention_mask=torch.ones_like(prompts),
                 generation_config=settings,
@@ -172,7 +174,7 @@ class MedGemmaCaptioner(Captioner):
         """Average the vision tower's patches: (B, D), before the projection into the language model."""
         pixels = pixel_values(batch["images"].to(self.device), self.image_size)
         with self._computing(len(pixels)):
-            patches = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
+            patches: Tensor = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
         return patches.float().mean(1)
 
     def _inputs(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
@@ -196,7 +198,7 @@ class MedGemmaCaptioner(Captioner):
             ) from error
 
 
-class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):
+class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):  # type: ignore[misc]
     """Forbid repeated n-grams in the answer; the library's own counts the prompt and would forbid its words too.
 
     Args:
@@ -210,4 +212,5 @@ class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Give `scores` (B, words) with -inf for words that would repeat an n-gram."""
-        return super().__call__(input_ids[:, self.prompt :], scores)
+        allowed: torch.FloatTensor = super().__call__(input_ids[:, self.prompt :], scores)
+        return allowed

@@ -73,7 +73,8 @@ class RandomProjection(Backbone):
 
     def encode(self, images: Tensor) -> Tensor:
         """Multiply the flattened pixels, in [-1, 1], by the matrix."""
-        return (images.flatten(1).float() / 127.5 - 1.0) @ self.matrix
+        pixels: Tensor = images.flatten(1).float() / 127.5 - 1.0
+        return pixels @ self.matrix
 
 
 class TimmEncoder(Backbone):

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,9 +83,9 @@ def fit_cosine(features: Features, labels: Labels, validation: Features, answers
     optimiser = torch.optim.AdamW(head.parameters(), lr=5e-4, weight_decay=1e-4)
     best, best_score, since = copy.deepcopy(head), -1.0, 0
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(inputs), generator=random).split(BATCH):
+        for batch in torch.randperm(len(inputs), generator=random).split(BATCH):  # type: ignore[no-untyped-call]
             optimiser.zero_grad()
-            functional.cross_entropy(head(inputs[batch]), targets[batch], weights).backward()
+            functional.cross_entropy(head(inputs[batch]), targets[batch], weights).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         score = macro_f1(answers, _argmax(head, validation)) if len(answers) else best_score + 1
         since += 1
@@ -102,7 +103,8 @@ def macro_f1(answers: Labels, guesses: Labels) -> float:
 
 @torch.no_grad()
 def _argmax(head: CosineHead, features: Features) -> Labels:
-    return head(torch.from_numpy(features)).argmax(1).numpy()
+    classes: Labels = head(torch.from_numpy(features)).argmax(1).numpy()
+    return classes
 
 
 def fit_linear(features: Features, labels: Labels, validation: Features, answers: Labels, seed: int = 0) -> Predict:
@@ -110,7 +112,8 @@ def fit_linear(features: Features, labels: Labels, validation: Features, answers
 
     The strength of its penalty is chosen by macro-F1 on the validation cells.
     """
-    best, best_score = None, -1.0
+    best: Any = None
+    best_score = -1.0
     for strength in (1.0, 10.0, 100.0) if len(answers) else (10.0,):
         model = LogisticRegression(C=strength, class_weight="balanced", max_iter=200, tol=1e-3, random_state=seed)
         model.fit(features, labels)

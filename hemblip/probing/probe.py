@@ -58,7 +58,7 @@ def probe(
     cells, features = embed_all(backbones, internal, external, Path(cache))
     rows: list[Row] = []
     details: dict[str, object] = {}
-    for task in tasks or list(TASKS):
+    for task in tasks or TASKS:
         trial = Probe(task, TASKS[task], cells, resamples, seed)
         if trial.obstacle() is None:
             rows.append(trial.majority()[0])

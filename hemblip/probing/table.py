@@ -41,7 +41,8 @@ class Probe:
         """Classes that occur in training; a head knows no others, so that cells of the others count as wrong."""
 
     def _cells(self, split: str) -> NDArray[np.bool_]:
-        return (self.split == split) & (self.labels >= 0)
+        cells: NDArray[np.bool_] = (self.split == split) & (self.labels >= 0)
+        return cells
 
     def obstacle(self) -> str | None:
         """Say why nothing can be trained, if so."""
