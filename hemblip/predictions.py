@@ -1,12 +1,12 @@
 """The second table: one row a cell and model, from which all scores, figures and reports are made."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from hemblip.errors import DataError
-from hemblip.morphology import KEYS
+from hemblip.morphology import KEYS, extract_attributes
 
 TRUE_PREFIX = "true_"
 """`true_<key>` holds the annotation beside `<key>`, which is read from the generated caption."""
@@ -81,3 +81,33 @@ def read_predictions(path: Path) -> pd.DataFrame:
     objects = [*KEYS, *TRUE_KEYS]
     table[objects] = table[objects].astype(object).where(table[objects].notna(), None)
     return table
+
+
+def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame, path: Path) -> None:
+    """Write captions of cells without annotation, with the attributes that they state, atomically.
+
+    Args:
+        rows: `cell_id`, `caption` and `confidence` each.
+        manifest: the cells, for their images.
+        path: table to write; `.parquet`, or text otherwise.
+
+    Raises:
+        DataError: the name ends neither in .csv nor in .parquet.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise DataError(f"--output {path}: ends in neither .csv nor .parquet")
+    images = dict(zip(manifest["cell_id"], manifest["image"], strict=True))
+    table = pd.DataFrame(
+        [
+            {"cell_id": row["cell_id"], "image": images[row["cell_id"]], **row, **extract_attributes(str(row["caption"]))}
+            for row in rows
+        ]
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    if path.suffix == ".csv":
+        table.to_csv(partial, index=False)
+    else:
+        table.to_parquet(partial, index=False)
+    partial.replace(path)
+    print(f"{len(table)} captions   {path}")

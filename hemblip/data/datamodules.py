@@ -14,7 +14,7 @@ from hemblip.data.cache import cached_cells
 from hemblip.data.dataset import Batch, CellDataset, Example, collate
 from hemblip.data.images import check_images
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
-from hemblip.data.sources import Source
+from hemblip.data.sources import ImageFiles, Source
 from hemblip.data.splits import assign_splits, subset
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import ConfigError, DataError
@@ -230,6 +230,35 @@ class ExternalCells(CellDataModule):
     def test_dataloader(self) -> DataLoader[Example]:
         """All cells."""
         return self.evaluation_loader("external")
+
+    def predict_dataloader(self) -> DataLoader[Example]:
+        """All cells."""
+        return self.evaluation_loader("external")
+
+
+class UnlabelledCells(CellDataModule):
+    """Cells to describe: every image of a folder, or the rows of a manifest; nothing is known of them.
+
+    Args:
+        images: folder, searched recursively, or a Parquet or CSV table with the columns `cell_id` and `image`.
+        image_size: side in pixels that the captioner expects.
+        crop: side of the central square that is used, as a share of the image's shorter side.
+        batch_size: cells a batch.
+    """
+
+    def __init__(self, images: str, image_size: int = 96, crop: float = 1.0, batch_size: int = 32) -> None:
+        super().__init__(
+            [ImageFiles(images)], image_size, crop, batch_size, 0, None, 0, [0], cache=None, on_bad_image="fail"
+        )
+
+    @classmethod
+    def like(cls, datamodule: CellDataModule, images: str) -> "UnlabelledCells":
+        """Prepare images as `datamodule` does."""
+        return cls(images, datamodule.image_size, datamodule.crop, datamodule.batch_size)
+
+    def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        """All cells are external."""
+        return manifest.assign(split="external")
 
     def predict_dataloader(self) -> DataLoader[Example]:
         """All cells."""

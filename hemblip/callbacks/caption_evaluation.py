@@ -1,0 +1,174 @@
+"""Captions of validation and test cells: generated, kept as prediction rows, scored and shown."""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pandas as pd
+import torch
+from lightning.pytorch.loggers import WandbLogger
+
+from hemblip.data.dataset import Batch
+from hemblip.errors import ConfigError
+from hemblip.metrics import majority_baseline, score
+from hemblip.models.captioner import Captioner
+from hemblip.morphology import KEYS, extract_attributes
+from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
+from hemblip.reporting.figures import draw_cells
+from hemblip.reporting.tables import score_table
+from hemblip.runs import write_metrics
+
+SHOWN_CELLS = 16
+"""Cells in a figure or a W&B table."""
+
+
+class CaptionEvaluation(L.Callback):
+    """Generate captions, write `predictions/<split>.parquet`, score them, and log the scores.
+
+    Validation logs `val_bleu`, `val_rouge_l`, `val_accuracy` and `val_accuracy_<key>` of a fixed sample of cells; testing scores
+    all cells and writes `metrics.json` and a figure. Scores are functions of the rows gathered from all ranks.
+
+    Args:
+        validation_cells: size of the sample after each training epoch; 0 for none. `validate` takes all cells.
+    """
+
+    def __init__(self, validation_cells: int = 64) -> None:
+        if validation_cells < 0:
+            raise ConfigError(f"evaluation.validation_cells is {validation_cells}; it is 0 or more")
+        self.validation_cells = validation_cells
+        self._rows: list[dict[str, Any]] = []
+        self._annotations: dict[str, dict[str, Any]] = {}
+        self._sample: set[str] | None = None
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start without rows, and choose the sample."""
+        cells = self._start(trainer)
+        validation = cells[cells["split"] == "val"]["cell_id"]
+        fitting = trainer.state.fn == "fit"
+        # By a hash of the id: the same cells in every epoch, run and order of files.
+        order = sorted(validation, key=lambda cell: zlib.crc32(cell.encode()))
+        self._sample = set(order[: self.validation_cells]) if fitting else None
+
+    def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start without rows; all cells count."""
+        self._start(trainer)
+        self._sample = None
+
+    def _start(self, trainer: L.Trainer) -> pd.DataFrame:
+        self._rows = []
+        manifest: pd.DataFrame = trainer.datamodule.manifest  # type: ignore[attr-defined]
+        self._annotations = manifest.set_index("cell_id", drop=False).to_dict("index")
+        return manifest
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Describe the cells of the sample."""
+        if not trainer.sanity_checking:
+            self._describe(trainer, pl_module, batch)
+
+    def on_test_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Describe all cells."""
+        self._describe(trainer, pl_module, batch)
+
+    def _describe(self, trainer: L.Trainer, captioner: L.LightningModule, batch: Batch) -> None:
+        assert isinstance(captioner, Captioner)
+        taken = [i for i, cell in enumerate(batch["cell_ids"]) if self._sample is None or cell in self._sample]
+        if not taken:
+            return
+        chosen: Batch = {
+            "images": batch["images"][taken],
+            "captions": [batch["captions"][i] for i in taken],
+            "cell_ids": [batch["cell_ids"][i] for i in taken],
+        }
+        captions, confidences = captioner.generate_scored(chosen)
+        model = Path(str(trainer.log_dir)).parent.name
+        for cell, reference, caption, confidence in zip(
+            chosen["cell_ids"], chosen["captions"], captions, confidences, strict=True
+        ):
+            known = self._annotations[cell]
+            self._rows.append(
+                {
+                    **{name: known[name] for name in ("cell_id", "split", "source", "group", "image")},
+                    **{"model": model, "reference": reference, "caption": caption, "confidence": confidence},
+                    **extract_attributes(caption),
+                    **{TRUE_PREFIX + key: known[key] for key in KEYS},
+                }
+            )
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Log the scores of the sample."""
+        table = self._gathered(trainer)
+        if table.empty:
+            return
+        scores = score(table)
+        self._log(pl_module, "val", scores)
+        if trainer.is_global_zero:
+            self._keep(trainer, "val", table, scores, figure=False)
+            self._show_in_wandb(trainer, table)
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write rows, scores and a figure; print a table."""
+        table = self._gathered(trainer)
+        if table.empty:
+            return
+        split = str(table["split"].iloc[0])
+        if trainer.is_global_zero:
+            # Rows are on disk before anything that could fail is done with them.
+            write_predictions(table, self._folder(trainer) / "predictions" / f"{split}.parquet")
+        scores = score(table)
+        self._log(pl_module, split, scores)
+        if trainer.is_global_zero:
+            self._keep(trainer, split, table, scores, figure=True)
+
+    def _gathered(self, trainer: L.Trainer) -> pd.DataFrame:
+        """Rows of all ranks, each cell once."""
+        gathered: list[list[dict[str, Any]]] = [self._rows]
+        if trainer.world_size > 1:
+            gathered = [[] for _ in range(trainer.world_size)]
+            torch.distributed.all_gather_object(gathered, self._rows)
+        return prediction_table(row for rows in gathered for row in rows)
+
+    def _log(self, captioner: L.LightningModule, split: str, scores: dict[str, Any]) -> None:
+        values = {f"{split}_{name}": scores[name] for name in ("bleu", "rouge_l", "accuracy")}
+        values |= {f"{split}_accuracy_{key}": row["accuracy"] for key, row in scores["attributes"].items()}
+        captioner.log_dict({name: float(value) for name, value in values.items() if value is not None}, batch_size=1)
+
+    def _folder(self, trainer: L.Trainer) -> Path:
+        return Path(trainer.default_root_dir)
+
+    def _keep(self, trainer: L.Trainer, split: str, table: pd.DataFrame, scores: dict[str, Any], figure: bool) -> None:
+        """Write rows, scores and the figure; after testing, print them too."""
+        folder = self._folder(trainer)
+        predictions = folder / "predictions" / f"{split}.parquet"
+        write_predictions(table, predictions)
+        training = self._training_cells(trainer)
+        majority = None if training is None else score(majority_baseline(training, table))
+        metrics = write_metrics(folder, split, {"model": scores, "majority": majority})
+        if not figure:
+            return
+        path = draw_cells(table.head(SHOWN_CELLS), folder / "figures" / f"{split}.png")
+        trainer.print(f"\n{score_table(split, scores, majority)}\n")
+        for label, written in (("predictions", predictions), ("metrics", metrics), ("figure", path)):
+            trainer.print(f"{label:<12}{written}")
+
+    def _training_cells(self, trainer: L.Trainer) -> pd.DataFrame | None:
+        manifest: pd.DataFrame = trainer.datamodule.manifest  # type: ignore[attr-defined]
+        training = manifest[manifest["split"] == "train"]
+        return None if training.empty else training
+
+    def _show_in_wandb(self, trainer: L.Trainer, table: pd.DataFrame) -> None:
+        """A fresh table of the first cells of the sample for each epoch."""
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                import wandb
+
+                shown = table.head(SHOWN_CELLS)
+                rows = [
+                    [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption]
+                    for row in shown.itertuples()
+                ]
+                logger.experiment.log({"val_captions": wandb.Table(["cell_id", "image", "reference", "caption"], rows)})

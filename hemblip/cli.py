@@ -1,0 +1,79 @@
+"""The command line: fit, validate, test and predict by LightningCLI, the other commands by jsonargparse."""
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from jsonargparse import ArgumentError, auto_cli
+
+from hemblip.errors import HemblipError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "prepare": ("hemblip.data.prepare:prepare", "published downloads -> one manifest and its data card"),
+    "audit": ("hemblip.data.audit:audit", "duplicates, leaks between splits and shortcuts of a manifest"),
+    "probe": ("hemblip.probing.probe:probe", "what frozen image embeddings know (Table 3)"),
+    "compare": ("hemblip.reporting.compare:compare", "Tables 1 to 3 of several runs and their report"),
+    "export": ("hemblip.models.export:export", "a run -> a Hugging Face folder"),
+}
+
+TRAINER_COMMANDS = {
+    "fit": "train a captioner",
+    "validate": "score a checkpoint on the validation cells",
+    "test": "score a checkpoint on the test or external cells",
+    "predict": "describe a folder of images or a manifest",
+}
+
+USAGE = "usage: python -m hemblip COMMAND --config CONFIG.yaml [--key value ...]\n\ncommands:\n{commands}\n\n" + (
+    "example: python -m hemblip fit --config configs/smoke.yaml\n"
+    "`python -m hemblip COMMAND --help` lists a command's settings, `--print_config` shows them as a config."
+)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: words after `python -m hemblip`; those of this process if None.
+
+    Returns:
+        Exit code: 0, or 2 after an error that the user can mend, which is printed as one line.
+    """
+    command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
+    _quieten()
+    try:
+        if command in TRAINER_COMMANDS:
+            from hemblip.training import HemblipCLI
+
+            HemblipCLI([command, *rest])
+        elif command in COMMANDS:
+            module, function = COMMANDS[command][0].split(":")
+            chosen = getattr(importlib.import_module(module), function)
+            auto_cli(chosen, args=rest, as_positional=False, exit_on_error=False, prog=f"python -m hemblip {command}")
+        else:
+            return _usage(command)
+    except (HemblipError, ArgumentError) as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        return 2
+    except SystemExit as end:  # --help and --print_config end so
+        return int(end.code or 0)
+    return 0
+
+
+def _usage(command: str) -> int:
+    lines = {**TRAINER_COMMANDS, **{name: text for name, (_, text) in COMMANDS.items()}}
+    text = USAGE.format(commands="\n".join(f"  {name:<9} {line}" for name, line in lines.items()))
+    if command in ("--help", "-h"):
+        sys.stdout.write(f"{text}\n")
+        return 0
+    sys.stderr.write(f"error: no command '{command}'; there are {', '.join(lines)}\n")
+    return 2
+
+
+def _quieten() -> None:
+    """Libraries' tips and progress of single files would bury our own lines."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)

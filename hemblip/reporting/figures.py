@@ -1,0 +1,68 @@
+"""Figures of cells with their captions."""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from hemblip.data.images import read_image  # noqa: E402
+from hemblip.morphology import KEYS  # noqa: E402
+from hemblip.predictions import TRUE_PREFIX  # noqa: E402
+
+RIGHT, WRONG, MUTED = "#1b6e3c", "#b3261e", "#555555"
+"""Text colours, each with a contrast above 5:1 on white."""
+
+
+def draw_cells(table: pd.DataFrame, path: Path, columns: int = 2) -> Path:
+    """Draw cells with reference, caption and the statements that are right (+) and wrong (-).
+
+    Args:
+        table: prediction rows of one model.
+        path: PNG to write.
+        columns: cells side by side.
+
+    Returns:
+        `path`.
+    """
+    rows = -(-len(table) // columns)
+    figure, axes = plt.subplots(rows, 2 * columns, figsize=(7.5 * columns, 2.1 * rows), width_ratios=[1, 2.6] * columns)
+    for axis in axes.flat:
+        axis.axis("off")
+    for (image_axis, text_axis), row in zip(axes.reshape(-1, 2), table.to_dict("records"), strict=False):
+        image_axis.imshow(read_image(row["image"]))
+        right, wrong = _statements(row)
+        lines = [
+            *((line, MUTED) for line in textwrap.wrap(f"Reference: {row['reference']}", 78)[:4]),
+            *((line, "black") for line in textwrap.wrap(f"Caption: {row['caption']}", 78)[:4]),
+            *((line, RIGHT) for line in textwrap.wrap(f"+ {', '.join(right)}", 78)[:2] if right),
+            *((line, WRONG) for line in textwrap.wrap(f"- {', '.join(wrong)}", 78)[:3] if wrong),
+        ]
+        for number, (line, colour) in enumerate(lines):
+            text_axis.text(0, 1 - 0.098 * number, line, color=colour, fontsize=7.6, va="top")
+    figure.tight_layout(pad=0.6)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, dpi=110, format="png")
+    plt.close(figure)
+    partial.replace(path)
+    return path
+
+
+def _statements(row: dict[str, object]) -> tuple[list[str], list[str]]:
+    """Right statements, and wrong or missing ones with what would be right."""
+    right, wrong = [], []
+    for key in KEYS:
+        truth, stated = row[TRUE_PREFIX + key], row[key]
+        if truth is None:
+            continue
+        label = key.replace("_", " ")
+        if stated == truth:
+            right.append(f"{label} {stated}")
+        else:
+            wrong.append(f"{label} {stated or 'not stated'} (is {truth})")
+    return right, wrong

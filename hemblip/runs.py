@@ -1,0 +1,62 @@
+"""Run folders: `runs/<name>/version_<n>/` with config, checkpoints, predictions, scores and figures."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from hemblip.errors import CheckpointError, DataError
+
+RUNS = Path("runs")
+
+_VERSION = "HEMBLIP_RUN_FOLDER"
+"""Set by the first process, so that the ranks that it starts use the same folder."""
+
+
+def new_run(name: str) -> Path:
+    """Name the next free folder of runs called `name`."""
+    if _VERSION in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return Path(os.environ[_VERSION])
+    taken = [int(match[1]) for path in (RUNS / name).glob("version_*") if (match := re.fullmatch(r"version_(\d+)", path.name))]
+    folder = RUNS / name / f"version_{max(taken, default=-1) + 1}"
+    os.environ[_VERSION] = str(folder)
+    return folder
+
+
+def checkpoint_run(checkpoint: str | None, name: str) -> Path:
+    """Find the run that a checkpoint belongs to; without a checkpoint, a new run.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    if checkpoint is None:
+        return new_run(name)
+    path = Path(checkpoint)
+    if not path.is_file():
+        near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
+        raise CheckpointError(f"--ckpt_path {path}: no such file; {'there is ' + ', '.join(near) if near else 'run fit first'}")
+    return path.parent.parent if path.parent.name == "checkpoints" else path.parent
+
+
+def read_metrics(folder: Path) -> dict[str, object]:
+    """Read the scores of a run by split; none if it was not tested.
+
+    Raises:
+        DataError: the file is not JSON.
+    """
+    path = folder / "metrics.json"
+    try:
+        return json.loads(path.read_text()) if path.is_file() else {}  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON ({error}); test the run again") from error
+
+
+def write_metrics(folder: Path, split: str, scores: Mapping[str, object]) -> Path:
+    """Put the scores of one split into `metrics.json`, atomically, and give its path."""
+    path = folder / "metrics.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / ".metrics.json.partial"
+    partial.write_text(json.dumps({**read_metrics(folder), split: scores}, indent=2, allow_nan=False) + "\n")
+    partial.replace(path)
+    return path
