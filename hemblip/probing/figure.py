@@ -1,7 +1,7 @@
 """A map of the embeddings in two dimensions, coloured by class."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -38,13 +38,15 @@ def draw_map(
         title: of the figure.
         path: PNG to write.
     """
-    palette = matplotlib.colormaps["tab20" if len(classes) > 10 else "tab10"]
+    palette = matplotlib.colormaps["tab10"]
+    drawn = sorted({int(label) for _, labels in maps.values() for label in labels if label >= 0})
     figure = Figure(figsize=(4.2 * len(maps) + 2.2, 4.4), layout="constrained")
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     for panel, (backbone, (points, labels)) in zip(panels, maps.items(), strict=True):
-        for index, name in enumerate(classes):
+        for index in drawn:
             chosen = points[labels == index]
-            panel.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.7, linewidths=0, color=palette(index), label=name)
+            style: dict[str, Any] = {"color": palette(index % 10), "marker": "o^"[index // 10], "label": classes[index]}
+            panel.scatter(chosen[:, 0], chosen[:, 1], s=9, alpha=0.7, linewidths=0, **style)
         panel.set(title=backbone, xticks=[], yticks=[])
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", frameon=False, markerscale=2.5)

@@ -107,19 +107,22 @@ def embed_all(
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Lay the table out as the paper does: accuracy and weighted F1, internal and external, as text."""
+    """Lay the table out as the paper does, as text: accuracy and weighted F1, then why some are not available."""
     columns = {
         f"{place} {short}": table[f"{place}_{metric}"].map(_cell)
         for place in ("internal", "external")
         for short, metric in (("acc.", "accuracy"), ("F1", "weighted_f1"))
     }
-    return pd.DataFrame({**{key: table[key] for key in ("title", "backbone", "head")}, **columns}).to_string(
-        index=False
-    )
+    laid_out = pd.DataFrame({**{key: table[key] for key in ("title", "backbone", "head")}, **columns})
+    found = table[["title", "internal_accuracy", "external_accuracy"]].melt("title").drop_duplicates()
+    reasons = [
+        f"{title}: {value}" for title, value in zip(found["title"], found["value"], strict=True) if "n/a" in str(value)
+    ]
+    return "\n".join([laid_out.to_string(index=False), *reasons])
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else "n/a"
 
 
 def _check(backbones: list[Backbone]) -> None:
