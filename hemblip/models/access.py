@@ -46,6 +46,8 @@ def explain(pretrained: str, revision: str | None, error: BaseException) -> str:
         return f"{pretrained}: has no revision '{revision}'; see {page}/commits/main"
     if any(isinstance(cause, hub.RepositoryNotFoundError) for cause in causes):
         return f"{pretrained}: no such model on the hub (or a private one: set HF_TOKEN); see {page}"
+    if any(isinstance(cause, hub.HFValidationError) for cause in causes):
+        return f"{pretrained}: neither a folder here nor a hub id (owner/name); correct `pretrained`"
     if any(isinstance(cause, ConnectionError | hub.LocalEntryNotFoundError) for cause in causes):
         return (
             f"{pretrained}: not in the local cache and the hub cannot be reached; connect once, or copy the folder "

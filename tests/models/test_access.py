@@ -24,13 +24,12 @@ def answer(kind, status):
         (answer(hub.RepositoryNotFoundError, 404), ["no such model"]),
         (hub.LocalEntryNotFoundError("no network"), ["cannot be reached", "compact"]),
         (hub.OfflineModeIsEnabled("offline"), ["cannot be reached", "compact"]),
-        (ValueError("torn file"), ["torn file", "config.json"]),
+        (hub.HFValidationError("bad id"), ["neither a folder here nor a hub id"]),
+        (ValueError("torn file"), ["wrapped by the library", "config.json"]),
     ],
 )
 def test_each_obstacle_is_told_in_one_line_with_its_remedy(cause, says):
     with pytest.raises(ModelAccessError) as told, reaching(MODEL, "abc"):
-        if isinstance(cause, ValueError):
-            raise cause
         raise OSError("wrapped by the library") from cause
     message = str(told.value)
     assert "\n" not in message and message.startswith(MODEL)
@@ -40,8 +39,10 @@ def test_each_obstacle_is_told_in_one_line_with_its_remedy(cause, says):
 def test_a_folder_without_a_model(tmp_path):
     from hemblip.models.medgemma import MedGemmaCaptioner
 
-    with pytest.raises(ModelAccessError, match="cannot be loaded"):
+    with pytest.raises(ModelAccessError, match=r"cannot be loaded.*config\.json"):
         MedGemmaCaptioner(pretrained=str(tmp_path))
+    with pytest.raises(ModelAccessError, match="neither a folder here nor a hub id"):
+        MedGemmaCaptioner(pretrained=str(tmp_path / "absent"))
 
 
 def test_too_little_memory_is_noticed_before_loading(monkeypatch):
