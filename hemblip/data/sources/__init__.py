@@ -2,6 +2,7 @@
 
 from hemblip.data.sources.image_files import ImageFiles
 from hemblip.data.sources.source import Source
+from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.sources.wbcatt import WBCAtt
 
-__all__ = ["ImageFiles", "Source", "WBCAtt"]
+__all__ = ["ImageFiles", "Source", "Synthetic", "WBCAtt"]

@@ -1,0 +1,1 @@
+"""Drawn cells: who has which attributes, and how they look."""
