@@ -1,0 +1,144 @@
+"""Text -> items: normalised words, and the longest wording of the lexicon at each place."""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
+from hemblip.morphology.lexicon import ASPECT_NOUNS, CELL_TYPES, DISEASES, THINGS, WORDING
+
+
+class Item(NamedTuple):
+    """One word or wording with its role in the sentence.
+
+    Attributes:
+        kind: "thing", "aspect", "value", "direct", "disease", a key of `FUNCTION_WORDS`, or "word".
+        name: the thing, aspect, disease or the words themselves.
+        values: for a value, the attribute values it can state: {key: value}.
+        type: for a cell that is named by its type, that type.
+        plural: the thing is named in the plural.
+    """
+
+    kind: str
+    name: str
+    values: Mapping[str, str] = {}
+    type: str | None = None
+    plural: bool = False
+
+
+_SPELLING = (
+    (re.compile(r"leuk?aemi|leukæmi"), "leukemi"),
+    (re.compile(r"h(?:a|æ)emat"), "hemat"),
+    (re.compile(r"colour"), "color"),
+    (re.compile(r"\bgrey"), "gray"),
+    (re.compile(r"centre\b"), "center"),
+    (re.compile(r"(?<=[a-z])is(ation|ed|ing)\b(?<=lised|ation|ising)"), r"iz\1"),
+    (re.compile(r"n['’]t\b"), " not"),
+    (re.compile(r"['’]s\b"), ""),
+    (re.compile(r"\b(e\.g|i\.e|vs|approx|cf|ca|etc|dr|fig)\."), r"\1"),
+    (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
+    (re.compile(r"[*`\"“”#_|<>{}\[\]~^\\]+"), " "),
+    (re.compile(r"[–—―]+|(?<=\s)--+(?=\s)"), lambda match: " , " if match[0] != "–" else "-"),
+)
+
+_TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
+
+
+def normalise(text: str) -> str:
+    """Lower case, American spelling, plain punctuation; hyphens stay."""
+    text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "").replace("−", "-").replace("‐", "-")
+    text = re.sub(r"\s+–\s+", " , ", text)
+    for pattern, replacement in _SPELLING:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _alternatives(wordings: str) -> Iterator[str]:
+    """Expand "acute {myeloid,monocytic} leukemia|aml" to its wordings."""
+    for wording in wordings.split("|"):
+        parts = re.split(r"\{([^}]*)\}", wording)
+        choices = [part.split(",") if index % 2 else [part] for index, part in enumerate(parts)]
+        yield from ("".join(choice) for choice in itertools.product(*choices))
+
+
+def _plural(noun: str) -> str:
+    return noun if noun.endswith("s") or noun.endswith("i") else f"{noun}s"
+
+
+def _entries() -> Iterable[tuple[str, Item]]:
+    """Every wording with its item, the stronger reading first."""
+    for wording in PLAIN.split("|"):
+        yield wording, Item("word", wording)
+    for kind, wordings in FUNCTION_WORDS.items():
+        for wording in _alternatives(wordings):
+            yield wording, Item(kind, wording)
+    for cell_type, wordings in CELL_TYPES.items():
+        for wording in wordings.split("|"):
+            yield wording, Item("thing", "cell", type=cell_type)
+            yield _plural(wording), Item("thing", "cell", type=cell_type, plural=True)
+    for diagnosis, names in DISEASES.items():
+        for wording in _alternatives(names):
+            yield wording, Item("disease" if diagnosis else "word", diagnosis)
+    for (key, value), wordings in DIRECT.items():
+        for wording in _alternatives(wordings):
+            yield wording, Item("direct", wording, {key: value})
+    for thing, wordings in THINGS.items():
+        for wording in wordings.split("|"):
+            yield wording, Item("thing", thing, plural=wording.endswith("s") and thing == "vacuole")
+            if thing in ("cell", "other"):
+                yield _plural(wording), Item("thing", thing, plural=True)
+    values: dict[str, dict[str, str]] = {}
+    for key, by_value in WORDING.items():
+        for value, wordings in by_value.items():
+            for wording in wordings.split("|"):
+                values.setdefault(wording, {}).setdefault(key, value)
+    for wording, stated in values.items():
+        yield wording, Item("value", wording, stated)
+    for aspect, wordings in ASPECT_NOUNS.items():
+        for wording in wordings.split("|"):
+            yield wording, Item("aspect", aspect)
+
+
+def _index() -> dict[str, list[tuple[tuple[str, ...], Item]]]:
+    index: dict[str, dict[tuple[str, ...], Item]] = {}
+    for wording, item in _entries():
+        words = tuple(_TOKEN.findall(wording))
+        index.setdefault(words[0], {}).setdefault(words, item)
+    return {first: sorted(found.items(), key=lambda pair: -len(pair[0])) for first, found in index.items()}
+
+
+_WORDINGS = _index()
+
+
+def sentences(text: str) -> list[tuple[str, ...]]:
+    """Split normalised text into sentences of tokens; the end mark is kept as the last token."""
+    found: list[tuple[str, ...]] = []
+    current: list[str] = []
+    for token in _TOKEN.findall(text):
+        if token in ".!?;•\n":
+            if current:
+                found.append((*current, "." if token in "\n•" else token))
+            current = []
+        else:
+            current.append(token)
+    if current:
+        found.append(tuple(current))
+    return found
+
+
+def items(tokens: tuple[str, ...]) -> list[Item]:
+    """Read `tokens` as items, the longest wording first."""
+    found = []
+    place = 0
+    while place < len(tokens):
+        for words, item in _WORDINGS.get(tokens[place], ()):
+            if tokens[place : place + len(words)] == words:
+                found.append(item)
+                place += len(words)
+                break
+        else:
+            found.append(Item("word", tokens[place]))
+            place += 1
+    return found
