@@ -99,7 +99,12 @@ def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame,
     images = dict(zip(manifest["cell_id"], manifest["image"], strict=True))
     table = pd.DataFrame(
         [
-            {"cell_id": row["cell_id"], "image": images[row["cell_id"]], **row, **extract_attributes(str(row["caption"]))}
+            {
+                "cell_id": row["cell_id"],
+                "image": images[row["cell_id"]],
+                **row,
+                **extract_attributes(str(row["caption"])),
+            }
             for row in rows
         ]
     )

@@ -18,7 +18,11 @@ def new_run(name: str) -> Path:
     """Name the next free folder of runs called `name`."""
     if _VERSION in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
         return Path(os.environ[_VERSION])
-    taken = [int(match[1]) for path in (RUNS / name).glob("version_*") if (match := re.fullmatch(r"version_(\d+)", path.name))]
+    taken = [
+        int(match[1])
+        for path in (RUNS / name).glob("version_*")
+        if (match := re.fullmatch(r"version_(\d+)", path.name))
+    ]
     folder = RUNS / name / f"version_{max(taken, default=-1) + 1}"
     os.environ[_VERSION] = str(folder)
     return folder
@@ -35,7 +39,9 @@ def checkpoint_run(checkpoint: str | None, name: str) -> Path:
     path = Path(checkpoint)
     if not path.is_file():
         near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
-        raise CheckpointError(f"--ckpt_path {path}: no such file; {'there is ' + ', '.join(near) if near else 'run fit first'}")
+        raise CheckpointError(
+            f"--ckpt_path {path}: no such file; {'there is ' + ', '.join(near) if near else 'run fit first'}"
+        )
     return path.parent.parent if path.parent.name == "checkpoints" else path.parent
 
 
@@ -47,7 +53,7 @@ def read_metrics(folder: Path) -> dict[str, object]:
     """
     path = folder / "metrics.json"
     try:
-        return json.loads(path.read_text()) if path.is_file() else {}  # type: ignore[no-any-return]
+        return json.loads(path.read_text()) if path.is_file() else {}
     except ValueError as error:
         raise DataError(f"{path}: not readable as JSON ({error}); test the run again") from error
 

@@ -77,7 +77,9 @@ class HemblipCLI(LightningCLI):
         """Settings beside trainer, model and data."""
         parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
         parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
-        parser.add_argument("--group", type=str | None, default=None, help="W&B group; the name of the run if left out.")
+        parser.add_argument(
+            "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
+        )
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CaptionEvaluation, "evaluation")
@@ -96,7 +98,9 @@ class HemblipCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run folder: a new one to train, that of the checkpoint otherwise."""
         config = self.config[self.subcommand]
-        self.folder = new_run(config.name) if self.subcommand == "fit" else checkpoint_run(config.ckpt_path, config.name)
+        self.folder = (
+            new_run(config.name) if self.subcommand == "fit" else checkpoint_run(config.ckpt_path, config.name)
+        )
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""

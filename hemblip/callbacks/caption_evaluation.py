@@ -26,8 +26,8 @@ SHOWN_CELLS = 16
 class CaptionEvaluation(L.Callback):
     """Generate captions, write `predictions/<split>.parquet`, score them, and log the scores.
 
-    Validation logs `val_bleu`, `val_rouge_l`, `val_accuracy` and `val_accuracy_<key>` of a fixed sample of cells; testing scores
-    all cells and writes `metrics.json` and a figure. Scores are functions of the rows gathered from all ranks.
+    Validation logs `val_bleu`, `val_rouge_l`, `val_accuracy` and `val_accuracy_<key>` of a fixed sample of cells;
+    testing scores all cells and writes `metrics.json` and a figure. Scores are functions of the rows of all ranks.
 
     Args:
         validation_cells: size of the sample after each training epoch; 0 for none. `validate` takes all cells.
@@ -168,7 +168,6 @@ class CaptionEvaluation(L.Callback):
 
                 shown = table.head(SHOWN_CELLS)
                 rows = [
-                    [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption]
-                    for row in shown.itertuples()
+                    [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption] for row in shown.itertuples()
                 ]
                 logger.experiment.log({"val_captions": wandb.Table(["cell_id", "image", "reference", "caption"], rows)})

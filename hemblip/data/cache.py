@@ -52,7 +52,7 @@ def _digest(manifest: pd.DataFrame, size: int, crop: float) -> str:
     digest = hashlib.sha256(json.dumps([size, crop]).encode())
     for image, bbox, factor in zip(manifest["image"], manifest["bbox"], manifest["width_factor"], strict=True):
         try:
-            status = os.stat(image)
+            status = Path(image).stat()
         except FileNotFoundError as error:
             raise DataError(f"{image}: no such image file; check the data folder") from error
         box = None if bbox is None else [float(value) for value in bbox]
@@ -82,7 +82,6 @@ def _build(manifest: pd.DataFrame, size: int, crop: float, path: Path) -> None:
             for _ in tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False):
                 pass
         cells.flush()
-        del cells
         partial.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot write the cell cache ({error}); make room or choose another folder") from error

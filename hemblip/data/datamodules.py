@@ -4,14 +4,14 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import lightning as L
 import pandas as pd
 from torch.utils.data import DataLoader
 
 from hemblip.data.cache import cached_cells
-from hemblip.data.dataset import Batch, CellDataset, Example, collate
+from hemblip.data.dataset import CellDataset, Example, collate
 from hemblip.data.images import check_images
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import ImageFiles, Source
@@ -76,7 +76,7 @@ class CellDataModule(L.LightningDataModule):
         bad = check_images(manifest["image"].tolist(), progress=len(manifest) > 2000)
         if not bad:
             return manifest
-        path, reason = next(iter(bad.items()))
+        reason = next(iter(bad.values()))
         if self.on_bad_image == "fail":
             raise DataError(f"{len(bad)} bad images, first: {reason}; or set data.init_args.on_bad_image to exclude")
         print(f"Excluded {len(bad)} bad images: {', '.join(bad)}")
@@ -160,9 +160,7 @@ class InternalCells(CellDataModule):
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
     ) -> None:
-        super().__init__(
-            sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image
-        )
+        super().__init__(sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         self.augmentation = augmentation or Augmentation()
         self._position = (0, 0)
 
@@ -219,9 +217,7 @@ class ExternalCells(CellDataModule):
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
     ) -> None:
-        super().__init__(
-            sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image
-        )
+        super().__init__(sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """All cells are external, whatever split their source gives."""

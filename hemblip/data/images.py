@@ -38,7 +38,9 @@ def read_image(path: str | Path) -> Pixels:
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise DataError(f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first")
+                raise DataError(
+                    f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first"
+                )
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such image file; check the data folder") from error

@@ -20,8 +20,8 @@ MANIFEST_COLUMNS: tuple[str, ...] = (
     *KEYS,
     "captions",
 )
-"""`bbox` is [x, y, width, height] in pixels or None for the whole image; `width_factor` stretches a crop horizontally to
-undo a squeezed camera image; `group` is the patient, slide or cell that must not be split; `captions` is a list."""
+"""`bbox` is [x, y, width, height] in pixels or None for the whole image; `width_factor` stretches a crop horizontally,
+to undo a camera's squeeze; `group` is the patient, slide or cell that must not be split; `captions` is a list."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 
@@ -63,7 +63,9 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
     table = manifest[list(MANIFEST_COLUMNS)].reset_index(drop=True)
     repeated = table.loc[table["cell_id"].duplicated(), "cell_id"]
     if len(repeated):
-        raise DataError(f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own")
+        raise DataError(
+            f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own"
+        )
     for column in ("bbox", "split", *KEYS):
         table[column] = table[column].astype(object).where(table[column].notna(), None)
     _check_values(table, "split", SPLITS, origin)
@@ -87,4 +89,6 @@ def require_files(paths: Iterable[str], origin: str) -> None:
     """Raise a DataError that counts and names image files which do not exist."""
     missing = [path for path in paths if not Path(path).is_file()]
     if missing:
-        raise DataError(f"{origin}: {len(missing)} image files are missing, first '{missing[0]}'; check the data folder")
+        raise DataError(
+            f"{origin}: {len(missing)} image files are missing, first '{missing[0]}'; check the data folder"
+        )

@@ -1,7 +1,6 @@
 """Order of training and evaluation cells, the same whatever the number of ranks, and resumable mid-epoch."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -60,4 +59,4 @@ class EvaluationBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         for start in range(0, len(self.cells), self.batch_size):
-            yield [(0, cell) for cell in cast(range, self.cells)[start : start + self.batch_size]]
+            yield [(0, cell) for cell in self.cells[start : start + self.batch_size]]

@@ -5,9 +5,9 @@ import zlib
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its version on import
 
-import albumentations as A  # noqa: E402
+import albumentations as A
 
-from hemblip.data.images import Pixels  # noqa: E402
+from hemblip.data.images import Pixels
 
 
 def derived_seed(*parts: object) -> int:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
 from hemblip.morphology import KEYS, NEGATIVE_VALUES
@@ -47,13 +48,13 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def hallucinated(table: pd.DataFrame, key: str) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def hallucinated(table: pd.DataFrame, key: str) -> NDArray[np.bool_]:
     """Tell which captions fill `key` although the cell's annotation has none or the negative value."""
     truth, stated = table[TRUE_PREFIX + key], table[key]
     negative = NEGATIVE_VALUES.get(key)
     baseless = truth.isna() | ((truth == negative) if negative else False)
     filled = stated.notna() & (stated != negative)
-    return (baseless & filled).to_numpy(dtype=bool)
+    return np.asarray(baseless & filled, dtype=bool)
 
 
 def exact_match(table: pd.DataFrame) -> float:

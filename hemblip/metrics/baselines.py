@@ -20,7 +20,10 @@ def majority_baseline(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
     """
     modes = {key: values.mode().iloc[0] for key in KEYS if len(values := training[key].dropna())}
     answers = pd.DataFrame(
-        {key: table[TRUE_PREFIX + key].map(lambda value, key=key: None if value is None else modes.get(key)) for key in KEYS},
+        {
+            key: table[TRUE_PREFIX + key].map(lambda value, key=key: None if value is None else modes.get(key))
+            for key in KEYS
+        },
         dtype=object,
     )
     silent = (answers["granules"] == "absent") & answers["granule_colour"].notna()

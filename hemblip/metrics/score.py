@@ -15,8 +15,8 @@ def score(table: pd.DataFrame) -> Scores:
         table: prediction rows, see `hemblip.predictions`; at least one.
 
     Returns:
-        Ready for JSON: `cells`; the text scores; `accuracy` and `macro_f1`, means over annotated attributes; `exact_match`; and
-        `attributes`, a mapping key -> scores of `attribute_scores`.
+        Ready for JSON: `cells`; the text scores; `accuracy` and `macro_f1`, means over annotated attributes;
+        `exact_match`; and `attributes`, a mapping key -> scores of `attribute_scores`.
     """
     attributes = attribute_scores(table)
     means = {name: float(attributes[name].mean()) if len(attributes) else None for name in ("accuracy", "macro_f1")}

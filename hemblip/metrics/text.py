@@ -28,7 +28,7 @@ def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[
         captions: as many texts.
 
     Returns:
-        For each cell `bleu` (nltk sentence BLEU, smoothing method 4, white-space tokens; PROTOCOL of the paper's code) and
+        For each cell `bleu` (nltk sentence BLEU, smoothing method 4, white-space tokens, as in the paper's code) and
         `rouge_l` (F-measure with stemmer), both 0 to 1; an empty caption scores 0.
     """
     smoothing = SmoothingFunction().method4
@@ -40,7 +40,11 @@ def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[
             reference, caption = pair
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
-                bleu = sentence_bleu([reference.split()], caption.split(), smoothing_function=smoothing) if caption else 0.0
+                bleu = (
+                    sentence_bleu([reference.split()], caption.split(), smoothing_function=smoothing)
+                    if caption
+                    else 0.0
+                )
             rouge = scorer.score(reference, caption)["rougeL"].fmeasure if caption else 0.0
             known[pair] = {"bleu": float(bleu), "rouge_l": float(rouge)}
         scores.append(known[pair])

@@ -64,6 +64,9 @@ class BlipCaptioner(Captioner):
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
+        self.revision: str | None
+        self.mean: Tensor
+        self.deviation: Tensor
         if pretrained == COMPACT:
             self.tokenizer, self.revision = compact_tokenizer(), compact_revision()
             self.model = compact_blip(self.tokenizer, compact or CompactBlip())

@@ -79,10 +79,11 @@ class Captioner(L.LightningModule, ABC):
         # DDP averages gradients over ranks: times `world` makes that the mean over all tokens.
         loss = nll.sum() * world / total
         if not torch.isfinite(loss):
-            bad = [cell for cell, value in zip(batch["cell_ids"], nll.tolist(), strict=True) if not math.isfinite(value)]
+            losses = zip(batch["cell_ids"], nll.tolist(), strict=True)
+            bad = [cell for cell, value in losses if not math.isfinite(value)]
             raise TrainingError(
-                f"loss is {loss.item()} in step {self.global_step} on cells {', '.join(bad or batch['cell_ids'])}; lower "
-                "model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
+                f"loss is {loss.item()} in step {self.global_step} on cells {', '.join(bad or batch['cell_ids'])}; "
+                "lower model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
             )
         self.log("train_loss", loss, prog_bar=True, batch_size=len(nll))
         return loss
@@ -115,7 +116,7 @@ class Captioner(L.LightningModule, ABC):
             self._losses[cell] = (value, count)
 
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
-        """Mean over tokens of all ranks' cells: gathered by id, because a mean of ranks' means counts cells unequally."""
+        """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
         gathered: list[dict[str, tuple[float, int]]] = [self._losses]
         if self.trainer.world_size > 1:
             gathered = [{} for _ in range(self.trainer.world_size)]

@@ -68,7 +68,8 @@ class ResidualStage(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / 2, W / 2)."""
         main = self.second_norm(self.second(self.first_norm(self.first(features)).relu()))
-        return (main + self.shortcut(features)).relu()
+        out: Tensor = (main + self.shortcut(features)).relu()
+        return out
 
 
 class Stem(nn.Sequential):
@@ -87,7 +88,9 @@ class Stem(nn.Sequential):
     @property
     def weight(self) -> Tensor:
         """First weight, of which BLIP's embeddings ask the type."""
-        return self[0].weight  # type: ignore[no-any-return]
+        first = self[0]
+        assert isinstance(first, nn.Conv2d)
+        return first.weight
 
 
 @cache
@@ -143,4 +146,4 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> BlipForConditio
     )
     model = BlipForConditionalGeneration(config)
     model.vision_model.embeddings.patch_embedding = Stem(size)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.to(memory_format=torch.channels_last)

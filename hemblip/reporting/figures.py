@@ -7,12 +7,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import pandas as pd  # noqa: E402
+import matplotlib.pyplot as plt
+import pandas as pd
 
-from hemblip.data.images import read_image  # noqa: E402
-from hemblip.morphology import KEYS  # noqa: E402
-from hemblip.predictions import TRUE_PREFIX  # noqa: E402
+from hemblip.data.images import read_image
+from hemblip.morphology import KEYS
+from hemblip.predictions import TRUE_PREFIX
 
 RIGHT, WRONG, MUTED = "#1b6e3c", "#b3261e", "#555555"
 """Text colours, each with a contrast above 5:1 on white."""

@@ -1,7 +1,5 @@
 """Images of which nothing is known."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from hemblip.data.records import manifest_table
@@ -15,8 +13,8 @@ class ImageFiles(Source):
     """Every image of a folder, or the rows of a table; for prediction.
 
     Args:
-        path: folder, searched recursively, or a Parquet or CSV table with the columns `cell_id` and `image` (relative to the
-            table).
+        path: folder, searched recursively, or a Parquet or CSV table with the columns `cell_id` and `image` (relative
+            to the table).
     """
 
     name = "images"
@@ -38,7 +36,11 @@ class ImageFiles(Source):
             if missing:
                 raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(table.columns)}")
             rows = [
-                {str(name): value for name, value in row.items() if name in ("cell_id", "image", "bbox", "width_factor")}
+                {
+                    str(name): value
+                    for name, value in row.items()
+                    if name in ("cell_id", "image", "bbox", "width_factor")
+                }
                 | {"image": str(path.parent / str(row["image"]))}
                 for row in table.to_dict("records")
             ]

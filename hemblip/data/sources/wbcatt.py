@@ -46,8 +46,9 @@ _VALUES: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
 class WBCAtt(Source):
     """The published layout with its official splits.
 
-    Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed, also against `granule_colour`. Byte-identical images are one
-    cell: the copy in test or val is kept, copies in training are removed with a warning.
+    Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed, also against
+    `granule_colour`. Byte-identical images are one cell: the copy in test or val is kept, copies in training are
+    removed with a warning.
 
     Args:
         root: folder that holds the three tables; relative to `$HEMBLIP_DATA` if set.
@@ -79,7 +80,7 @@ class WBCAtt(Source):
         for record in table.to_dict("records"):
             row: dict[str, object] = {key: record[column].strip().lower() for column, key in _COLUMNS.items()}
             for key, names in _VALUES.items():
-                row[key] = names.get(str(row[key]), row[key])  # type: ignore[arg-type]
+                row[key] = names.get(str(row[key]), row[key])
             if row["granules"] == "absent":
                 row["granule_colour"] = None
             stem = Path(str(record["img_name"])).stem

@@ -1,7 +1,7 @@
 """Who has which cells: patients, diagnoses, cell types and their attributes, with plausible correlations.
 
-Healthy cells state what WBCAtt annotates, leukemic ones what LeukemiaAttri annotates; what a cell looks like beyond that
-is drawn all the same. Frequencies are rounded from the two datasets and from textbook morphology.
+Healthy cells state what WBCAtt annotates, leukemic ones what LeukemiaAttri annotates; what a cell looks like beyond
+that is drawn all the same. Frequencies are rounded from the two datasets and from textbook morphology.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,13 @@ _MATURE = {"open": 0.05, "coarse": 0.95}
 
 
 def _leukemic(
-    size: Weights, irregular: float, chromatin: Weights, prominent: float, scanty: float, moderate: float, vacuoles: float
+    size: Weights,
+    irregular: float,
+    chromatin: Weights,
+    prominent: float,
+    scanty: float,
+    moderate: float,
+    vacuoles: float,
 ) -> dict[str, Weights]:
     return {
         "cell_size": size,
@@ -112,7 +118,11 @@ def _leukemic(
     }
 
 
-_SMALL, _MEDIUM, _LARGE = {"small": 0.85, "medium": 0.15}, {"medium": 0.8, "large": 0.2}, {"large": 0.85, "medium": 0.15}
+_SMALL, _MEDIUM, _LARGE = (
+    {"small": 0.85, "medium": 0.15},
+    {"medium": 0.8, "large": 0.2},
+    {"large": 0.85, "medium": 0.15},
+)
 
 LEUKEMIC_ATTRIBUTES: dict[str, dict[str, Weights]] = {
     "lymphoblast": _leukemic({"small": 0.5, "medium": 0.5}, 0.25, _BLAST, 0.6, 1.0, 0.7, 0.15),

@@ -30,7 +30,12 @@ CYTOPLASM = {
     "moderate": (0.46, 0.53, 0.82),
 }
 
-CHROMATIN = {"dense": (0.34, 0.16, 0.47), "loose": (0.52, 0.33, 0.64), "open": (0.62, 0.45, 0.74), "coarse": (0.44, 0.25, 0.58)}
+CHROMATIN = {
+    "dense": (0.34, 0.16, 0.47),
+    "loose": (0.52, 0.33, 0.64),
+    "open": (0.62, 0.45, 0.74),
+    "coarse": (0.44, 0.25, 0.58),
+}
 
 GRANULE = {"pink": (0.90, 0.50, 0.66), "red": (0.87, 0.30, 0.24), "purple": (0.30, 0.10, 0.42)}
 
@@ -118,14 +123,14 @@ def _paint(canvas: Colours, mask: Mask, colour: object) -> None:
 def _noise(grain: float) -> NDArray[np.float32]:
     """A fixed field (1024, 1024) of smooth noise with standard deviation 1; callers cut random windows out of it."""
     field = np.random.default_rng(round(1000 * grain)).standard_normal((1024, 1024)).astype(np.float32)
-    field = cv2.GaussianBlur(field, (0, 0), grain)
-    return np.asarray((field - field.mean()) / field.std(), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(field, (0, 0), grain), np.float32)
+    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
 def _window(grain: float, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
     y, x = rng.integers(0, 1024 - min(side, 1000), 2)
     window = _noise(grain)[y : y + side, x : x + side]
-    return window if window.shape == (side, side) else cv2.resize(window, (side, side))
+    return window if window.shape == (side, side) else np.asarray(cv2.resize(window, (side, side)), np.float32)
 
 
 def _red_cells(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.float32]
+Mask = NDArray[np.floating]
 """(S, S), 0 to 1, with soft edges."""
 
 _SHIFT = 4
@@ -32,17 +32,19 @@ def wobbly(
         rng: draws phases and directions.
     """
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    waves = sum(np.cos(k * angle + rng.uniform(0, 2 * np.pi)) * rng.uniform(0.5, 1) / np.sqrt(k - 1) for k in (2, 3, 4, 5))
+    waves = sum(
+        np.cos(k * angle + rng.uniform(0, 2 * np.pi)) * rng.uniform(0.5, 1) / np.sqrt(k - 1) for k in (2, 3, 4, 5)
+    )
     r = radius * (1 + roughness * np.asarray(waves))
     turn = rng.uniform(0, np.pi)
     x, y = r * np.cos(angle) * np.sqrt(stretch), r * np.sin(angle) / np.sqrt(stretch)
-    points = np.stack([centre[0] + x * np.cos(turn) - y * np.sin(turn), centre[1] + x * np.sin(turn) + y * np.cos(turn)], 1)
+    points = np.stack(
+        [centre[0] + x * np.cos(turn) - y * np.sin(turn), centre[1] + x * np.sin(turn) + y * np.cos(turn)], 1
+    )
     return fill(size, points)
 
 
-def nucleus(
-    shape: str, size: int, centre: tuple[float, float], radius: float, rng: np.random.Generator
-) -> Mask:
+def nucleus(shape: str, size: int, centre: tuple[float, float], radius: float, rng: np.random.Generator) -> Mask:
     """Draw a nucleus.
 
     Args:
@@ -56,11 +58,11 @@ def nucleus(
         return wobbly(size, centre, radius, 0.012, rng.uniform(1.0, 1.12), rng)
     if shape == "irregular":
         body = wobbly(size, centre, radius, 0.12, rng.uniform(1.05, 1.25), rng)
-        return body * (1 - _notch(size, centre, radius, 0.35, rng.uniform(0, 2 * np.pi)))
+        return np.asarray(body * (1 - _notch(size, centre, radius, 0.35, rng.uniform(0, 2 * np.pi))), np.float32)
     turn = rng.uniform(0, 2 * np.pi)
     if shape == "unsegmented-indented":
         body = wobbly(size, centre, radius * 1.08, 0.015, 1.2, rng)
-        return body * (1 - _notch(size, centre, radius, 0.5, turn))
+        return np.asarray(body * (1 - _notch(size, centre, radius, 0.5, turn)), np.float32)
     if shape == "unsegmented-band":
         return _arc(size, centre, radius, turn, width=0.62, extent=1.35, beads=0)
     if shape == "segmented-bilobed":

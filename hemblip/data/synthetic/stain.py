@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Colours = NDArray[np.float32]
+Colours = NDArray[np.floating]
 """(S, S, 3), RGB, 0 to 1."""
 
 
@@ -14,7 +14,7 @@ Colours = NDArray[np.float32]
 class Slide:
     """How one patient's cells are stained and photographed.
 
-    Healthy and leukemic patients of one domain draw from the same distributions, so that nothing of this tells them apart.
+    Healthy and leukemic patients of one domain draw from the same distributions: nothing of this tells them apart.
 
     Args:
         strength: optical density of each colour channel relative to the drawing.
@@ -78,5 +78,5 @@ def photograph(drawing: Colours, slide: Slide, size: int, rng: np.random.Generat
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     tilt = rng.uniform(-0.025, 0.025, 2).astype(np.float32)
     image *= (slide.brightness + tilt[0] * ramp[None, :] + tilt[1] * ramp[:, None])[..., None]
-    image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(slide.noise)
+    image = image + rng.standard_normal(image.shape, dtype=np.float32) * slide.noise
     return (image.clip(0, 1) * 255).round().astype(np.uint8)
