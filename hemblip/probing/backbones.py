@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,8 +83,7 @@ class TimmEncoder(Backbone):
 
     Args:
         model: name in timm, for example `vit_small_patch16_224.dino` or `vit_giant_patch14_dinov2.lvd142m`.
-        weights: local file (safetensors or a state dict) instead of a download; a name such as `DinoBloom` has
-            its weights only there.
+        weights: local file (safetensors or a state dict) instead of a download, for example DinoBloom's.
         name: as the table names it; the model's name if left out.
         image_size: side in pixels; the model's own if left out.
     """
@@ -99,10 +99,12 @@ class TimmEncoder(Backbone):
             ) from error
         settings: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
         if weights is not None:
-            settings["checkpoint_path"] = weights
+            if not Path(weights).is_file():
+                raise ConfigError(f"backbone {model}: no file {weights}; correct `weights`")
+            settings["pretrained_cfg_overlay"] = {"file": weights}  # position embeddings are fitted to image_size
         try:
-            network = timm.create_model(model, pretrained=weights is None, num_classes=0, **settings)
-        except (OSError, RuntimeError) as error:
+            network = timm.create_model(model, pretrained=True, num_classes=0, **settings)
+        except (KeyError, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelAccessError(
                 f"backbone {model}: cannot be loaded ({reason}); give a local file as `weights`, or connect once"
