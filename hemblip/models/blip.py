@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor
 from torch.nn import functional
 from transformers import BertTokenizer, BlipForConditionalGeneration, GenerationConfig
@@ -11,6 +10,7 @@ from transformers import BertTokenizer, BlipForConditionalGeneration, Generation
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.access import reaching
+from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.decoding import Decoding
@@ -22,6 +22,8 @@ BLIP_BASE_REVISION = "82a37760796d32b1411fe092ab5d4e227313294b"
 
 COMPACT = "compact"
 
+ATTENTION = r"text_decoder\.bert\.encoder\.layer\.\d+\.{}\.(?:self\.(?:query|key|value)|output\.dense)"
+"""Layers of the decoder's attention, of the kind to be filled in."""
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -75,31 +77,18 @@ class BlipCaptioner(Captioner):
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
             self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
             self.model, self.tokenizer = _download(pretrained, self.revision)
-        self.pretrained = pretrained
+        self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1) * 255, persistent=False)
         if adaptation == "lora":
-            self._add_adapters(lora_attention, lora_rank, lora_alpha, lora_dropout, train_last_layers, train_head)
-        self.model.train()
-
-    def _add_adapters(
-        self, attention: str, rank: int, alpha: int, dropout: float, last_layers: int, head: bool
-    ) -> None:
-        """Freeze everything but adapters on the decoder's attention, its last layers and the LM head."""
-        layers = self.model.text_decoder.bert.encoder.layer
-        if not 0 <= last_layers <= len(layers):
-            raise ConfigError(f"train_last_layers: {last_layers} is not within 0 and the model's {len(layers)} layers")
-        kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[attention]
-        target = rf"text_decoder\.bert\.encoder\.layer\.\d+\.{kinds}\.(?:self\.(?:query|key|value)|output\.dense)"
-        self.model.requires_grad_(False)
-        inject_adapter_in_model(
-            LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=target), self.model
-        )
-        whole = [*layers[len(layers) - last_layers :], *([self.model.text_decoder.cls] if head else [])]
-        for module in whole:
-            module.requires_grad_(True)
+            self.frozen = ("model.vision_model",)
+            decoder = self.model.text_decoder
+            whole = last_layers(decoder.bert.encoder.layer, train_last_layers) + ([decoder.cls] if train_head else [])
+            kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[lora_attention]
+            add_adapters(self.model, ATTENTION.format(kinds), lora_rank, lora_alpha, lora_dropout, whole)
+        self.train()
 
     def pixel_values(self, images: Tensor) -> Tensor:
         """Normalise uint8 images (B, 3, H, W) as in pretraining.
@@ -154,28 +143,37 @@ class BlipCaptioner(Captioner):
     def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
         """Describe each cell; see `Captioner`."""
         patches = self.patches(batch["images"])
-        pad, end = self.tokenizer.pad_token_id, self.tokenizer.sep_token_id
-        start = self.tokenizer.convert_tokens_to_ids("[DEC]")
-        settings = GenerationConfig(
+        ids = self.caption_ids(patches)
+        end = self.tokenizer.sep_token_id
+        chosen = self._logits(patches, ids).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+        ended = (ids[:, 1:] == end).cumsum(1)
+        # Beam search pads with [SEP]: only the first one is part of the caption.
+        real = (ids[:, 1:] != self.tokenizer.pad_token_id) & (ended - (ids[:, 1:] == end).long() == 0)
+        confidence = ((chosen * real).sum(1) / real.sum(1).clamp(min=1)).exp()
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True), confidence.tolist()
+
+    @torch.no_grad()
+    def caption_ids(self, patches: Tensor) -> Tensor:
+        """Generate token ids (B, T) from [DEC] to [SEP] and padding, given patches (B, P, D)."""
+        settings = self.generation_config()
+        ids: Tensor = self.model.text_decoder.generate(
+            input_ids=torch.full((len(patches), 1), settings.bos_token_id, device=self.device),
+            encoder_hidden_states=patches,
+            generation_config=settings,
+        )
+        return ids
+
+    def generation_config(self) -> GenerationConfig:
+        """Give `decoding` as transformers names it."""
+        return GenerationConfig(
             max_new_tokens=self.decoding.max_new_tokens,
             num_beams=self.decoding.num_beams,
             no_repeat_ngram_size=self.decoding.no_repeat_ngram_size,
             do_sample=False,
-            bos_token_id=start,
-            eos_token_id=end,
-            pad_token_id=pad,
+            bos_token_id=self.tokenizer.convert_tokens_to_ids("[DEC]"),
+            eos_token_id=self.tokenizer.sep_token_id,
+            pad_token_id=self.tokenizer.pad_token_id,
         )
-        ids = self.model.text_decoder.generate(
-            input_ids=torch.full((len(patches), 1), start, device=self.device),
-            encoder_hidden_states=patches,
-            generation_config=settings,
-        )  # (B, T)
-        chosen = self._logits(patches, ids).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
-        ended = (ids[:, 1:] == end).cumsum(1)
-        # Beam search pads with [SEP]: only the first one is part of the caption.
-        real = (ids[:, 1:] != pad) & ((ended == 0) | ((ended == 1) & (ids[:, 1:] == end)))
-        confidence = ((chosen * real).sum(1) / real.sum(1).clamp(min=1)).exp()
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True), confidence.tolist()
 
     @torch.no_grad()
     def embed(self, batch: Batch) -> Tensor:

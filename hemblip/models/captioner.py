@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import lightning as L
 import torch
@@ -12,7 +12,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import TrainingError
+from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
+from hemblip.models.trainable_parameters import TrainableParameters
 
 
 class Captioner(L.LightningModule, ABC):
@@ -31,6 +33,18 @@ class Captioner(L.LightningModule, ABC):
     image_size: int
     """Side of the square input in pixels."""
 
+    pretrained: str
+    """Hub id, folder, or `compact`."""
+
+    revision: str | None
+    """Commit of the base model's weights."""
+
+    adaptation: str
+    """`full` = everything trains and a checkpoint holds all weights; else it holds what trains."""
+
+    frozen: tuple[str, ...] = ()
+    """Names of modules that must not train."""
+
     def __init__(
         self,
         decoding: Decoding | None = None,
@@ -43,6 +57,7 @@ class Captioner(L.LightningModule, ABC):
         self.decoding = decoding or Decoding()
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
+        self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self._losses: dict[str, tuple[float, int]] = {}
 
     @abstractmethod
@@ -60,6 +75,26 @@ class Captioner(L.LightningModule, ABC):
     @abstractmethod
     def embed(self, batch: Batch) -> Tensor:
         """Average the vision encoder's patches: (B, D), before anything that the language model adds."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; frozen parts stay in evaluation, because batch norms would learn without gradients."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        """Show what trains, and hold to it."""
+        return [TrainableParameters()]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the base model does not give, and name that model."""
+        checkpoint["state_dict"] = kept_weights(self)
+        checkpoint[IDENTITY] = identity(self)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights of another model; see `check_checkpoint`."""
+        check_checkpoint(checkpoint, self)
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""

@@ -1,8 +1,4 @@
-"""BLIP at small size: the same classes with random weights and a tokenizer built offline.
-
-A convolutional stem takes the place of the patch embedding: with a few thousand images, early convolutions generalise
-better and train faster than patches (Xiao et al., NeurIPS 2021).
-"""
+"""BLIP at small size: the same classes with random weights, a convolutional stem and a tokenizer built offline."""
 
 import hashlib
 import re
@@ -11,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch import Tensor, nn
-from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
+from transformers import BertTokenizer, BlipConfig
 
 from hemblip.errors import ConfigError
 from hemblip.models.compact_gemma import corpus
+from hemblip.models.conv_stem import ConvStemBlip
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
 
@@ -52,47 +48,6 @@ class CompactBlip:
         return int(2 ** len(self.stem))
 
 
-class ResidualStage(nn.Module):
-    """Two 3 x 3 convolutions with a shortcut that halve the resolution (He et al., 2016)."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.first_norm = nn.BatchNorm2d(outputs)
-        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.second_norm = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, inputs, H, W) -> (B, outputs, H / 2, W / 2)."""
-        main = self.second_norm(self.second(self.first_norm(self.first(features)).relu()))
-        out: Tensor = (main + self.shortcut(features)).relu()
-        return out
-
-
-class Stem(nn.Sequential):
-    """Convolutions in place of a patch embedding: (B, 3, H, W) -> (B, D, H / patch, W / patch)."""
-
-    def __init__(self, size: CompactBlip) -> None:
-        first, *widths = size.stem
-        super().__init__(
-            nn.Conv2d(3, first, 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(first),
-            nn.ReLU(),
-            *(ResidualStage(*pair) for pair in zip(size.stem, widths, strict=False)),
-            nn.Conv2d(size.stem[-1], size.hidden_size, 1),
-        )
-
-    @property
-    def weight(self) -> Tensor:
-        """First weight, of which BLIP's embeddings ask the type."""
-        first = self[0]
-        assert isinstance(first, nn.Conv2d)
-        return first.weight
-
-
 @cache
 def compact_vocabulary() -> tuple[str, ...]:
     """Special tokens, the words of our captions, and all characters, so that no text is unreadable."""
@@ -114,7 +69,7 @@ def compact_revision() -> str:
     return hashlib.sha256("\n".join(compact_vocabulary()).encode()).hexdigest()[:12]
 
 
-def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> BlipForConditionalGeneration:
+def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> ConvStemBlip:
     """Build the small captioner with random weights drawn from the global random state."""
     config = BlipConfig(
         vision_config={
@@ -124,6 +79,7 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> BlipForConditio
             "num_attention_heads": size.heads,
             "image_size": size.image_size,
             "patch_size": size.patch_size,
+            "stem": list(size.stem),
             "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
         },
         text_config={
@@ -144,6 +100,4 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> BlipForConditio
         projection_dim=size.hidden_size,
         image_text_hidden_size=size.hidden_size,
     )
-    model = BlipForConditionalGeneration(config)
-    model.vision_model.embeddings.patch_embedding = Stem(size)
-    return model.to(memory_format=torch.channels_last)
+    return ConvStemBlip(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LogitsProcessorList
@@ -18,6 +17,7 @@ from transformers.generation import NoRepeatNGramLogitsProcessor
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.decoding import Decoding
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
@@ -65,7 +65,7 @@ class MedGemmaCaptioner(Captioner):
         quantize_4bit: bool = False,
         gradient_checkpointing: bool = False,
         decoding: Decoding | None = None,
-        **optimisation: Any,  # noqa: ANN401
+        **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
         self.pretrained, self.adaptation = pretrained, adaptation
@@ -81,20 +81,17 @@ class MedGemmaCaptioner(Captioner):
             enable({"use_reentrant": False})
             # Not needed without reentrance, and it would send gradients through the frozen vision tower.
             self.model.disable_input_require_grads()
-        self.model.train()
+        self.train()
 
-    def _adapt(self, adaptation: str, rank: int, alpha: int, dropout: float, last_layers: int, head: bool) -> None:
+    def _adapt(self, adaptation: str, rank: int, alpha: int, dropout: float, layers: int, head: bool) -> None:
         """Choose what trains; the vision tower only does under `full`."""
         self.model.requires_grad_(adaptation == "full")
         if adaptation != "lora":
             return
-        layers = self.model.model.language_model.layers
-        if not 0 <= last_layers <= len(layers):
-            raise ConfigError(f"train_last_layers: {last_layers} is not within 0 and the model's {len(layers)} layers")
-        settings = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=LANGUAGE_ATTENTION)
-        inject_adapter_in_model(settings, self.model)
-        for module in (*layers[len(layers) - last_layers :], *((self.model.lm_head,) if head else ())):
-            module.requires_grad_(True)
+        self.frozen = ("model.model.vision_tower", "model.model.multi_modal_projector")
+        language = self.model.model.language_model
+        whole = last_layers(language.layers, layers) + ([self.model.lm_head] if head else [])
+        add_adapters(self.model, LANGUAGE_ATTENTION, rank, alpha, dropout, whole)
         for parameter in self.model.parameters():
             if parameter.requires_grad:
                 # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.

@@ -9,17 +9,27 @@ from typing import NamedTuple
 
 from hemblip.morphology.lexicon import ASPECTS, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
-from hemblip.morphology.tokens import Item
+from hemblip.morphology.tokens import Item, word_set
 
 _DENIABLE = {"vacuole": "cytoplasm_vacuoles", "granule": "granules", "nucleolus": "nucleoli"}
 _INVERSE = {"low": "high", "high": "low"}
 _NUCLEAR_OF_CELL = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
-_VISIBLE = frozenset(
-    "present visible seen evident identified observed noted apparent detected found discernible conspicuous prominent distinct"
-    " obvious noticeable recognizable distinguishable appreciated".split()
-) | {"clearly visible", "clearly seen", "well defined", "easily seen", "readily visible"}
-_PEOPLE = frozenset(
-    "donor individual subject person volunteer control blood peripheral sample specimen patient case donors individuals subjects".split()
+_VISIBLE = word_set(
+    "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent|distinct"
+    "|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined|easily seen"
+    "|readily visible"
+)
+_PEOPLE = word_set(
+    "donor|individual|subject|person|volunteer|control|blood|peripheral|sample|specimen|patient|case|donors|individuals|subjects"
+)
+
+# What stands around the abbreviation ALL, but not around the word "all".
+_CLOSING = word_set("comma|and|or|but|with|have|contrast|not|that|reject")
+_CLOSING_WORDS = word_set(".|;|!|case|patient|sample|subtype|leukemia|l|diagnosis|specimen|origin|type")
+_OPENING = word_set("prep|of|copula|det|comma|have|with|or|to|and|not|contrast|thing|disease")
+_OPENING_WORDS = word_set(
+    "likely|suggestive of|consistent with|compatible with|probable|possible|suspected|favor|favors|favored|in keeping with|leukemia|as"
+    "|confirmed|diagnosed|probably|typical|represent|suggest|indicate|suspect|favoring|support|supports|supporting|denote"
 )
 
 
@@ -58,7 +68,7 @@ class Reader:
         self.denied = False
         self.after_preposition = False
         self.excluded = False
-        self.unsure = False
+        self.elsewhere = False
         self.joined = ""
         self.clause_start = 0
         self.undecided: set[str] = set()
@@ -78,7 +88,16 @@ class Reader:
 
     def _scope_ends(self, place: int, item: Item) -> bool:
         """Comparisons and neighbours end at a comma, at "but" or where the cell itself is named again."""
-        if item.kind in ("comma", "but", "self") or (item.kind == "word" and item.name in ".;") or item.name in (";", "this"):
+        if self.elsewhere:
+            return False
+        if item.kind in ("have", "copula") and self.found[place - 1].kind == "and":
+            self.excluded = False
+            return True
+        if (
+            item.kind in ("comma", "but", "self")
+            or (item.kind == "word" and item.name in ".;")
+            or item.name in (";", "this")
+        ):
             self.excluded = False
             return True
         return False
@@ -95,9 +114,7 @@ class Reader:
         following = self._next_thing(place)
         if item.name.startswith(("in the", "elsewhere", "at the", "to the")):
             if place == 0 or (following is None and place < 2):
-                self.excluded = True
-                self.topics = [_Head("other", (), place)]
-                self.found = [*self.found[: place + 1], *(_mute(other) for other in self.found[place + 1 :])]
+                self.excluded = self.elsewhere = True
             return
         if following is not None and following.name in ("cell", "other"):
             self._flush()
@@ -106,7 +123,7 @@ class Reader:
 
     def _cell_or_disease_follows(self, place: int) -> bool:
         following = self._next_thing(place)
-        return following is not None and following.name in ("cell", "other") or any(
+        return (following is not None and following.name in ("cell", "other")) or any(
             other.kind in ("disease", "self") for other in self.found[place + 1 : place + 5]
         )
 
@@ -128,7 +145,17 @@ class Reader:
             return
         if self.pending and not self.predicate and not item.name.endswith(("ly", "ed", "ing")):
             following = self.found[place + 1] if place + 1 < len(self.found) else None
-            if following is None or following.kind not in ("thing", "value", "aspect", "word", "and", "comma", "or", "direct", "disease"):
+            if following is None or following.kind not in (
+                "thing",
+                "value",
+                "aspect",
+                "word",
+                "and",
+                "comma",
+                "or",
+                "direct",
+                "disease",
+            ):
                 self.pending = []
 
     def _comma(self, place: int, item: Item) -> None:
@@ -181,22 +208,18 @@ class Reader:
         """The abbreviation stands at the end of a phrase after a preposition, copula or article."""
         before = self.found[place - 1] if place else None
         after = self.found[place + 1] if place + 1 < len(self.found) else None
-        closed = after is None or after.kind in ("comma", "and", "or", "but", "with", "have", "contrast", "not", "that", "reject") or after.name in (
-            ".", ";", "!", "case", "patient", "sample", "subtype", "leukemia", "lymphoblast", "l", "diagnosis", "specimen", "origin", "type",
-        )  # fmt: skip
-        if after is not None and after.type is not None and not after.plural and after.kind == "thing":
-            closed = True
-        if after is not None and after.kind == "copula" and (before is None or before.kind != "word"):
-            closed = True
-        opened = before is None or before.kind in ("prep", "of", "copula", "det", "comma", "have", "with", "or", "to", "and", "not", "contrast", "thing", "disease")
-        opened = opened or before.name in ("likely", "suggestive of", "consistent with", "compatible with", "probable", "possible", "suspected", "favor", "favors", "in keeping with", "leukemia", "as", "confirmed", "indicative", "diagnosed", "probably", "cell", "typical", "suspected", "represent", "be", "suggest", "indicate")
+        closed = after is None or after.kind in _CLOSING or after.name in _CLOSING_WORDS
+        closed = closed or (after is not None and after.type is not None and not after.plural)
+        closed = closed or (after is not None and after.kind == "copula" and (before is None or before.kind != "word"))
+        opened = before is None or before.kind in _OPENING or before.name in _OPENING_WORDS
         idiom = before is not None and before.name in ("at", "after", "above", "and", "over", "once")
         alone = len([other for other in self.found if other.name not in (".", "all")]) == 0
         if (closed and opened and not idiom and before is not None) or alone:
             self._state(place, "diagnosis", "ALL", self.denied)
 
     def _self(self, place: int, item: Item) -> None:
-        self._thing(place, Item("thing", "cell"))
+        if item.name != "here":
+            self._thing(place, Item("thing", "cell"))
 
     def _not(self, place: int, item: Item) -> None:
         self.denied = not (self.denied and place and self.found[place - 1].kind == "not")
@@ -206,7 +229,13 @@ class Reader:
     def _absent(self, place: int, item: Item) -> None:
         following = self._next_thing(place)
         directly = self.found[place + 1] if place + 1 < len(self.found) else None
-        if item.name in ("absent", "missing") and not self.predicate and following and directly and directly.kind in ("thing", "value"):
+        if (
+            item.name in ("absent", "missing")
+            and not self.predicate
+            and following
+            and directly
+            and directly.kind in ("thing", "value")
+        ):
             if following.name in _DENIABLE:
                 self.denied = True
                 return
@@ -237,15 +266,10 @@ class Reader:
             self._flush()
         if self.found[place - 1].kind == "that" and self.last is not None:
             self.topics = [self.last]
-        if item.name != "=":
-            self.denied = self.denied and any(o.kind == "not" for o in self.found[max(0, place - 5) : place]) and self._subject_denied(place)
+        self.denied = False
         self.predicate = True
         self.after_preposition = False
         self.joined = ""
-
-    def _subject_denied(self, place: int) -> bool:
-        """ "No granules are seen", "neither vacuoles nor granules are observed": denial is already stated of the noun."""
-        return False
 
     def _have(self, place: int, item: Item) -> None:
         self._flush()
@@ -273,7 +297,9 @@ class Reader:
     def _prep(self, place: int, item: Item) -> None:
         after = self.found[place + 1] if place + 1 < len(self.found) else None
         if item.name in ("in", "for") and after is not None and after.kind in ("aspect", "det"):
-            property_noun = after if after.kind == "aspect" else self.found[place + 2] if place + 2 < len(self.found) else after
+            property_noun = (
+                after if after.kind == "aspect" else self.found[place + 2] if place + 2 < len(self.found) else after
+            )
             if property_noun.kind == "aspect" and self.pending:
                 self.predicate = True
                 return
@@ -291,7 +317,13 @@ class Reader:
 
     def _value(self, place: int, item: Item) -> None:
         before = self.found[place - 1] if place else None
-        if before is not None and before.kind in ("thing", "aspect") and not self.pending and not self.denied and self.topics:
+        if (
+            before is not None
+            and before.kind in ("thing", "aspect")
+            and not self.pending
+            and not self.denied
+            and self.topics
+        ):
             self.predicate = True
             self.joined = ""
         self.pending.append(_Modifier(item, place, self.denied, self.joined))
@@ -320,12 +352,17 @@ class Reader:
         else:
             owned = OWNED[owner]
         head = _Head(owner or "cell", tuple(key for key in keys if key in owned), place)
-        if self.predicate and before is not None and before.kind in ("prep", "det") and self.pending:
-            self._attach(self.pending, head)
+        if self.predicate and self.pending and self._is_property(place):
+            self._attach_topics(self._attach(self.pending, head))
             self.pending = []
             self.joined = ""
             return
         self._arrive(head)
+
+    def _is_property(self, place: int) -> bool:
+        """ "... in size": the property follows its value."""
+        before = self.found[max(0, place - 2) : place]
+        return any(other.kind == "prep" for other in before) and before[-1].kind in ("prep", "det")
 
     def _owner(self, place: int, before: Item | None) -> str | None:
         """Whose size, shape or colour: the noun before it, the noun after "of", or the subject."""
@@ -353,7 +390,10 @@ class Reader:
         after = self.found[place + 1] if place + 1 < len(self.found) else None
         if item.type is not None and not (self.topics and self.topics[-1].thing == "other" and self.predicate):
             self._state(place, "cell_type", item.type, self.denied)
-        compound = after is not None and (after.kind == "aspect" or (after.kind == "thing" and after.name != "cell" and not (item.name == "cell" and item.plural)))
+        compound = after is not None and (
+            after.kind == "aspect"
+            or (after.kind == "thing" and after.name != "cell" and not (item.name == "cell" and item.plural))
+        )
         if compound and not (after.kind == "thing" and item.type is not None and after.name == "other"):
             if item.name != "cell" or after.kind == "aspect" or after.name not in ("other",):
                 if after.kind == "thing":
@@ -372,6 +412,8 @@ class Reader:
             if self.joined:
                 cut = len(front)
             back, front = front[:cut], front[cut:]
+        elif front and self.topics and self._new_phrase(front[-1].place, head.place):
+            back, front = front, []
         if back:
             self._attach_topics(back)
         rest = self._attach(front, head)
@@ -393,6 +435,11 @@ class Reader:
         self.predicate = False
         self.after_preposition = False
         self.joined = ""
+
+    def _new_phrase(self, modifier: int, head: int) -> bool:
+        """A separator and an article stand between a modifier and the noun: they are not one phrase."""
+        between = [item.kind for item in self.found[modifier + 1 : head]]
+        return len(between) > 1 and between[0] in ("comma", "and") and "det" in between
 
     def _attach(self, modifiers: Sequence[_Modifier], head: _Head) -> list[_Modifier]:
         """State the values that `head` can have; return the modifiers that it cannot."""
@@ -476,8 +523,3 @@ class Reader:
 
 def _owned(thing: str) -> tuple[str, ...]:
     return OWNED[thing]
-
-
-def _mute(item: Item) -> Item:
-    """Nothing in a sentence about the background is about the cell."""
-    return Item("det", item.name) if item.kind != "self" else item

@@ -181,7 +181,9 @@ def _origin_first(cell: Cell) -> str:
         sentences.append(f"It has {enumerate_phrases(nuclear)}")
     contents = _contents(cell)
     if cytoplasm := _cytoplasm(cell):
-        sentences.append(f"its {cytoplasm} " + (f"contains {enumerate_phrases(contents)}" if contents else "is visible"))
+        sentences.append(
+            f"its {cytoplasm} " + (f"contains {enumerate_phrases(contents)}" if contents else "is visible")
+        )
     elif contents:
         sentences.append(f"It contains {enumerate_phrases(contents)}")
     return " ".join(map(sentence, sentences))

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from hemblip.morphology.clauses import Reader
 from hemblip.morphology.schema import KEYS
-from hemblip.morphology.scope import is_differential, is_general, is_prompt
+from hemblip.morphology.scope import is_differential, is_general, is_prompt, without_label
 from hemblip.morphology.tokens import items, normalise, sentences
 
 
@@ -33,6 +33,7 @@ def extract_attributes(text: str) -> dict[str, str | None]:
 @lru_cache(maxsize=16384)
 def _read(tokens: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The statements of one sentence, in order; captions repeat sentences, so they are remembered."""
+    tokens = without_label(tokens)
     if is_prompt(tokens) or is_differential(tokens):
         return ()
     found = items(tokens)

@@ -14,7 +14,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|displaying|features|demonstrates|demonstrating|possesses|possessing|holds|holding|presents|includes|including|carries|carrying|bears|bearing|harbors|harbours|harboring|featuring|revealing|presents with|shown|demonstrate|had|showed|contained|exhibited|displayed|revealed|demonstrated|encloses|enclosing|houses|housing|surrounds|surrounding the nucleus|fills|bounded by|filled with|filling|studded with|packed with|identify|identifies|depicts|there is|there are|indicates|suggests|represents|indicating|suggesting|representing|encircles|possess|feature|marked by|characterized by|distinguished by|defined by|gives|giving|comprises|comprising|supports|surrounding it|hold|bear|carry|complement|accompanies|accompany|envelops|covers|wraps",
     "with": "with|along with|together with|plus|accompanied by|combined with|coupled with|paired with|alongside|surrounded by|encircled by|enclosed by|embedded in|set in|rimmed by|but with|as well as|in addition to",
     "of": "of|of the|of a|of its",
-    "prep": "in|within|inside|around|throughout|across|from|by|surrounding|over|under|on|at|through|into|beneath|outside|scattered in|for|about|against the",
+    "prep": "in|within|inside|around|throughout|across|from|by|under|on|at|through|into|beneath|outside|scattered in|for|about|against the",
     "and": "and|&|+|yet|also",
     "or": "or|versus|vs|/|and / or|or possibly|or perhaps|or maybe|or else|or even",
     "to": "to",
@@ -37,12 +37,30 @@ _SLIGHT = "slight,slightly,mild,mildly,weak,weakly,faint,faintly,minimal,minimal
 _MODERATE = "moderate,moderately,medium,intermediate,moderate degree of,moderate level of"
 
 DIRECT: Mapping[tuple[str, str], str] = {
-    ("granules", "absent"): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free|nongranulated|granule less|granuleless|free granules",
-    ("cytoplasm_vacuoles", "present"): "vacuolated|vacuolate|vacuole containing|vacuole rich|vacuolized|vacuoled|vacuole bearing",
-    ("cytoplasm_vacuoles", "absent"): "non vacuolated|nonvacuolated|unvacuolated|vacuole free|vacuoleless|avacuolar|vacuole less|avacuolated|non vacuolar",
-    ("cytoplasm_basophilia", "slight"): f"{{{_SLIGHT}}} basophilic|{{{_SLIGHT}}} basophilia|{{{_SLIGHT}}} cytoplasmic basophilia",
-    ("cytoplasm_basophilia", "moderate"): f"{{{_MODERATE}}} basophilic|{{{_MODERATE}}} basophilia|{{{_MODERATE}}} cytoplasmic basophilia",
-    ("nuclear_cytoplasmic_ratio", "high"): "nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,much} of the {cell,cytoplasm}"
+    (
+        "granules",
+        "absent",
+    ): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free|nongranulated|granule less|granuleless|free granules",
+    (
+        "cytoplasm_vacuoles",
+        "present",
+    ): "vacuolated|vacuolate|vacuole containing|vacuole rich|vacuolized|vacuoled|vacuole bearing",
+    (
+        "cytoplasm_vacuoles",
+        "absent",
+    ): "non vacuolated|nonvacuolated|unvacuolated|vacuole free|vacuoleless|avacuolar|vacuole less|avacuolated|non vacuolar",
+    (
+        "cytoplasm_basophilia",
+        "slight",
+    ): f"{{{_SLIGHT}}} basophilic|{{{_SLIGHT}}} basophilia|{{{_SLIGHT}}} cytoplasmic basophilia",
+    (
+        "cytoplasm_basophilia",
+        "moderate",
+    ): f"{{{_MODERATE}}} basophilic|{{{_MODERATE}}} basophilia|{{{_MODERATE}}} cytoplasmic basophilia",
+    (
+        "nuclear_cytoplasmic_ratio",
+        "high",
+    ): "nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,much} of the {cell,cytoplasm}"
     "|nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,much} of the cell {area,volume}"
     "|nucleus {almost,nearly} {fills,filling} the {entire cell,cell,whole cell}|nucleus that {occupies,fills,takes up} {most,nearly all,almost all,the majority} of the cell|nucleus {dominates,dominating} the cell",
 }

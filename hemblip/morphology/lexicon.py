@@ -67,11 +67,11 @@ WORDING: Mapping[str, Mapping[str, str]] = {
         "scanty": "scanty|scant|sparse|minimal|thin rim|narrow rim|narrow band|thin band|small amount|small quantity"
         "|little|limited|minimal amount|scanty amount|scant amount|small rim|thin layer|slim rim|limited amount|thin border"
         "|little amount|a rim|thin ring|narrow ring|scanty rim|scant rim|meager|minimal rim|thin strip|narrow border|peripheral rim|slight rim|reduced|low amount|small volume"
-        "|sparse amount|reduced amount|narrow|thin|slender rim|narrow strip|delicate rim|fine rim|low volume|scarce|tiny amount|small",
+        "|sparse amount|reduced amount|narrow|thin|slender rim|narrow strip|delicate rim|fine rim|low|low volume|scarce|tiny amount|small",
         "moderate": "moderate|moderate amount|moderate quantity|moderately abundant|medium amount|intermediate amount|moderate volume|intermediate|medium|moderate amounts"
         "|fair amount|modest|modest amount",
         "abundant": "abundant|ample|plentiful|copious|voluminous|large amount|abundant amount|plenty|generous|extensive|ample amount|profuse|large quantity|large volume|plentiful amount"
-        "|expansive|generous amount|considerable amount|rich amount|wide rim|broad rim|large amounts|considerable|substantial|substantial amount|large|high amount|broad|wide|well developed|copious amounts|abundance",
+        "|expansive|generous amount|considerable amount|rich amount|wide rim|broad rim|large amounts|considerable|high|substantial|substantial amount|large|high amount|broad|wide|well developed|copious amounts|abundance",
     },
     "cytoplasm_texture": {
         "clear": "clear|transparent|translucent|clear textured|see through|clean|glassy",
@@ -81,7 +81,7 @@ WORDING: Mapping[str, Mapping[str, str]] = {
         "light blue": "light blue|pale blue|light bluish|pale bluish|sky blue|faint blue|faintly blue|lightly blue|soft blue|lightly bluish|pale sky blue|light sky blue|palely blue|very light blue|slightly blue|light blue tinted|baby blue|blue pale|blue light|clear light blue"
         "|faint bluish|faintly bluish|light blue toned|light blue hued|lightly blue stained|light colored blue|paler blue|lighter blue",
         "blue": "blue|bluish|blue stained|deep blue|dark blue|blue tinted|bright blue|medium blue|blue toned|distinctly blue|blue colored|royal blue",
-        "purple blue": "purple blue|blue purple|bluish purple|purplish blue|violet blue|blue violet|bluish violet|purple bluish|blue purplish|violet bluish|purple to blue|purple and blue|blue to purple|blue and purple|light purple blue|purplish bluish|purple tinged blue|blueish purple|mauve blue|lavender blue",
+        "purple blue": "purple blue|blue purple|bluish purple|purplish blue|violet blue|blue violet|bluish violet|purple bluish|blue purplish|violet bluish|light purple blue|purplish bluish|purple tinged blue|blueish purple|mauve blue|lavender blue",
     },
     "cytoplasm_basophilia": {
         "slight": "slight|mild|weak|faint|slightly|mildly|weakly|faintly|minimal|low|light|subtle|minimally|lightly|slight degree|mild degree|low grade|low level|little",

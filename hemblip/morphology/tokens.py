@@ -28,6 +28,11 @@ class Item(NamedTuple):
     plural: bool = False
 
 
+def word_set(words: str) -> frozenset[str]:
+    """Read "a|b|c" as a set."""
+    return frozenset(words.split("|"))
+
+
 _SPELLING = (
     (re.compile(r"leuk?aemi|leukæmi"), "leukemi"),
     (re.compile(r"h(?:a|æ)emat"), "hemat"),

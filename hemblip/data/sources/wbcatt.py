@@ -52,12 +52,13 @@ class WBCAtt(Source):
 
     Args:
         root: folder that holds the three tables; relative to `$HEMBLIP_DATA` if set.
+        keep_copies: keep byte-identical images, as published, for an audit.
     """
 
     name = "wbcatt"
 
-    def __init__(self, root: str = "wbcatt_half") -> None:
-        self.root = root
+    def __init__(self, root: str = "wbcatt_half", keep_copies: bool = False) -> None:
+        self.root, self.keep_copies = root, keep_copies
 
     def records(self) -> pd.DataFrame:
         """Read the three tables; see `Source.records`."""
@@ -65,7 +66,7 @@ class WBCAtt(Source):
         tables = [self._read(folder, split) for split in ("train", "val", "test")]
         manifest = manifest_table([row for table in tables for row in table], self.name)
         require_files(manifest["image"], self.name)
-        return _without_copies(manifest)
+        return manifest if self.keep_copies else _without_copies(manifest)
 
     def _read(self, folder: Path, split: str) -> list[dict[str, object]]:
         path = folder / f"pbc_attr_v1_{split}.csv"

@@ -1,0 +1,202 @@
+"""The audit command: what in a set of cells would make scores look better than they are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import pandas as pd  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+
+from hemblip.data.duplicates import EXACT, NEAR, find_duplicates  # noqa: E402
+from hemblip.data.records import SPLITS  # noqa: E402
+from hemblip.data.shortcuts import confounding_warning, shortcut_scores  # noqa: E402
+from hemblip.data.sources import Source  # noqa: E402
+from hemblip.data.splits import assign_splits  # noqa: E402
+from hemblip.errors import ConfigError, DataError  # noqa: E402
+
+EXTERNAL = "external"
+
+INK, BLUE, ORANGE, GREY = "#222222", "#2f6f9f", "#c8661a", "#b8b8b8"
+
+
+def audit(
+    sources: list[Source],
+    external: list[Source] | None = None,
+    output: str = "audit",
+    strict: bool = False,
+    shortcuts: bool = False,
+    cells: int = 2000,
+    seed: int = 0,
+) -> None:
+    """Find duplicates, leaks between splits, conflicting labels and shortcuts in a set of cells.
+
+    Example: python -m hemblip audit --config configs/audit.yaml --shortcuts true
+
+    Args:
+        sources: internal datasets; cells without an official split get the one that training would give them.
+        external: datasets that are only tested on.
+        output: folder for `audit.md`, `audit.png`, `findings.csv`, `duplicates.csv` and `shortcuts.csv`.
+        strict: end with an error when cells leak between splits or copies of one image contradict each other.
+        shortcuts: measure how well source and diagnosis can be told without the cell.
+        cells: most cells for that measurement.
+        seed: of splits and of that measurement.
+
+    Raises:
+        DataError: `strict`, and there are leaks or contradictions.
+    """
+    if cells < 1:
+        raise ConfigError(f"--cells {cells}: at least 1 cell is needed")
+    manifest = _read(sources, external or [], seed)
+    pairs = find_duplicates(manifest)
+    findings = list_findings(manifest, pairs)
+    scores = shortcut_scores(manifest, seed, cells) if shortcuts else None
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "findings.csv", findings.to_csv(index=False))
+    _write(folder / "duplicates.csv", pairs.to_csv(index=False))
+    if scores is not None:
+        _write(folder / "shortcuts.csv", scores.to_csv(index=False))
+    _write(folder / "audit.md", report(manifest, findings, scores))
+    _draw(manifest, findings, scores, folder / "audit.png")
+    print(f"{_aligned(findings[['finding', 'count', 'leak']])}\n\naudit       {folder / 'audit.md'}")
+    warning = confounding_warning(manifest)
+    if warning:
+        print(warning)
+    leaks = findings[findings["leak"] & (findings["count"] > 0)]
+    if strict and len(leaks):
+        named = "; ".join(f"{row.finding}: {row.count} ({row.example})" for row in leaks.itertuples(index=False))
+        raise DataError(f"audit of {len(manifest)} cells: {named}; remove or move these cells, see {folder / 'audit.md'}")
+
+
+def _read(sources: Sequence[Source], external: Sequence[Source], seed: int) -> pd.DataFrame:
+    if not sources:
+        raise ConfigError("sources is empty; name at least one source")
+    internal = assign_splits(pd.concat([source.records() for source in sources], ignore_index=True), seed)
+    outside = [source.records().assign(split=EXTERNAL) for source in external]
+    return pd.concat([internal, *outside], ignore_index=True)
+
+
+def list_findings(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Count what is wrong.
+
+    Args:
+        manifest: cells with a split.
+        pairs: from `duplicates.find_duplicates`.
+
+    Returns:
+        One row a kind of finding: `finding`, `count` (pairs of cells; groups for groups), `leak` (does it falsify scores),
+        `example` (ids of the first).
+    """
+    across = pairs["splits"].str.contains("+", regex=False)
+    outside = pairs["splits"].str.contains(EXTERNAL) & across
+    chosen = {
+        "byte-identical pairs within a split": (pairs["kind"] == EXACT) & ~across,
+        "byte-identical pairs across splits": (pairs["kind"] == EXACT) & across & ~outside,
+        "near-identical pairs within a split": (pairs["kind"] == NEAR) & ~across,
+        "near-identical pairs across splits": (pairs["kind"] == NEAR) & across & ~outside,
+        "pairs both internal and external": outside,
+        "pairs with conflicting labels": pairs["conflicts"] != "",
+    }
+    harmless = ("byte-identical pairs within a split", "near-identical pairs within a split")
+    rows = []
+    for finding, mask in chosen.items():
+        found = pairs[mask]
+        example = "" if found.empty else f"{found['first'].iloc[0]} = {found['second'].iloc[0]}"
+        rows.append((finding, len(found), finding not in harmless, example))
+    splits_of = manifest.groupby("group")["split"].nunique()
+    torn = splits_of[splits_of > 1].index
+    rows.append(("groups (patients, slides) across splits", len(torn), True, str(torn[0]) if len(torn) else ""))
+    return pd.DataFrame(rows, columns=["finding", "count", "leak", "example"])
+
+
+def class_balance(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Count cells by source, diagnosis and cell type (rows) and split (columns)."""
+    keys = ["source", "diagnosis", "cell_type"]
+    counts = manifest.fillna({key: "not stated" for key in keys}).groupby([*keys, "split"]).size().unstack(fill_value=0)
+    return counts[[split for split in SPLITS if split in counts.columns]].reset_index()
+
+
+def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None) -> str:
+    """Write the audit as Markdown."""
+    parts = ["# Audit", f"{len(manifest)} cells, {manifest['group'].nunique()} groups, sources {_names(manifest['source'])}."]
+    warning = confounding_warning(manifest)
+    if warning:
+        parts.append(f"**{warning}**")
+    parts += ["## Findings", _markdown(findings), "## Cells", _markdown(class_balance(manifest))]
+    if scores is not None:
+        parts += [
+            "## Shortcuts",
+            "Balanced accuracy of one classifier (random forest, cross-validated by group, 95 % interval over groups) that sees "
+            "only a part of each cell. A view above chance is a shortcut; the background ring is outside the inscribed circle.",
+            _markdown(scores.round(3)) if len(scores) else "No question has two answers in these cells: nothing to tell apart.",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _names(values: "pd.Series[str]") -> str:
+    return ", ".join(sorted(values.astype(str).unique()))
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    rows = [table.columns.tolist(), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def _aligned(table: pd.DataFrame) -> str:
+    return table.assign(leak=table["leak"].map({True: "leak", False: ""})).to_string(index=False, header=False)
+
+
+def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None, path: Path) -> None:
+    panels = 2 if scores is None or scores.empty else 3
+    figure, axes = plt.subplots(1, panels, figsize=(5.6 * panels, 4.4), layout="constrained")
+    _draw_findings(axes[0], findings)
+    _draw_balance(axes[1], manifest)
+    if panels == 3 and scores is not None:
+        _draw_shortcuts(axes[2], scores)
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, dpi=120, format="png")
+    plt.close(figure)
+    partial.replace(path)
+
+
+def _draw_findings(axis: Axes, findings: pd.DataFrame) -> None:
+    rows = findings.iloc[::-1]
+    colours = [ORANGE if leak else BLUE for leak in rows["leak"]]
+    axis.barh(rows["finding"], rows["count"], color=colours)
+    for place, count in enumerate(rows["count"]):
+        axis.annotate(str(count), (count, place), (3, 0), textcoords="offset points", va="center", color=INK)
+    axis.set(title="Findings (orange: falsify scores)", xlabel="number", xlim=(0, max(1, rows["count"].max()) * 1.15))
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_balance(axis: Axes, manifest: pd.DataFrame) -> None:
+    named = manifest["diagnosis"].fillna("not stated") + ", " + manifest["cell_type"].fillna("not stated")
+    counts = manifest.groupby([named, "split"]).size().unstack(fill_value=0)
+    counts = counts[[split for split in SPLITS if split in counts]].loc[counts.sum(axis=1).sort_values().index]
+    counts.plot.barh(stacked=True, ax=axis, color=[BLUE, ORANGE, GREY, INK], legend=True)
+    axis.set(title="Cells by class and split", xlabel="cells", ylabel="")
+    axis.tick_params(axis="y", labelsize=8 if len(counts) < 20 else 6)
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_shortcuts(axis: Axes, scores: pd.DataFrame) -> None:
+    rows = scores.iloc[::-1].reset_index(drop=True)
+    for place, row in rows.iterrows():
+        colour = BLUE if row["view"] == "whole image" else ORANGE
+        axis.plot([row["low"], row["high"]], [place, place], color=colour, lw=2)
+        axis.plot(row["balanced_accuracy"], place, "o", color=colour)
+        axis.plot([row["chance"]] * 2, [float(place) - 0.4, float(place) + 0.4], color=INK, lw=1)  # type: ignore[arg-type]
+    axis.set_yticks(range(len(rows)), [f"{row.question}: {row.view}" for row in rows.itertuples()], fontsize=8)
+    axis.set(title="Told without the cell (line: chance)", xlabel="balanced accuracy, 95 % interval", xlim=(0, 1.02))
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)

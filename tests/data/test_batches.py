@@ -1,0 +1,176 @@
+"""Splits, order, augmentation and what a datamodule gives out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from hemblip.data import ExternalCells, InternalCells
+from hemblip.data.records import MANIFEST_COLUMNS, manifest_table, validate
+from hemblip.data.sampler import EvaluationBatches, TrainingBatches
+from hemblip.data.sources import ImageFiles, Synthetic
+from hemblip.data.splits import assign_splits, subset
+from hemblip.data.transforms import Augmentation
+from hemblip.errors import ConfigError, DataError
+from hemblip.morphology import KEYS, STYLES, describe
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("synthetic"))
+
+
+def internal(folder, **settings):
+    defaults = {"image_size": 32, "batch_size": 8, "cache": f"{folder}/cache"}
+    return InternalCells([Synthetic(120, size=32, folder=folder)], **{**defaults, **settings})
+
+
+def test_whole_groups_are_split_with_each_diagnosis_on_both_sides(folder):
+    manifest = assign_splits(Synthetic(400, size=16, folder=folder).records(), seed=0)
+    assert manifest.groupby("group")["split"].nunique().max() == 1
+    shares = manifest["split"].value_counts(normalize=True)
+    assert shares["train"] > 0.55 and min(shares["val"], shares["test"]) > 0.08
+    assert set(manifest[manifest["split"] == "test"]["diagnosis"]) == set(manifest["diagnosis"])
+
+
+def test_official_splits_are_kept(folder):
+    manifest = Synthetic(60, size=16, folder=folder).records().assign(split="test")
+    assert set(assign_splits(manifest, 0)["split"]) == {"test"}
+
+
+def test_subset_is_stratified(folder):
+    manifest = assign_splits(Synthetic(400, size=16, folder=folder).records(), 0)
+    few = subset(manifest, 40, 0)
+    assert few["split"].value_counts().max() == 40
+    train, all_train = (table[table["split"] == "train"]["diagnosis"] for table in (few, manifest))
+    share = train.value_counts(normalize=True) - all_train.value_counts(normalize=True)
+    assert share.abs().max() < 0.08
+
+
+@given(
+    length=st.integers(1, 60), batch=st.integers(1, 9), world=st.integers(1, 4), epoch=st.integers(0, 5), seed=st.integers(0, 9)
+)
+def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed):
+    def batches(size, rank, ranks):
+        sampler = TrainingBatches(length, size, seed, rank, ranks)
+        sampler.set_position(epoch)
+        return list(sampler)
+
+    alone = batches(batch * world, 0, 1)
+    together = [batches(batch, rank, world) for rank in range(world)]
+    for step, cells in enumerate(alone):
+        assert sorted(cells) == sorted(cell for rank in together for cell in rank[step])
+    assert {cell for cells in alone for _, cell in cells} == set(range(length))
+    dealt = [cell for rank in range(world) for cells in EvaluationBatches(length, batch, rank, world) for _, cell in cells]
+    assert sorted(dealt) == list(range(length))
+
+
+def test_order_goes_on_in_the_middle_of_an_epoch():
+    whole, resumed = TrainingBatches(50, 8, seed=1), TrainingBatches(50, 8, seed=1)
+    whole.set_position(3)
+    resumed.set_position(3, consumed=4)
+    assert list(whole)[4:] == list(resumed)
+
+
+def test_batches_carry_ids_images_and_captions(folder):
+    data = internal(folder)
+    data.setup()
+    batch = next(iter(data.train_dataloader()))
+    assert batch["images"].shape == (8, 3, 32, 32) and batch["images"].dtype == torch.uint8
+    rows = data.manifest.set_index("cell_id").loc[batch["cell_ids"]]
+    assert len(rows["captions"].iloc[0]) == STYLES
+    assert all(caption in list(captions) for caption, captions in zip(batch["captions"], rows["captions"], strict=True))
+    reference = next(iter(data.val_dataloader()))
+    first = data.manifest.set_index("cell_id").loc[reference["cell_ids"][0]]
+    assert reference["captions"][0] == describe({key: first[key] for key in KEYS}, 0)
+
+
+def test_training_examples_depend_on_seed_epoch_and_cell_only(folder):
+    data = internal(folder)
+    data.setup()
+    dataset = data.dataset("train", Augmentation())
+    again, later = dataset[(0, 5)], dataset[(1, 5)]
+    np.random.seed(1)
+    assert (dataset[(0, 5)]["image"] == again["image"]).all() and dataset[(0, 5)]["caption"] == again["caption"]
+    assert (later["image"] != again["image"]).any()
+    drawn = {dataset[(epoch, 5)]["caption"] for epoch in range(40)}
+    assert len(drawn) == STYLES
+
+
+def test_workers_give_the_same_batches(folder):
+    def batches(workers):
+        data = internal(folder, num_workers=workers)
+        data.setup()
+        return list(data.train_dataloader())
+
+    for alone, worker in zip(batches(0), batches(1), strict=True):
+        assert alone["cell_ids"] == worker["cell_ids"] and alone["captions"] == worker["captions"]
+        assert (alone["images"] == worker["images"]).all()
+
+
+def test_external_cells_are_all_external(folder):
+    data = ExternalCells([Synthetic(30, size=32, external=True, folder=folder)], 32, 8, cache=f"{folder}/cache")
+    data.setup()
+    assert set(data.manifest["split"]) == {"external"}
+    assert sum(len(batch["cell_ids"]) for batch in data.test_dataloader()) == 30
+
+
+def test_changed_image_is_read_again(tmp_path):
+    path = tmp_path / "cells" / "a.png"
+    path.parent.mkdir()
+    for colour in ("red", "blue"):
+        Image.new("RGB", (16, 16), colour).save(path)
+        data = ExternalCells([ImageFiles(str(path.parent))], 16, cache=str(tmp_path / "cache"))
+        data.setup()
+        assert data.dataset("external")[(0, 0)]["image"][0, 0, 0] == (255 if colour == "red" else 0)
+
+
+def test_bad_images_stop_or_are_left_out(tmp_path, capsys):
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    Image.new("RGB", (16, 16)).save(cells / "a.png")
+    (cells / "b.png").write_text("text")
+    with pytest.raises(DataError, match=r"1 bad images, first: .*b\.png.*on_bad_image"):
+        ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache")).setup()
+    kept = ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude")
+    kept.setup()
+    assert kept.manifest["cell_id"].tolist() == ["a.png"] and "b.png" in capsys.readouterr().out
+
+
+def test_full_disk_is_told(folder, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    data = internal(folder, cache=f"{folder}/other")
+    data.setup()
+    with pytest.raises(DataError, match="cell cache needs .* free; make room"):
+        data.train_dataloader()
+
+
+def test_manifest_is_checked():
+    row = {"cell_id": "a", "image": "a.png", "source": "x"}
+    table = manifest_table([row], "x")
+    assert list(table.columns) == list(MANIFEST_COLUMNS) and table.loc[0, "group"] == "a"
+    with pytest.raises(DataError, match="1 cell ids repeat, first 'a'"):
+        manifest_table([row, row], "x")
+    with pytest.raises(DataError, match="missing column image"):
+        validate(table.drop(columns="image"), "x")
+    with pytest.raises(DataError, match="cell 'a' has unknown chromatin 'Open'"):
+        manifest_table([{**row, "chromatin": "Open"}], "x")
+    with pytest.raises(DataError, match="granules are absent but granule_colour"):
+        manifest_table([{**row, "granules": "absent", "granule_colour": "red"}], "x")
+    with pytest.raises(DataError, match="no cells found"):
+        manifest_table([], "x")
+
+
+def test_settings_are_checked(folder):
+    with pytest.raises(ConfigError, match="sources is empty"):
+        InternalCells([])
+    with pytest.raises(ConfigError, match="crop is 3"):
+        internal(folder, crop=3)
+    data = internal(folder)
+    data.setup()
+    data.manifest = pd.DataFrame(data.manifest[data.manifest["split"] != "val"])
+    with pytest.raises(DataError, match="split 'val' has no cells"):
+        data.val_dataloader()

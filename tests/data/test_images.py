@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hemblip.data import images
+from hemblip.data.images import check_images, read_cell, read_image, square
+from hemblip.errors import DataError
+
+RED = (200, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("RGB", "png"), ("RGBA", "tif"), ("P", "png"), ("CMYK", "jpg"), ("LA", "png"), ("RGB", "bmp"), ("L", "jpg")],
+)
+def test_modes_become_rgb(tmp_path, mode, suffix):
+    path = tmp_path / f"cell.{suffix}"
+    Image.new("RGB", (8, 6), RED).convert(mode).save(path)
+    pixels = read_image(path)
+    assert pixels.shape == (6, 8, 3) and pixels.dtype == np.uint8
+    if mode not in ("L", "LA"):
+        assert np.abs(pixels.astype(int) - RED).max() <= 12
+
+
+def test_transparent_pixels_are_white(tmp_path):
+    Image.new("RGBA", (4, 4), (10, 20, 30, 0)).save(tmp_path / "cell.png")
+    assert (read_image(tmp_path / "cell.png") == 255).all()
+
+
+def test_sixteen_bit_grey_is_scaled(tmp_path):
+    Image.fromarray(np.full((4, 4), 65535 // 2, np.uint16)).save(tmp_path / "cell.tif")
+    assert np.abs(read_image(tmp_path / "cell.tif").astype(int) - 127).max() <= 1
+
+
+def test_rotation_by_exif_and_first_page(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 4), RED).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_image(tmp_path / "turned.jpg").shape == (8, 4, 3)
+    pages = [Image.new("RGB", (4, 4), colour) for colour in (RED, "white")]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    assert tuple(read_image(tmp_path / "pages.tif")[0, 0]) == RED
+
+
+def test_bad_files_are_listed_with_reasons(tmp_path, monkeypatch):
+    good, cut, text, bomb = (tmp_path / name for name in ("good.png", "cut.png", "text.jpg", "bomb.png"))
+    Image.effect_noise((64, 64), 50).save(good)
+    cut.write_bytes(good.read_bytes()[:900])
+    text.write_text("not an image")
+    Image.new("1", (200, 200)).save(bomb)
+    monkeypatch.setattr(images, "MAX_PIXELS", 30_000)
+    missing = str(tmp_path / "missing.png")
+    bad = check_images([str(good), str(cut), str(text), str(bomb), missing], progress=False)
+    assert list(bad) == [str(cut), str(text), str(bomb), missing]
+    assert "not a readable image" in bad[str(cut)] and "not a readable image" in bad[str(text)]
+    assert "200 x 200" in bad[str(bomb)] and "no such image" in bad[missing]
+
+
+def test_boxes_are_clipped_and_unsqueezed(tmp_path):
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[5:10, 20:30] = RED
+    Image.fromarray(pixels).save(tmp_path / "field.png")
+    cell = read_cell(str(tmp_path / "field.png"), [20, 5, 50, 5], width_factor=2.0)
+    assert cell.shape == (5, 20, 3) and (cell == RED).all()
+    with pytest.raises(DataError, match="outside of the image"):
+        read_cell(str(tmp_path / "field.png"), [40, 5, 5, 5])
+
+
+def test_square_keeps_the_centre_at_its_scale():
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[15:25, 25:35] = 255
+    cut = square(pixels, 20, crop=0.5)
+    assert cut.shape == (20, 20, 3)
+    assert (cut[5:15, 5:15] == 255).all() and cut[:4].max() == 0

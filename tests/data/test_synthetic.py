@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from hemblip.data.images import read_image
+from hemblip.data.sources import Synthetic
+from hemblip.data.synthetic.population import draw_attributes
+from hemblip.data.synthetic.renderer import render
+from hemblip.data.synthetic.stain import draw_slide
+from hemblip.errors import ConfigError
+from hemblip.morphology import HEALTHY, SCHEMA
+
+SIZE = 64
+
+
+def drawn(changes, diagnosis=HEALTHY, wanted="neutrophil", seed=0):
+    """One cell of a type, with some attributes changed and all else equal."""
+    rng = np.random.default_rng(seed)
+    cell = draw_attributes(diagnosis, rng)
+    while cell["cell_type"] != wanted:
+        cell = draw_attributes(diagnosis, rng)
+    slide = draw_slide(False, np.random.default_rng(seed))
+    return render({**cell, **changes}, slide, SIZE, np.random.default_rng(seed)).astype(int)
+
+
+def share(pixels, condition):
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    return float(condition(red, green, blue).mean())
+
+
+def violet(red, green, blue):
+    return (blue > green + 40) & (red < 190)
+
+
+def test_same_seed_same_cells(tmp_path):
+    first, second = (Synthetic(12, seed=3, size=SIZE, folder=str(tmp_path / name)).records() for name in "ab")
+    assert first.drop(columns="image").equals(second.drop(columns="image"))
+    for one, other in zip(first["image"], second["image"], strict=True):
+        assert (read_image(one) == read_image(other)).all()
+    assert not Synthetic(12, seed=4, size=SIZE, folder=str(tmp_path / "a")).records()["cell_type"].equals(first["cell_type"])
+
+
+def test_population_covers_types_and_diagnoses(tmp_path):
+    cells = Synthetic(1000, size=16, folder=str(tmp_path)).records()
+    assert set(cells["diagnosis"]) == set(SCHEMA["diagnosis"])
+    assert set(cells["cell_type"]) == set(SCHEMA["cell_type"])
+    assert 0.45 < (cells["diagnosis"] == HEALTHY).mean() < 0.55
+    assert cells.groupby("group")["diagnosis"].nunique().max() == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_attributes_can_be_seen(seed):
+    small, large = (share(drawn({"cell_size": size}, seed=seed), violet) for size in ("small", "large"))
+    assert large > 1.5 * small
+    low, high = (
+        share(drawn({"nuclear_cytoplasmic_ratio": ratio}, wanted="lymphocyte", seed=seed), violet)
+        for ratio in ("low", "high")
+    )
+    assert high > 1.2 * low
+    eosinophil = drawn({}, wanted="eosinophil", seed=seed)
+    pale = drawn({"granules": "absent", "granule_colour": None}, wanted="eosinophil", seed=seed)
+    orange = [share(image, lambda r, g, b: (r > 150) & (g < 120) & (b < 120)) for image in (eosinophil, pale)]
+    assert orange[0] > 0.02 > orange[1]
+    plain, spotted = (
+        drawn({"cytoplasm_vacuoles": value, "cytoplasm_colour": "blue"}, wanted="monocyte", seed=seed)
+        for value in ("absent", "present")
+    )
+    centre = slice(SIZE // 4, 3 * SIZE // 4)
+    white = [share(image[centre, centre], lambda r, g, b: np.minimum(np.minimum(r, g), b) > 200) for image in (plain, spotted)]
+    assert white[1] > white[0]
+
+
+def test_background_does_not_tell_the_diagnosis(tmp_path):
+    """Colour, contrast and noise of the corners, which hold no white cell, against the diagnosis; whole patients held out."""
+    cells = Synthetic(600, size=48, folder=str(tmp_path)).records()
+    corners = [read_image(path)[[*range(6), *range(42, 48)]][:, [*range(6), *range(42, 48)]] for path in cells["image"]]
+    features = np.stack([np.concatenate([c.mean((0, 1)), c.std((0, 1)), np.abs(np.diff(c.astype(int), axis=0)).mean((0, 1))]) for c in corners])
+    healthy = (cells["diagnosis"] == HEALTHY).to_numpy()
+    features = (features - features.mean(0)) / features.std(0)
+    predicted = cross_val_predict(LogisticRegression(), features, healthy, groups=cells["group"], cv=GroupKFold(5))
+    patients = cells["group"].nunique()
+    assert (predicted == healthy).mean() < 0.5 + 2.5 * 0.5 / np.sqrt(patients)
+
+
+def test_settings_are_checked():
+    with pytest.raises(ConfigError, match="at least 1 and 16"):
+        Synthetic(cells=0)

@@ -1,0 +1,107 @@
+"""BLIP's path on the compact twin: tokens, pixels, loss, generation, what trains."""
+
+import pytest
+import torch
+from tiny_blip import CAPTIONS, TINY, tiny
+from torch.nn import functional
+
+from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.models import BlipCaptioner
+from hemblip.models.compact_blip import CompactBlip, compact_tokenizer
+from hemblip.models.compact_gemma import corpus
+from hemblip.models.decoding import Decoding
+from hemblip.morphology import STYLES
+
+
+@pytest.fixture
+def batch():
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return {"images": images, "captions": CAPTIONS, "cell_ids": ["a", "b", "c"]}
+
+
+def test_vocabulary_words_are_whole_tokens_and_any_text_can_be_read():
+    tokenizer = compact_tokenizer()
+    pieces = {piece for caption in corpus(10 * STYLES, seed=1) for piece in tokenizer.tokenize(caption)}
+    assert not [piece for piece in pieces if piece.startswith("##")]
+    assert tokenizer.unk_token_id not in tokenizer("Xylophone, 42% odd?").input_ids
+
+
+def test_captions_start_with_dec_and_end_with_sep():
+    captioner = tiny()
+    ids = captioner.token_ids(CAPTIONS)
+    first, *_ = captioner.tokenizer.convert_ids_to_tokens(ids[:, 0])
+    assert first == "[DEC]" and (ids == captioner.tokenizer.sep_token_id).sum(1).tolist() == [1, 1, 1]
+    assert captioner.tokenizer.decode(ids[2], skip_special_tokens=True).replace(" ", "") == "blue!"
+
+
+def test_loss_is_that_of_the_library_with_padding_masked(batch):
+    captioner = tiny().eval()
+    sums, tokens = captioner.loss_per_cell(batch)
+    ids = captioner.token_ids(batch["captions"])
+    padding = ids == captioner.tokenizer.pad_token_id
+    loss = captioner.model(
+        pixel_values=captioner.pixel_values(batch["images"]),
+        input_ids=ids,
+        attention_mask=(~padding).long(),
+        labels=ids.masked_fill(padding, -100),
+    ).loss
+    assert torch.allclose(sums.sum() / tokens.sum(), loss, rtol=1e-5)
+    assert tokens.tolist() == ((~padding).sum(1) - 1).tolist()
+
+
+def test_label_smoothing_counts_in_training_only(batch):
+    plain, smoothed = tiny().eval(), tiny(label_smoothing=0.2).eval()
+    assert torch.equal(plain.loss_per_cell(batch)[0], smoothed.loss_per_cell(batch)[0])
+    smoothed.training = True
+    assert not torch.allclose(plain.loss_per_cell(batch)[0], smoothed.loss_per_cell(batch)[0])
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_confidence_is_the_geometric_mean_of_token_probabilities(batch, beams):
+    captioner = tiny(decoding=Decoding(num_beams=beams, max_new_tokens=7)).eval()
+    captions, confidences = captioner.generate_scored(batch)
+    assert captions == captioner.generate(batch) and all(0 < value <= 1 for value in confidences)
+    ids = captioner.caption_ids(captioner.patches(batch["images"]))[:1]
+    logits = captioner.model.text_decoder(
+        input_ids=ids[:, :-1], encoder_hidden_states=captioner.patches(batch["images"][:1])
+    ).logits
+    end = captioner.tokenizer.sep_token_id
+    targets = ids[0, 1:].tolist()
+    length = targets.index(end) + 1 if end in targets else len(targets)
+    loss = functional.cross_entropy(logits[0, :length], ids[0, 1 : length + 1])
+    assert confidences[0] == pytest.approx(float((-loss).exp()), rel=1e-4)
+
+
+def test_images_of_another_size_are_refused():
+    images = torch.zeros((1, 3, 40, 40), dtype=torch.uint8)
+    with pytest.raises(ConfigError, match=r"40 x 40 pixels.*image_size to 32"):
+        tiny().embed({"images": images, "captions": [], "cell_ids": []})
+
+
+@pytest.mark.parametrize(("attention", "adapted"), [("self", 12), ("cross", 12), ("both", 24)])
+def test_lora_trains_adapters_last_layers_and_head(attention, adapted):
+    captioner = tiny(adaptation="lora", lora_attention=attention, train_last_layers=1)
+    names = {name for name, parameter in captioner.named_parameters() if parameter.requires_grad}
+    assert not [name for name in names if "vision" in name]
+    assert len([name for name in names if "lora_A" in name]) == adapted
+    whole = {name for name in names if "lora_" not in name and ".layer." in name}
+    assert whole and all(".layer.2." in name for name in whole)
+    assert captioner.model.text_decoder.cls.predictions.decoder.weight.requires_grad
+
+
+def test_one_seed_gives_one_model():
+    first, second = tiny().state_dict(), tiny().state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="train_last_layers: 4"):
+        tiny(adaptation="lora", train_last_layers=4)
+    with pytest.raises(ConfigError, match="lora_rank 0"):
+        tiny(adaptation="lora", lora_rank=0)
+    with pytest.raises(ConfigError, match="multiple of 8"):
+        CompactBlip(image_size=33, stem=(8, 8, 8))
+    with pytest.raises(ConfigError, match="compact does not go with"):
+        BlipCaptioner(str(tmp_path), compact=TINY)
+    with pytest.raises(ModelAccessError, match=r"config\.json"):
+        BlipCaptioner(str(tmp_path))

@@ -1,0 +1,181 @@
+"""What captioners share: optimiser, checkpoints, what is frozen, losses that are not finite."""
+
+import lightning as L
+import pandas as pd
+import pytest
+import torch
+from tiny_blip import CAPTIONS, tiny
+
+from hemblip.errors import CheckpointError, ConfigError, TrainingError
+from hemblip.models.adapters import add_adapters, merge_adapters
+from hemblip.models.checkpoints import load_weights
+from hemblip.models.trainable_parameters import trainable_parameters
+
+
+class Cells(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8, generator=generator)
+        return {"images": images, "captions": CAPTIONS, "cell_ids": [f"{index}{letter}" for letter in "abc"]}
+
+
+def fit(captioner, folder, steps=2, **settings):
+    trainer = L.Trainer(
+        default_root_dir=folder,
+        max_steps=steps,
+        accelerator="cpu",
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        **{"logger": False, **settings},
+    )
+    trainer.fit(captioner, torch.utils.data.DataLoader(Cells(), batch_size=None))
+    return trainer
+
+
+@pytest.fixture
+def lora(tmp_path):
+    captioner = tiny(adaptation="lora", learning_rate=1e-2, train_last_layers=1)
+    path = tmp_path / "lora.ckpt"
+    fit(captioner, tmp_path).save_checkpoint(path)
+    return captioner, path
+
+
+def test_lora_checkpoint_holds_what_trains_and_restores_it(lora):
+    captioner, path = lora
+    checkpoint = torch.load(path, weights_only=True)
+    trained = {name: p for name, p in captioner.named_parameters() if p.requires_grad}
+    assert checkpoint["state_dict"].keys() == trained.keys()
+    assert checkpoint["hemblip"] == {
+        "captioner": "BlipCaptioner",
+        "pretrained": "compact",
+        "revision": captioner.revision,
+        "adaptation": "lora",
+    }
+    # Weights and AdamW's two moments of what trains, and little else.
+    assert path.stat().st_size < 1.3 * 3 * 4 * sum(p.numel() for p in trained.values()) + 100_000
+    restored = tiny(adaptation="lora", train_last_layers=1)
+    load_weights(restored, path)
+    assert all(torch.equal(value, restored.state_dict()[name]) for name, value in captioner.state_dict().items())
+
+
+def test_full_checkpoint_holds_all_weights(tmp_path):
+    captioner = tiny()
+    fit(captioner, tmp_path).save_checkpoint(tmp_path / "full.ckpt")
+    torch.manual_seed(1)
+    restored = tiny()
+    load_weights(restored, tmp_path / "full.ckpt")
+    assert all(torch.equal(value, restored.state_dict()[name]) for name, value in captioner.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"adaptation": "full"}, r"adaptation 'lora'.*'full'"),
+        ({"adaptation": "lora", "train_last_layers": 0}, "has 26 that it does not know"),
+        ({"adaptation": "lora", "train_last_layers": 2}, "lacks 26 of the model's weights"),
+        ({"adaptation": "lora", "train_last_layers": 1, "lora_rank": 4}, r"lora_A.*\(8, 32\) in the checkpoint"),
+    ],
+)
+def test_checkpoint_of_other_settings_is_refused(lora, settings, says):
+    with pytest.raises(CheckpointError, match=says):
+        load_weights(tiny(**settings), lora[1])
+
+
+def test_checkpoint_of_another_base_model_is_refused(lora):
+    other = tiny(adaptation="lora", train_last_layers=1)
+    other.revision = "0" * 12
+    with pytest.raises(CheckpointError, match=r"lora\.ckpt.*revision '\w+', the config asks for '000000000000'"):
+        load_weights(other, lora[1])
+
+
+def test_torn_and_missing_checkpoints(tmp_path):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_weights(tiny(), tmp_path / "absent.ckpt")
+    (tmp_path / "torn.ckpt").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        load_weights(tiny(), tmp_path / "torn.ckpt")
+
+
+def test_frozen_parts_stay_as_they_are(tmp_path):
+    captioner = tiny(adaptation="lora")
+    before = {name: value.clone() for name, value in captioner.model.vision_model.state_dict().items()}
+    fit(captioner, tmp_path)
+    after = captioner.model.vision_model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())  # batch norms' means too
+
+
+def test_run_fails_if_a_frozen_part_would_train(tmp_path):
+    captioner = tiny(adaptation="lora")
+    captioner.model.vision_model.post_layernorm.weight.requires_grad_(True)
+    with pytest.raises(TrainingError, match=r"frozen parts would train, first: model\.vision_model\.post_layernorm"):
+        fit(captioner, tmp_path)
+
+
+def test_run_fails_if_a_frozen_part_changes(tmp_path):
+    captioner = tiny(adaptation="lora")
+    norm = captioner.model.vision_model.embeddings.patch_embedding[1]
+    norm.register_forward_hook(lambda module, *_: module.running_mean.add_(1))
+    with pytest.raises(TrainingError, match=r"running_mean is frozen but changed in epoch 0"):
+        fit(captioner, tmp_path, steps=-1, max_epochs=1)
+
+
+def test_adapters_that_match_nothing():
+    with pytest.raises(ConfigError, match="adapters match no layer"):
+        add_adapters(tiny().model, r"encoder\.nothing", 8, 16, 0.0, [])
+
+
+def test_table_counts_each_parameter_once_and_is_stored_with_the_run(tmp_path):
+    captioner = tiny(adaptation="lora")
+    table = trainable_parameters(captioner).set_index("module")
+    assert table.loc["total", "parameters"] == sum(p.numel() for p in captioner.parameters())
+    assert table.loc["total", "trained"] == sum(p.numel() for p in captioner.parameters() if p.requires_grad)
+    assert table.loc["vision_model.encoder.layers", "trained"] == 0
+    assert 0 < table.loc["total", "adapters"] < table.loc["total", "trained"]
+    fit(captioner, tmp_path, logger=L.pytorch.loggers.CSVLogger(tmp_path))
+    assert pd.read_csv(tmp_path / "trainable_parameters.csv").shape == (len(table), 5)
+
+
+def test_merging_keeps_logits_and_takes_adapters_out(lora):
+    captioner, _ = lora
+    batch = Cells()[0]
+    captioner.eval()
+    before = captioner.loss_per_cell(batch)[0]
+    assert merge_adapters(captioner.model) == 24
+    assert not [name for name in captioner.state_dict() if "lora_" in name or "base_layer" in name]
+    assert torch.allclose(before, captioner.loss_per_cell(batch)[0], rtol=1e-4)
+
+
+def test_loss_that_is_not_finite_names_its_cells(tmp_path):
+    captioner = tiny()
+    with torch.no_grad():
+        captioner.model.text_decoder.cls.predictions.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"loss is nan in step 0 on cells 0a, 0b, 0c; lower"):
+        fit(captioner, tmp_path)
+
+
+@pytest.mark.parametrize(("schedule", "rates"), [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 0.75, 0.25])])
+def test_warm_up_and_schedule(tmp_path, schedule, rates):
+    captioner = tiny(learning_rate=1.0, warmup=0.25, schedule=schedule)
+    seen = []
+
+    class Spy(L.Callback):
+        def on_train_batch_start(self, trainer, *_):
+            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            for parameter in pl_module.parameters():
+                parameter.grad = None
+
+    fit(captioner, tmp_path, steps=4, callbacks=[Spy()])
+    assert seen == pytest.approx(rates)
+
+
+def test_norms_and_biases_have_no_weight_decay(tmp_path):
+    captioner = tiny(weight_decay=0.3)
+    decayed, kept = fit(captioner, tmp_path, steps=1).optimizers[0].param_groups
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.3, 0.0)
+    assert all(p.ndim >= 2 for p in decayed["params"]) and all(p.ndim < 2 for p in kept["params"])
