@@ -9,7 +9,8 @@ import pandas as pd
 def assign_splits(manifest: pd.DataFrame, seed: int, shares: Sequence[float] = (0.7, 0.15, 0.15)) -> pd.DataFrame:
     """Give cells without a split one, whole groups at a time, balanced over diagnoses.
 
-    Groups are taken in random order, large ones first, and each goes where its diagnosis is furthest below its share.
+    Groups are taken in random order, large ones first, and dealt out within each diagnosis by the Sainte-Lague method:
+    four groups of one size are enough for each split to get one.
 
     Args:
         manifest: cells; those that have a split keep it.
@@ -33,7 +34,7 @@ def assign_splits(manifest: pd.DataFrame, seed: int, shares: Sequence[float] = (
         order = sizes.iloc[rng.permutation(len(sizes))].sort_values(ascending=False, kind="stable")
         filled = np.zeros(3)
         for group, size in order.items():
-            place = int(np.argmax(target * order.sum() - filled))
+            place = int(np.argmin((filled + size / 2) / target))
             filled[place] += size
             chosen[str(group)] = names[place]
     split = manifest["split"].where(manifest["split"].notna(), manifest["group"].astype(str).map(chosen))

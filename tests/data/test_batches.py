@@ -51,7 +51,11 @@ def test_subset_is_stratified(folder):
 
 
 @given(
-    length=st.integers(1, 60), batch=st.integers(1, 9), world=st.integers(1, 4), epoch=st.integers(0, 5), seed=st.integers(0, 9)
+    length=st.integers(1, 60),
+    batch=st.integers(1, 9),
+    world=st.integers(1, 4),
+    epoch=st.integers(0, 5),
+    seed=st.integers(0, 9),
 )
 def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed):
     def batches(size, rank, ranks):
@@ -64,7 +68,9 @@ def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed
     for step, cells in enumerate(alone):
         assert sorted(cells) == sorted(cell for rank in together for cell in rank[step])
     assert {cell for cells in alone for _, cell in cells} == set(range(length))
-    dealt = [cell for rank in range(world) for cells in EvaluationBatches(length, batch, rank, world) for _, cell in cells]
+    dealt = [
+        cell for rank in range(world) for cells in EvaluationBatches(length, batch, rank, world) for _, cell in cells
+    ]
     assert sorted(dealt) == list(range(length))
 
 
@@ -144,7 +150,7 @@ def test_full_disk_is_told(folder, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
     data = internal(folder, cache=f"{folder}/other")
     data.setup()
-    with pytest.raises(DataError, match="cell cache needs .* free; make room"):
+    with pytest.raises(DataError, match=r"cell cache needs .* free; make room"):
         data.train_dataloader()
 
 

@@ -6,7 +6,7 @@ from hemblip.data import images
 from hemblip.data.images import check_images, read_cell, read_image, square
 from hemblip.errors import DataError
 
-RED = (200, 40, 40)
+RED = (204, 51, 51)  # in the web palette
 
 
 @pytest.mark.parametrize(

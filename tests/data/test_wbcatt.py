@@ -54,7 +54,7 @@ def test_renamed_column_missing_table_missing_image_and_missing_folder(layout):
     path.unlink()
     with pytest.raises(DataError, match="no such table"):
         WBCAtt(str(folder)).records()
-    with pytest.raises(DataError, match="no such folder.*HEMBLIP_DATA"):
+    with pytest.raises(DataError, match=r"no such folder.*HEMBLIP_DATA"):
         WBCAtt(str(folder / "elsewhere")).records()
 
 

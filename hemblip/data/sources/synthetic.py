@@ -18,7 +18,7 @@ from hemblip.data.synthetic.renderer import render
 from hemblip.data.synthetic.stain import draw_slide
 from hemblip.errors import ConfigError
 
-VERSION = 1
+VERSION = 2
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
 
 

@@ -12,7 +12,7 @@ from hemblip.morphology import HEALTHY, KEYS
 
 Weights = dict[str, float]
 
-CELLS_PER_PATIENT = 20
+CELLS_PER_PATIENT = 10
 
 DIAGNOSES: tuple[str, ...] = (HEALTHY, "ALL", HEALTHY, "AML", HEALTHY, "APML", HEALTHY, "CLL", HEALTHY, "CML")
 """In turn over patients: half are healthy."""
@@ -150,8 +150,8 @@ class Patient:
 
 
 def patients(cells: int) -> list[Patient]:
-    """Enough patients for `cells` cells, half of them healthy."""
-    count = max(2 * len(DIAGNOSES), round(cells / CELLS_PER_PATIENT))
+    """Enough patients for `cells` cells, half of them healthy, and at least 4 of each leukemia to split."""
+    count = max(4 * len(DIAGNOSES), round(cells / CELLS_PER_PATIENT))
     return [Patient(number, DIAGNOSES[number % len(DIAGNOSES)]) for number in range(count)]
 
 
