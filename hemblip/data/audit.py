@@ -7,16 +7,16 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import pandas as pd  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
 
-from hemblip.data.duplicates import EXACT, NEAR, find_duplicates  # noqa: E402
-from hemblip.data.records import SPLITS  # noqa: E402
-from hemblip.data.shortcuts import confounding_warning, shortcut_scores  # noqa: E402
-from hemblip.data.sources import Source  # noqa: E402
-from hemblip.data.splits import assign_splits  # noqa: E402
-from hemblip.errors import ConfigError, DataError  # noqa: E402
+from hemblip.data.duplicates import EXACT, NEAR, find_duplicates
+from hemblip.data.records import SPLITS
+from hemblip.data.shortcuts import confounding_warning, shortcut_scores
+from hemblip.data.sources import Source
+from hemblip.data.splits import assign_splits
+from hemblip.errors import ConfigError, DataError
 
 EXTERNAL = "external"
 
@@ -69,7 +69,8 @@ def audit(
     leaks = findings[findings["leak"] & (findings["count"] > 0)]
     if strict and len(leaks):
         named = "; ".join(f"{row.finding}: {row.count} ({row.example})" for row in leaks.itertuples(index=False))
-        raise DataError(f"audit of {len(manifest)} cells: {named}; remove or move these cells, see {folder / 'audit.md'}")
+        fix = f"remove or move these cells, see {folder / 'audit.md'}"
+        raise DataError(f"audit of {len(manifest)} cells: {named}; {fix}")
 
 
 def _read(sources: Sequence[Source], external: Sequence[Source], seed: int) -> pd.DataFrame:
@@ -88,8 +89,8 @@ def list_findings(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         pairs: from `duplicates.find_duplicates`.
 
     Returns:
-        One row a kind of finding: `finding`, `count` (pairs of cells; groups for groups), `leak` (does it falsify scores),
-        `example` (ids of the first).
+        One row a kind of finding: `finding`, `count` (pairs of cells; groups for groups), `leak` (does it falsify
+        scores), `example` (ids of the first).
     """
     across = pairs["splits"].str.contains("+", regex=False)
     outside = pairs["splits"].str.contains(EXTERNAL) & across
@@ -122,7 +123,8 @@ def class_balance(manifest: pd.DataFrame) -> pd.DataFrame:
 
 def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None) -> str:
     """Write the audit as Markdown."""
-    parts = ["# Audit", f"{len(manifest)} cells, {manifest['group'].nunique()} groups, sources {_names(manifest['source'])}."]
+    counted = f"{len(manifest)} cells, {manifest['group'].nunique()} groups, sources {_names(manifest['source'])}."
+    parts = ["# Audit", counted]
     warning = confounding_warning(manifest)
     if warning:
         parts.append(f"**{warning}**")
@@ -130,9 +132,10 @@ def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame 
     if scores is not None:
         parts += [
             "## Shortcuts",
-            "Balanced accuracy of one classifier (random forest, cross-validated by group, 95 % interval over groups) that sees "
-            "only a part of each cell. A view above chance is a shortcut; the background ring is outside the inscribed circle.",
-            _markdown(scores.round(3)) if len(scores) else "No question has two answers in these cells: nothing to tell apart.",
+            "Balanced accuracy of one classifier (random forest, cross-validated by group, 95 % interval over groups) "
+            "that sees only a part of each cell. A view above chance is a shortcut; the background ring is outside the "
+            "inscribed circle.",
+            _markdown(scores.round(3)) if len(scores) else "No question has two answers in these cells.",
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -147,7 +150,8 @@ def _markdown(table: pd.DataFrame) -> str:
 
 
 def _aligned(table: pd.DataFrame) -> str:
-    return table.assign(leak=table["leak"].map({True: "leak", False: ""})).to_string(index=False, header=False)
+    named = table.assign(leak=table["leak"].map({True: "leak", False: ""}))
+    return str(named.to_string(index=False, header=False))
 
 
 def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None, path: Path) -> None:
@@ -190,7 +194,7 @@ def _draw_shortcuts(axis: Axes, scores: pd.DataFrame) -> None:
         colour = BLUE if row["view"] == "whole image" else ORANGE
         axis.plot([row["low"], row["high"]], [place, place], color=colour, lw=2)
         axis.plot(row["balanced_accuracy"], place, "o", color=colour)
-        axis.plot([row["chance"]] * 2, [float(place) - 0.4, float(place) + 0.4], color=INK, lw=1)  # type: ignore[arg-type]
+        axis.plot([row["chance"]] * 2, [float(place) - 0.4, float(place) + 0.4], color=INK, lw=1)
     axis.set_yticks(range(len(rows)), [f"{row.question}: {row.view}" for row in rows.itertuples()], fontsize=8)
     axis.set(title="Told without the cell (line: chance)", xlabel="balanced accuracy, 95 % interval", xlim=(0, 1.02))
     axis.spines[["top", "right"]].set_visible(False)

@@ -1,7 +1,7 @@
 """Cells that occur more than once: byte-identical, or near-identical by a perceptual hash.
 
-The hash is the DCT hash of pHash (Zauner, 2010) with 16 x 16 frequencies. Centred single cells resemble each other more than
-photographs do, so a pair also needs equal pixels up to compression noise.
+The hash is the DCT hash of pHash (Zauner, 2010) with 16 x 16 frequencies. Centred single cells resemble each other
+more than photographs do, so a pair also needs equal pixels up to compression noise.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ SIDE = 64
 FREQUENCIES = 16
 
 MAX_BITS = 24
-"""Of 256: a JPEG copy at another size differs in fewer than 16, two different cells of WBCAtt in more than 60 nearly always."""
+"""Of 256: a JPEG copy at another size differs in fewer than 16, two different WBCAtt cells nearly always in over 60."""
 
 MAX_DIFFERENCE = 6.0
 """Mean absolute difference of thumbnails, in grey levels, up to which a pair is one image."""
@@ -40,9 +40,9 @@ def find_duplicates(manifest: pd.DataFrame, thumbnails: Pixels | None = None) ->
         thumbnails: from `read_thumbnails`, if they have been read already.
 
     Returns:
-        One row a pair: `kind` (exact: same bytes and box; near: same picture, also mirrored or turned), `first` and `second`
-        (cell ids in manifest order), `bits` (of 256 in which the hashes differ), `splits` ("train", "train+val"),
-        `conflicts` (attributes that differ, comma-separated).
+        One row a pair: `kind` (exact: same bytes and box; near: same picture, also mirrored or turned), `first` and
+        `second` (cell ids in manifest order), `bits` (of 256 in which the hashes differ), `splits` ("train",
+        "train+val"), `conflicts` (attributes that differ, comma-separated).
     """
     digests = _digests(manifest)
     thumbnails = read_thumbnails(manifest) if thumbnails is None else thumbnails

@@ -1,8 +1,8 @@
 """How well source and diagnosis can be told without looking at the cell.
 
-A captioner that could name the disease from the background, the shape of the crop or the stain need not learn morphology
-(Geirhos et al., Nature Machine Intelligence 2020). Each view of a cell is given to the same classifier; what the poor views
-score, the whole image owes to shortcuts.
+A captioner that could name the disease from the background, the shape of the crop or the stain need not learn
+morphology (Geirhos et al., Nature Machine Intelligence 2020). Each view of a cell is given to the same classifier; what
+the poor views score, the whole image owes to shortcuts.
 """
 
 import os
@@ -30,7 +30,7 @@ RESAMPLES = 500
 """Bootstrap samples of groups behind each interval."""
 
 CONFOUNDED = 0.9
-"""Balanced accuracy of guessing healthy or leukemic from the source name, from which on the contrast is called confounded."""
+"""Balanced accuracy of telling healthy from leukemic by the source name, from which on they are called confounded."""
 
 Features = NDArray[np.float32]
 
@@ -52,7 +52,8 @@ class Views:
 def _statistics(pixels: NDArray[np.uint8]) -> list[float]:
     """Mean, deviation and quantiles of each channel of pixels (P, 3)."""
     values = pixels.astype(np.float32)
-    return np.concatenate([values.mean(0), values.std(0), np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), 0).ravel()]).tolist()
+    quantiles = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), 0)
+    return [*values.mean(0).tolist(), *values.std(0).tolist(), *quantiles.ravel().tolist()]
 
 
 def _outside_circle() -> NDArray[np.bool_]:
@@ -96,8 +97,9 @@ def shortcut_scores(manifest: pd.DataFrame, seed: int = 0, cells: int = 2000) ->
         cells: most cells used, drawn evenly over the answers.
 
     Returns:
-        One row a question ("source", "diagnosis", "healthy or leukemic") and view: `balanced_accuracy` with its 95 % interval
-        `low`, `high` (bootstrap over groups), `chance`, `cells` and `groups`. Questions with fewer than two answers are left out.
+        One row a question ("source", "diagnosis", "healthy or leukemic") and view: `balanced_accuracy` with its 95 %
+        interval `low`, `high` (bootstrap over groups), `chance`, `cells` and `groups`. Questions with fewer than two
+        answers are left out.
     """
     rows = []
     for question, answers in _questions(manifest).items():
@@ -140,16 +142,21 @@ def _sample(manifest: pd.DataFrame, answers: "pd.Series[str]", cells: int, seed:
         return known.iloc[:0]
     share = max(1, cells // len(usable))
     drawn = [
-        part.sample(min(share, len(part)), random_state=seed) for answer, part in known.groupby(answers) if answer in usable
+        part.sample(min(share, len(part)), random_state=seed)
+        for answer, part in known.groupby(answers)
+        if answer in usable
     ]
     return pd.concat(drawn).sort_index()
 
 
-def _cross_validated(features: Features, labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int) -> NDArray[np.str_]:
+def _cross_validated(
+    features: Features, labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int
+) -> NDArray[np.str_]:
     """Predict every cell by a random forest that has not seen its group."""
     fewest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
     predicted = np.empty_like(labels)
-    for train, test in StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed).split(features, labels, groups):
+    folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
+    for train, test in folds.split(features, labels, groups):
         forest = RandomForestClassifier(150, min_samples_leaf=2, class_weight="balanced", random_state=seed)
         predicted[test] = forest.fit(features[train], labels[train]).predict(features[test])
     return predicted
@@ -186,6 +193,6 @@ def confounding_warning(manifest: pd.DataFrame) -> str | None:
     if known < CONFOUNDED:
         return None
     return (
-        f"Warning: healthy against leukemic is confounded with the source: its name alone gives a balanced accuracy of {known:.2f}. "
-        "A diagnosis accuracy on these cells may measure stain, camera or crop; see the shortcut audit."
+        "Warning: healthy against leukemic is confounded with the source: its name alone gives a balanced accuracy of "
+        f"{known:.2f}. A diagnosis accuracy on these cells may measure stain, camera or crop; see the shortcut audit."
     )
