@@ -100,4 +100,5 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> ConvStemBlip:
         projection_dim=size.hidden_size,
         image_text_hidden_size=size.hidden_size,
     )
-    return ConvStemBlip(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    model: ConvStemBlip = ConvStemBlip(config).to(memory_format=torch.channels_last)
+    return model

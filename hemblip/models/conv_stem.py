@@ -26,7 +26,8 @@ class ResidualStage(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / 2, W / 2)."""
         main = self.second_norm(self.second(self.first_norm(self.first(features)).relu()))
-        return (main + self.shortcut(features)).relu()
+        halved: Tensor = (main + self.shortcut(features)).relu()
+        return halved
 
 
 class Stem(nn.Sequential):
@@ -50,7 +51,8 @@ class Stem(nn.Sequential):
     @property
     def weight(self) -> Tensor:
         """First weight, of which BLIP's embeddings ask the type."""
-        return self[0].weight  # type: ignore[no-any-return]
+        first: Tensor = self.get_parameter("0.weight")
+        return first
 
 
 class ConvStemBlip(BlipForConditionalGeneration):  # type: ignore[misc]

@@ -75,7 +75,8 @@ class RandomProjection(Backbone):
     def encode(self, images: Tensor) -> Tensor:
         """Multiply the flattened pixels, in [-1, 1], by the matrix."""
         pixels: Tensor = images.flatten(1).float() / 127.5 - 1.0
-        return pixels @ self.matrix
+        embeddings: Tensor = pixels @ self.matrix
+        return embeddings
 
 
 class TimmEncoder(Backbone):

@@ -39,7 +39,9 @@ class Standardize:
     def __call__(self, features: Features) -> Features:
         """Give the standardised embeddings (N, D), each of length 1."""
         scores = (features - self.mean) / self.deviation
-        return (scores / np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), 1e-8)).astype(np.float32)
+        lengths = np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), 1e-8)
+        directions: Features = (scores / lengths).astype(np.float32)
+        return directions
 
 
 class CosineHead(nn.Module):

@@ -118,7 +118,11 @@ def test_run_fails_if_a_frozen_part_would_train(tmp_path):
 def test_run_fails_if_a_frozen_part_changes(tmp_path):
     captioner = tiny(adaptation="lora")
     norm = captioner.model.vision_model.embeddings.patch_embedding[1]
-    norm.register_forward_hook(lambda module, *_: module.running_mean.add_(1))
+
+    def learn(module, *_):
+        module.running_mean.add_(1)
+
+    norm.register_forward_hook(learn)
     with pytest.raises(TrainingError, match=r"running_mean is frozen but changed in epoch 0"):
         fit(captioner, tmp_path, steps=-1, max_epochs=1)
 
