@@ -44,7 +44,17 @@ class TrainingBatches(Sampler[list[Draw]]):
 
     def set_position(self, epoch: int, consumed: int = 0) -> None:
         """Start the next pass at batch `consumed` of `epoch`."""
-        self.epoch, self.consumed = epoch, consumed % len(self)
+        self.epoch, self.consumed = epoch, consumed
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start the next pass with `epoch`, unless that is where it starts anyway, perhaps in its middle."""
+        if epoch != self.epoch:
+            self.set_position(epoch)
+
+    @property
+    def sampler(self) -> "TrainingBatches":
+        """Itself: Lightning tells the epoch to the sampler inside a batch sampler."""
+        return self
 
 
 class EvaluationBatches(Sampler[list[Draw]]):

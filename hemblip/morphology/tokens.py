@@ -135,15 +135,20 @@ def sentences(text: str) -> list[tuple[str, ...]]:
 
 def items(tokens: tuple[str, ...]) -> list[Item]:
     """Read `tokens` as items, the longest wording first."""
+    return [item for item, _ in measured_items(tokens)]
+
+
+def measured_items(tokens: tuple[str, ...]) -> list[tuple[Item, int]]:
+    """Read `tokens` as items, each with the number of tokens that it takes."""
     found = []
     place = 0
     while place < len(tokens):
         for words, item in _WORDINGS.get(tokens[place], ()):
             if tokens[place : place + len(words)] == words:
-                found.append(item)
+                found.append((item, len(words)))
                 place += len(words)
                 break
         else:
-            found.append(Item("word", tokens[place]))
+            found.append((Item("word", tokens[place]), 1))
             place += 1
     return found
