@@ -1,0 +1,33 @@
+"""The characters that state an attribute."""
+
+import pytest
+
+from hemblip.morphology import SCHEMA, STYLES, describe, extract_attributes
+from hemblip.morphology.locate import locate_statements
+
+ONE_CELL = {key: values[-1] for key, values in SCHEMA.items()}
+
+
+@pytest.mark.parametrize("style", range(STYLES))
+@pytest.mark.parametrize("spoken", [str, str.upper, lambda text: text.lower().replace("-", " - ")])
+def test_what_is_located_is_what_is_extracted(style, spoken):
+    text = spoken(describe(ONE_CELL, style))
+    located = locate_statements(text)
+    assert {statement.key: statement.value for statement in located} == extract_attributes(text)
+    assert all(0 <= statement.start < statement.end <= len(text) for statement in located)
+
+
+def test_the_words_of_each_statement_are_found_in_the_text_as_written():
+    text = (
+        "The CELL is medium‑sized.\nAn n/c ratio that's *high*; no vacuoles, pale blue cytoplasm: haematologically AML."
+    )
+    words = {statement.key: text[statement.start : statement.end] for statement in locate_statements(text)}
+    assert words["cell_size"] == "medium‑sized"
+    assert words["cytoplasm_vacuoles"] == "no vacuoles"
+    assert words["cytoplasm_colour"] == "pale blue"
+    assert words["diagnosis"] == "AML"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "…", "Is it a neutrophil?", "Lymphocytes are a type of white blood cell."])
+def test_nothing_is_located_where_nothing_is_stated(text):
+    assert locate_statements(text) == []
