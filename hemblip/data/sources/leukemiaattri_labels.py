@@ -1,0 +1,127 @@
+"""Annotations of LeukemiaAttri as published: COCO JSON, or the text files of AttriDet."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hemblip.errors import DataError
+
+CLASSES: tuple[str, ...] = (
+    "None",
+    "Myeloblast",
+    "Lymphoblast",
+    "Neutrophil",
+    "Atypical lymphocyte",
+    "Promonocyte",
+    "Monoblast",
+    "Lymphocyte",
+    "Myelocyte",
+    "Abnormal promyelocyte",
+    "Monocyte",
+    "Metamyelocyte",
+    "Eosinophil",
+    "Basophil",
+)
+"""Names of class ids 0 to 13."""
+
+ATTRIBUTES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "cell_size": ("cell_size", ("small", "medium", "large")),  # the authors do not state this order
+        "nuclear_chromatio": ("chromatin", ("open", "coarse")),  # sic
+        "nuclear_shape": ("nucleus_shape", ("regular", "irregular")),
+        "nucleolus": ("nucleoli", ("inconspicuous", "prominent")),
+        "cytoplasm": ("cytoplasm_amount", ("scanty", "abundant")),
+        "cytoplasmic_basophilia": ("cytoplasm_basophilia", ("slight", "moderate")),
+        "cytoplasmic_vacuoles": ("cytoplasm_vacuoles", ("absent", "present")),
+    }
+)
+"""Published name -> schema key and the values of codes 0, 1, 2; the text files have the codes in this order."""
+
+NOT_APPLICABLE = 4
+"""Code of artefacts' attributes."""
+
+COLUMNS = (12, 16)
+"""Of a text file: class, box and seven codes; the later release has four more before the codes."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotated box.
+
+    Args:
+        file: name of the field's image.
+        entry: place in the label file, for reports.
+        cell_class: published class name, None if the label file does not say.
+        box: what stands for x, y, width, height: corner and pixels, or centre and shares of the field if `relative`.
+        codes: published attribute name -> what stands there; names may be missing.
+        relative: see `box`.
+        size: width and height of the field in pixels, if the label file says.
+        flaw: why the entry cannot be read, if it cannot.
+    """
+
+    file: str
+    entry: str
+    cell_class: str | None
+    box: tuple[object, ...]
+    codes: Mapping[str, object]
+    relative: bool = False
+    size: tuple[object, object] | None = None
+    flaw: str = ""
+
+
+def read_json(path: Path) -> list[Annotation]:
+    """Read a COCO file; a field may be listed once a box, and `category_name` may be missing.
+
+    Raises:
+        DataError: the file is truncated or lacks a part.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        images = {image["id"]: image for image in table["images"]}
+        annotations: list[dict[str, Any]] = table["annotations"]
+        names = {category["id"]: str(category["name"]) for category in table.get("categories", [])}
+        return [
+            Annotation(
+                file=Path(str(image["file_name"])).name,
+                entry=f"{path.parent.parent.name}/{path.name} annotation {annotation.get('id', number)}",
+                cell_class=annotation.get("category_name") or _class_name(annotation.get("category_id"), names),
+                box=tuple(annotation.get("bbox") or ()),
+                codes={name: annotation[name] for name in ATTRIBUTES if annotation.get(name) is not None},
+                size=(image["width"], image["height"]) if "width" in image and "height" in image else None,
+            )
+            for number, annotation in enumerate(annotations)
+            for image in (images.get(annotation.get("image_id"), {"file_name": ""}),)
+        ]
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not complete JSON ({error}); download it again") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a COCO file, {error!r} is missing or of another kind") from error
+
+
+def _class_name(number: object, names: Mapping[Any, str]) -> str | None:
+    if names:
+        return names.get(number)
+    return CLASSES[number] if isinstance(number, int) and 0 <= number < len(CLASSES) else None
+
+
+def read_txt(folder: Path) -> Iterator[Annotation]:
+    """Read the text files of a split, one line a box: class, centre, size, (four more,) seven codes."""
+    for path in sorted(folder.glob("*.txt")):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            words = line.split()
+            if not words:
+                continue
+            whole = len(words) in COLUMNS
+            cell_class = _class_name(int(words[0]), {}) if words[0].isdigit() else None
+            yield Annotation(
+                file=f"{path.stem}.png",
+                entry=f"{folder.parents[2].name}/{path.name} line {number}",
+                cell_class=cell_class,
+                box=tuple(words[1:5]) if whole else (),
+                codes=dict(zip(ATTRIBUTES, words[-len(ATTRIBUTES) :], strict=True)) if whole else {},
+                relative=True,
+                flaw="" if whole else f"line of {len(words)} columns",
+            )

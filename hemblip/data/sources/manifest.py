@@ -1,0 +1,55 @@
+"""The manifest that `python -m hemblip prepare` writes."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from hemblip.data.records import validate
+from hemblip.data.sources.source import Source
+from hemblip.errors import DataError
+
+
+class Manifest(Source):
+    """Prepared cells with their splits and captions.
+
+    Args:
+        path: Parquet file, relative to here; the images in it are relative to `$HEMBLIP_DATA` if set, else to here.
+        split: "internal" for the cells to train, validate and test on, "external" for those only tested on, "all".
+    """
+
+    name = "manifest"
+
+    def __init__(
+        self, path: str = "data/manifest.parquet", split: Literal["internal", "external", "all"] = "internal"
+    ) -> None:
+        self.path, self.split = path, split
+
+    def records(self) -> pd.DataFrame:
+        """Read the file; see `Source.records`."""
+        table = read_manifest(Path(self.path))
+        outside = table["split"] == "external"
+        chosen = {"internal": ~outside, "external": outside, "all": outside | ~outside}[self.split]
+        if not chosen.any():
+            raise DataError(f"{self.path}: holds no {self.split} cells; prepare it with sources of that kind")
+        return table[chosen].reset_index(drop=True)
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read a manifest, its images relative to the data folder made into paths.
+
+    Raises:
+        DataError: the file is missing, damaged, or lacks a column.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such manifest; make it with `python -m hemblip prepare --config configs/prepare.yaml`"
+        )
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); prepare it again") from error
+    table = validate(table, str(path))
+    root = Path(os.environ.get("HEMBLIP_DATA", "."))
+    return table.assign(image=[str(root / image) for image in table["image"]], captions=table["captions"].map(list))
