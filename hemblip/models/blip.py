@@ -5,7 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import BertTokenizer, BlipForConditionalGeneration, GenerationConfig
+from transformers import AutoConfig, BertTokenizer, BlipForConditionalGeneration, GenerationConfig
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
@@ -13,6 +13,7 @@ from hemblip.models.access import reaching
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
+from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import Decoding
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
@@ -44,6 +45,7 @@ class BlipCaptioner(Captioner):
         lora_dropout: share of their inputs dropped in training, in [0, 1).
         train_last_layers: decoder layers, from the last, that train whole beside the adapters (paper, Fig. 1: 2).
         train_head: train the LM head beside the adapters (paper, Fig. 1); it is tied to the word embeddings.
+        train_embeddings: train the decoder's position embeddings and their norm too, and the word embeddings.
         label_smoothing: share of the target spread over all words in training, in [0, 1).
         decoding: how captions are generated.
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
@@ -61,6 +63,7 @@ class BlipCaptioner(Captioner):
         lora_dropout: float = 0.05,
         train_last_layers: int = 2,
         train_head: bool = True,
+        train_embeddings: bool = False,
         label_smoothing: float = 0.0,
         decoding: Decoding | None = None,
         **optimisation: Any,
@@ -85,7 +88,8 @@ class BlipCaptioner(Captioner):
         if adaptation == "lora":
             self.frozen = ("model.vision_model",)
             decoder = self.model.text_decoder
-            whole = last_layers(decoder.bert.encoder.layer, train_last_layers) + ([decoder.cls] if train_head else [])
+            whole = last_layers(decoder.bert.encoder.layer, train_last_layers)
+            whole += [decoder.cls] * train_head + [decoder.bert.embeddings] * train_embeddings
             kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[lora_attention]
             add_adapters(self.model, ATTENTION.format(kinds), lora_rank, lora_alpha, lora_dropout, whole)
         self.train()
@@ -166,10 +170,7 @@ class BlipCaptioner(Captioner):
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
         return GenerationConfig(
-            max_new_tokens=self.decoding.max_new_tokens,
-            num_beams=self.decoding.num_beams,
-            no_repeat_ngram_size=self.decoding.no_repeat_ngram_size,
-            do_sample=False,
+            **self.decoding.settings(),
             bos_token_id=self.tokenizer.convert_tokens_to_ids("[DEC]"),
             eos_token_id=self.tokenizer.sep_token_id,
             pad_token_id=self.tokenizer.pad_token_id,
@@ -182,8 +183,30 @@ class BlipCaptioner(Captioner):
 
 
 def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:
+    """Load published or exported weights; every one must find its place.
+
+    Raises:
+        ConfigError: the model is no BLIP captioner, weights are missing, left over or of another shape, or the
+            tokenizer is not the model's.
+        ModelAccessError: no network, no such model.
+    """
+    with reaching(pretrained, revision):
+        config = AutoConfig.from_pretrained(pretrained, revision=revision)
+    if config.model_type != "blip":
+        raise ConfigError(f"pretrained '{pretrained}' is {config.model_type}, not BLIP; use for example {BLIP_BASE}")
+    kind = ConvStemBlip if hasattr(config.vision_config, "stem") else BlipForConditionalGeneration
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
-        model = BlipForConditionalGeneration.from_pretrained(pretrained, revision=revision)
+        model, report = kind.from_pretrained(pretrained, revision=revision, output_loading_info=True)
+    wrong = {fault: names for fault, names in report.items() if names}
+    if wrong:
+        fault, names = next(iter(wrong.items()))
+        raise ConfigError(f"pretrained '{pretrained}': {len(names)} {fault.replace('_', ' ')}, first: {min(names)}")
     tokenizer.add_special_tokens({"bos_token": "[DEC]", "additional_special_tokens": ["[ENC]"]})
+    start, words = tokenizer.convert_tokens_to_ids("[DEC]"), config.text_config.vocab_size
+    if start != config.text_config.bos_token_id or len(tokenizer) != words:
+        raise ConfigError(
+            f"pretrained '{pretrained}': its tokenizer has {len(tokenizer)} tokens and [DEC] at {start}, the model "
+            f"{words} and {config.text_config.bos_token_id}; copy the tokenizer that belongs to the model"
+        )
     return model, tokenizer

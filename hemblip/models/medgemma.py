@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LogitsProcessorList
-from transformers.generation import NoRepeatNGramLogitsProcessor
+from transformers.generation import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, ModelAccessError
@@ -146,17 +146,14 @@ class MedGemmaCaptioner(Captioner):
     def _answers(self, images: Tensor) -> Tensor:
         """Generate answers (B, A): token ids up to the end of the turn, then padding."""
         prompts = self.prompt.expand(len(images), -1)
-        end = self.tokenizer.convert_tokens_to_ids("<end_of_turn>")
-        settings = GenerationConfig(
-            max_new_tokens=self.decoding.max_new_tokens,
-            num_beams=self.decoding.num_beams,
-            do_sample=False,
-            eos_token_id=[end, self.tokenizer.eos_token_id],
-            pad_token_id=self.tokenizer.pad_token_id,
-        )
+        settings = self.generation_config()
         processors = LogitsProcessorList()
-        if self.decoding.no_repeat_ngram_size:
-            processors.append(NoRepeatInAnswer(self.decoding.no_repeat_ngram_size, prompts.shape[1]))
+        # The library's own count the prompt as well, and would forbid its words.
+        if size := settings.no_repeat_ngram_size:
+            processors.append(NoRepeatInAnswer(size, prompts.shape[1]))
+        if penalty := settings.repetition_penalty:
+            processors.append(RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompts.shape[1]))
+        settings.no_repeat_ngram_size = settings.repetition_penalty = None
         with self._computing(len(images)):
             sequences: Tensor = self.model.generate(
                 **self._inputs(images, prompts),
@@ -165,6 +162,16 @@ class MedGemmaCaptioner(Captioner):
                 logits_processor=processors,
             )
         return sequences[:, prompts.shape[1] :]
+
+    def generation_config(self) -> GenerationConfig:
+        """Give `decoding` as transformers names it."""
+        end = self.tokenizer.convert_tokens_to_ids("<end_of_turn>")
+        return GenerationConfig(
+            **self.decoding.settings(),
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=[end, self.tokenizer.eos_token_id],
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
 
     @torch.no_grad()
     def embed(self, batch: Batch) -> Tensor:
@@ -196,7 +203,7 @@ class MedGemmaCaptioner(Captioner):
 
 
 class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):  # type: ignore[misc]
-    """Forbid repeated n-grams in the answer; the library's own counts the prompt and would forbid its words too.
+    """Forbid repeated n-grams in the answer.
 
     Args:
         size: of the n-grams, in tokens.
