@@ -1,4 +1,4 @@
-"""The paper's four variants: complete configs with the paper's settings, one decoding for all, released settings beside."""
+"""The four variants of the paper: complete configs, its settings, one decoding for all; released settings beside."""
 
 from pathlib import Path
 
