@@ -1,13 +1,13 @@
 """Reads one sentence: which modifier belongs to which noun, and what is denied, compared or left undecided.
 
-A modifier before a noun belongs to that noun ("small pink granules"), one after a copula to the subject ("the chromatin is
-dense"). Denial reaches to the end of its noun phrase, comparison to the next comma.
+A modifier before a noun belongs to that noun ("small pink granules"), one after a copula to the subject ("the
+chromatin is dense"). Denial reaches to the end of its noun phrase, comparison to the next comma.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hemblip.morphology.lexicon import ASPECTS, OWNED
+from hemblip.morphology.nouns import ASPECTS, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.tokens import Item, word_set
 
@@ -28,7 +28,8 @@ _CLOSING = word_set("comma|and|or|but|with|have|contrast|not|that|reject")
 _CLOSING_WORDS = word_set(".|;|!|case|patient|sample|subtype|leukemia|l|diagnosis|specimen|origin|type")
 _OPENING = word_set("prep|of|copula|det|comma|have|with|or|to|and|not|contrast|thing|disease")
 _OPENING_WORDS = word_set(
-    "likely|suggestive of|consistent with|compatible with|probable|possible|suspected|favor|favors|favored|in keeping with|leukemia|as"
+    "likely|suggestive of|consistent with|compatible with|probable|possible|suspected|favor|favors|favored"
+    "|in keeping with|leukemia|as"
     "|confirmed|diagnosed|probably|typical|represent|suggest|indicate|suspect|favoring|support|supports|supporting|denote"
 )
 
@@ -182,9 +183,7 @@ class Reader:
         rest = [item for item in self.found[place + 1 :] if item.kind not in ("det", "word")]
         if not rest or rest[0].kind != "thing" or (rest[0].name not in _DENIABLE and rest[0].name != "other"):
             return bool(rest) and rest[0].kind == "or"
-        if len(rest) > 1 and rest[1].kind in ("value", "copula", "have", "absent"):
-            return False
-        return True
+        return not (len(rest) > 1 and rest[1].kind in ("value", "copula", "have", "absent"))
 
     def _but(self, place: int, item: Item) -> None:
         predicate, topics = self.predicate, self.topics
@@ -235,10 +234,10 @@ class Reader:
             and following
             and directly
             and directly.kind in ("thing", "value")
+            and following.name in _DENIABLE
         ):
-            if following.name in _DENIABLE:
-                self.denied = True
-                return
+            self.denied = True
+            return
         self._deny_topics(place, double=self.denied)
         self.denied = False
 
@@ -347,10 +346,12 @@ class Reader:
         before = self.found[place - 1] if place else None
         keys = ASPECTS[item.name]
         owner = self._owner(place, before)
-        if owner is None:
-            owned = keys if item.name not in ("size", "shape") else OWNED["cell"]
-        else:
+        if owner is not None:
             owned = OWNED[owner]
+        elif item.name in ("size", "shape"):
+            owned = OWNED["cell"]
+        else:
+            owned = keys
         head = _Head(owner or "cell", tuple(key for key in keys if key in owned), place)
         if self.predicate and self.pending and self._is_property(place):
             self._attach_topics(self._attach(self.pending, head))
@@ -360,7 +361,7 @@ class Reader:
         self._arrive(head)
 
     def _is_property(self, place: int) -> bool:
-        """ "... in size": the property follows its value."""
+        """Whether the property follows its value: "... in size"."""
         before = self.found[max(0, place - 2) : place]
         return any(other.kind == "prep" for other in before) and before[-1].kind in ("prep", "det")
 
@@ -390,16 +391,17 @@ class Reader:
         after = self.found[place + 1] if place + 1 < len(self.found) else None
         if item.type is not None and not (self.topics and self.topics[-1].thing == "other" and self.predicate):
             self._state(place, "cell_type", item.type, self.denied)
-        compound = after is not None and (
-            after.kind == "aspect"
-            or (after.kind == "thing" and after.name != "cell" and not (item.name == "cell" and item.plural))
-        )
-        if compound and not (after.kind == "thing" and item.type is not None and after.name == "other"):
-            if item.name != "cell" or after.kind == "aspect" or after.name not in ("other",):
-                if after.kind == "thing":
-                    return
-                return
-        self._arrive(_Head(item.name, _owned(item.name), place))
+        if after is None or not self._compound(item, after):
+            self._arrive(_Head(item.name, OWNED[item.name], place))
+
+    @staticmethod
+    def _compound(item: Item, after: Item) -> bool:
+        """Whether `after` is the noun and `item` only its first part: "nucleus shape", "chromatin texture"."""
+        if after.kind == "aspect":
+            return True
+        if after.kind != "thing" or after.name == "cell":
+            return False
+        return item.name != "cell" or not (item.plural or after.name == "other")
 
     # --- attaching modifiers to nouns
 
@@ -519,7 +521,3 @@ class Reader:
         return any(item.kind in ("or", "to") for item in between) and not any(
             item.kind in ("copula", "have", "but", "with", "that") for item in between
         )
-
-
-def _owned(thing: str) -> tuple[str, ...]:
-    return OWNED[thing]

@@ -1,7 +1,7 @@
 """Attributes -> caption: one cell in fluent clinical English, in one of several sentence styles.
 
-A style decides order, voice and punctuation; the wording of each attribute is shared, so that every style states exactly
-the given attributes.
+A style decides order, voice and punctuation; the wording of each attribute is shared, so that every style states
+exactly the given attributes.
 """
 
 from collections.abc import Callable, Sequence
@@ -98,7 +98,8 @@ def _cytoplasm(cell: Cell) -> str:
 
 def _contents(cell: Cell) -> list[str]:
     """Vacuoles and granules as noun phrases, what is there before what is not."""
-    present, absent = [], []
+    present: list[str] = []
+    absent: list[str] = []
     if vacuoles := cell["cytoplasm_vacuoles"]:
         (present if vacuoles == "present" else absent).append("vacuoles")
     if cell["granules"] == "absent":

@@ -1,77 +1,124 @@
-"""The words that hold a sentence together, and wordings that need no noun to be understood."""
+"""The words that hold a sentence together, and wordings that need no noun to be understood.
+
+Everything is written in lower case, American spelling, without hyphens: `tokens.normalise` brings text into that form.
+"""
 
 from collections.abc import Mapping
 
 FUNCTION_WORDS: Mapping[str, str] = {
-    "not": "no|not|without|lacks|lack|lacking|lack of|lacked|devoid of|free of|free from|absence of|the absence of|never|neither|nor|cannot"
-    "|no evidence of|negative for|clear of|no sign of|no signs of|does not|do not|fails to show|without any|without evidence of|no trace of|no clear evidence of|no definite|in the absence of|absence of any|non|rather than being|hardly any|instead of being|void of",
+    "not": "no|not|without|lacks|lack|lacking|lack of|lacked|devoid of|free of|free from|absence of|the absence of"
+    "|never|neither|nor|cannot|no evidence of|negative for|clear of|no sign of|no signs of|does not|do not"
+    "|fails to show|without any|without evidence of|no trace of|no clear evidence of|no definite|in the absence of"
+    "|absence of any|non|rather than being|hardly any|instead of being|void of",
     "absent": "absent|missing|none|nil|nonexistent|non existent|lacking entirely|not apparent|null",
-    "unsure": "cannot be {determined,assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,clearly determined}"
-    "|not {assessed,assessable,stated,determined,evaluable,specified,applicable,given,available,evaluated,mentioned,recorded,reported,provided,known}|difficult to {assess,determine,evaluate,judge,classify,interpret}"
-    "|hard to {assess,determine,evaluate,judge,classify,interpret}|unclear|indeterminate|unknown|uncertain|whether|may or may not|impossible to {assess,determine,judge,tell}|n / a|if|unassessable|undetermined|unspecified|could not be {determined,assessed,evaluated,judged}|too blurred|not possible to {assess,determine,judge,tell}|unreadable",
-    "copula": "is|are|was|were|appears|appear|looks|look|seems|seem|remains|remain|:|=|being|be|described as|appeared|looked|been|measures|becomes|reads|appearing|classified as|considered|as|rated|graded|scored|judged|deemed|stains|stain|noted as|tends to be",
-    "have": "has|have|shows|show|contains|contain|exhibits|exhibit|displays|display|reveals|reveal|having|showing|containing|exhibiting"
-    "|displaying|features|demonstrates|demonstrating|possesses|possessing|holds|holding|presents|includes|including|carries|carrying|bears|bearing|harbors|harbours|harboring|featuring|revealing|presents with|shown|demonstrate|had|showed|contained|exhibited|displayed|revealed|demonstrated|encloses|enclosing|houses|housing|surrounds|surrounding the nucleus|fills|bounded by|filled with|filling|studded with|packed with|identify|identifies|depicts|there is|there are|indicates|suggests|represents|indicating|suggesting|representing|encircles|possess|feature|marked by|characterized by|distinguished by|defined by|gives|giving|comprises|comprising|supports|surrounding it|hold|bear|carry|complement|accompanies|accompany|envelops|covers|wraps",
-    "with": "with|along with|together with|plus|accompanied by|combined with|coupled with|paired with|alongside|surrounded by|encircled by|enclosed by|embedded in|set in|rimmed by|but with|as well as|in addition to",
+    "unsure": "cannot be {determined,"
+    "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
+    "made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,"
+    "clearly determined}"
+    "|not {assessed,assessable,stated,determined,evaluable,specified,applicable,given,available,evaluated,mentioned,"
+    "recorded,reported,provided,known}"
+    "|difficult to {assess,determine,evaluate,judge,classify,interpret}"
+    "|hard to {assess,determine,evaluate,judge,classify,interpret}|unclear|indeterminate|unknown|uncertain|whether"
+    "|may or may not|impossible to {assess,determine,judge,tell}|n / a|if|unassessable|undetermined|unspecified"
+    "|could not be {determined,assessed,evaluated,judged}|too blurred|not possible to {assess,determine,judge,tell}"
+    "|unreadable",
+    "copula": "is|are|was|were|appears|appear|looks|look|seems|seem|remains|remain|:|=|being|be|described as|appeared"
+    "|looked|been|measures|becomes|reads|appearing|classified as|considered|as|rated|graded|scored|judged|deemed"
+    "|stains|stain|noted as|tends to be",
+    "have": "has|have|shows|show|contains|contain|exhibits|exhibit|displays|display|reveals|reveal|having|showing"
+    "|containing|exhibiting|displaying|features|demonstrates|demonstrating|possesses|possessing|holds|holding"
+    "|presents|includes|including|carries|carrying|bears|bearing|harbors|harbours|harboring|featuring|revealing"
+    "|presents with|shown|demonstrate|had|showed|contained|exhibited|displayed|revealed|demonstrated|encloses"
+    "|enclosing|houses|housing|surrounds|surrounding the nucleus|fills|bounded by|filled with|filling|studded with"
+    "|packed with|identify|identifies|depicts|there is|there are|indicates|suggests|represents|indicating|suggesting"
+    "|representing|encircles|possess|feature|marked by|characterized by|distinguished by|defined by|gives|giving"
+    "|comprises|comprising|supports|surrounding it|hold|bear|carry|complement|accompanies|accompany|envelops|covers"
+    "|wraps",
+    "with": "with|along with|together with|plus|accompanied by|combined with|coupled with|paired with|alongside"
+    "|surrounded by|encircled by|enclosed by|embedded in|set in|rimmed by|but with|as well as|in addition to",
     "of": "of|of the|of a|of its",
-    "prep": "in|within|inside|around|throughout|across|from|by|under|on|at|through|into|beneath|outside|scattered in|for|about|against the",
+    "prep": "in|within|inside|around|throughout|across|from|by|under|on|at|through|into|beneath|outside|scattered in"
+    "|for|about|against the",
     "and": "and|&|+|yet|also",
     "or": "or|versus|vs|/|and / or|or possibly|or perhaps|or maybe|or else|or even",
     "to": "to",
     "comma": ",|(|)",
-    "but": "but|instead|however|while|whereas|although|though|because|since|and is therefore|only|rather|whilst|then|but rather|;",
+    "but": "but|instead|however|while|whereas|although|though|because|since|and is therefore|only|rather|whilst|then"
+    "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each",
-    "contrast": "unlike|rather than|as opposed to|in contrast to|in contrast with|contrasting with|compared to|compared with|instead of|than|differs from|differing from|different from|distinct from|distinguishable from"
-    "|distinguishes it from|distinguishing it from|distinguish it from|distinguishing this cell from|distinguish this cell from|ruling out|rules out|rule out|excluding|excludes|exclude|argues against|arguing against|argue against|not to be confused with|similar to|reminiscent of|mimicking|mimics|mimic|like|over|in comparison to|in comparison with|relative to|contrary to"
-    "|as in|as in a|less likely|in place of|should be distinguished from|must be distinguished from|to be distinguished from|distinguished from|differentiates it from|differentiating it from|differentiate it from|and not|not that of|dissimilar to|dissimilar from|except|resembling|resembles|similar in size to|looks like|contrasts with|against|ruled out for|differentiate from|separates it from|separating it from|setting it apart from|sets it apart from|as seen in|as found in|seen in typical|would suggest|would indicate|favored over|preferred over|typical for|would favor|opposed to|not consistent with|not compatible with|not suggestive of|not typical of|not characteristic of|inconsistent with|incompatible with|not representative of|not diagnostic of|not indicative of|does not fit|do not fit|does not support|do not support|does not suggest|do not suggest|does not represent|not in keeping with|atypical for",
+    "contrast": "unlike|rather than|as opposed to|in contrast to|in contrast with|contrasting with|compared to"
+    "|compared with|instead of|than|differs from|differing from|different from|distinct from|distinguishable from"
+    "|distinguishes it from|distinguishing it from|distinguish it from|distinguishing this cell from"
+    "|distinguish this cell from|ruling out|rules out|rule out|excluding|excludes|exclude|argues against"
+    "|arguing against|argue against|not to be confused with|similar to|reminiscent of|mimicking|mimics|mimic|like"
+    "|over|in comparison to|in comparison with|relative to|contrary to|as in|as in a|less likely|in place of"
+    "|should be distinguished from|must be distinguished from|to be distinguished from|distinguished from"
+    "|differentiates it from|differentiating it from|differentiate it from|and not|not that of|dissimilar to"
+    "|dissimilar from|except|resembling|resembles|similar in size to|looks like|contrasts with|against|ruled out for"
+    "|differentiate from|separates it from|separating it from|setting it apart from|sets it apart from|as seen in"
+    "|as found in|seen in typical|would suggest|would indicate|favored over|preferred over|typical for|would favor"
+    "|opposed to|not consistent with|not compatible with|not suggestive of|not typical of|not characteristic of"
+    "|inconsistent with|incompatible with|not representative of|not diagnostic of|not indicative of|does not fit"
+    "|do not fit|does not support|do not support|does not suggest|do not suggest|does not represent"
+    "|not in keeping with|atypical for",
     "normal": "normal|normal appearing|normal looking",
     "all": "all",
-    "near": "next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another|other|a second|adjacent|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other|in the background|elsewhere|in the same field|to the left|to the right|in the corner|at the edge of the image|at the edge of the field|in the periphery|accompanying|bystander|additional|flanked by|close by|next to it|at the border of the image|in the rest of the field|amid|among|amongst|in the surrounding area|second|alongside a|alongside the|alongside several",
-    "reject": "unlikely|excluded|ruled out|is excluded|can be excluded|can be ruled out|less likely|is not favored|is not supported|not supported|not favored|improbable|is out|can be discarded|discounted|not the case",
-    "self": "it|this one|the present cell|here|this cell|the cell in question|the cell shown|the cell of interest|the central cell|the depicted cell|the cell|this leukocyte|the main cell|the described cell|the imaged cell|this white blood cell|the present one|the present|the target cell|the current cell",
+    "near": "next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another|other|a second|adjacent"
+    "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other|in the background"
+    "|elsewhere|in the same field|to the left|to the right|in the corner|at the edge of the image"
+    "|at the edge of the field|in the periphery|accompanying|bystander|additional|flanked by|close by|next to it"
+    "|at the border of the image|in the rest of the field|amid|among|amongst|in the surrounding area|second"
+    "|alongside a|alongside the|alongside several",
+    "reject": "unlikely|excluded|ruled out|is excluded|can be excluded|can be ruled out|less likely|is not favored"
+    "|is not supported|not supported|not favored|improbable|is out|can be discarded|discounted|not the case",
+    "self": "it|this one|the present cell|here|this cell|the cell in question|the cell shown|the cell of interest"
+    "|the central cell|the depicted cell|the cell|this leukocyte|the main cell|the described cell|the imaged cell"
+    "|this white blood cell|the present one|the present|the target cell|the current cell",
 }
-"""Role -> words, separated by `|`."""
+"""Role -> words, separated by `|`; `{a,b}` are alternatives."""
 
-_SLIGHT = "slight,slightly,mild,mildly,weak,weakly,faint,faintly,minimal,minimally,subtle,low,light,lightly,slight degree of,mild degree of,only slight,low level"
+_SLIGHT = (
+    "slight,slightly,mild,mildly,weak,weakly,faint,faintly,minimal,minimally,subtle,low,light,lightly,"
+    "slight degree of,mild degree of,only slight,low level"
+)
 _MODERATE = "moderate,moderately,medium,intermediate,moderate degree of,moderate level of"
 
 DIRECT: Mapping[tuple[str, str], str] = {
-    (
-        "granules",
-        "absent",
-    ): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free|nongranulated|granule less|granuleless|free granules",
-    (
-        "cytoplasm_vacuoles",
-        "present",
-    ): "vacuolated|vacuolate|vacuole containing|vacuole rich|vacuolized|vacuoled|vacuole bearing",
-    (
-        "cytoplasm_vacuoles",
-        "absent",
-    ): "non vacuolated|nonvacuolated|unvacuolated|vacuole free|vacuoleless|avacuolar|vacuole less|avacuolated|non vacuolar",
-    (
-        "cytoplasm_basophilia",
-        "slight",
-    ): f"{{{_SLIGHT}}} basophilic|{{{_SLIGHT}}} basophilia|{{{_SLIGHT}}} cytoplasmic basophilia",
-    (
-        "cytoplasm_basophilia",
-        "moderate",
-    ): f"{{{_MODERATE}}} basophilic|{{{_MODERATE}}} basophilia|{{{_MODERATE}}} cytoplasmic basophilia",
+    ("granules", "absent"): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free"
+    "|nongranulated|granule less|granuleless|free granules",
+    ("cytoplasm_vacuoles", "present"): "vacuolated|vacuolate|vacuole containing|vacuole rich|vacuolized|vacuoled"
+    "|vacuole bearing",
+    ("cytoplasm_vacuoles", "absent"): "non vacuolated|nonvacuolated|unvacuolated|vacuole free|vacuoleless|avacuolar"
+    "|vacuole less|avacuolated|non vacuolar",
+    ("cytoplasm_basophilia", "slight"): f"{{{_SLIGHT}}} {{basophilic,basophilia,cytoplasmic basophilia}}",
+    ("cytoplasm_basophilia", "moderate"): f"{{{_MODERATE}}} {{basophilic,basophilia,cytoplasmic basophilia}}",
     (
         "nuclear_cytoplasmic_ratio",
         "high",
-    ): "nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,much} of the {cell,cytoplasm}"
-    "|nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,much} of the cell {area,volume}"
-    "|nucleus {almost,nearly} {fills,filling} the {entire cell,cell,whole cell}|nucleus that {occupies,fills,takes up} {most,nearly all,almost all,the majority} of the cell|nucleus {dominates,dominating} the cell",
+    ): "nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,"
+    "much} of the {cell,cytoplasm}"
+    "|nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,"
+    "much} of the cell {area,volume}"
+    "|nucleus {almost,nearly} {fills,filling} the {entire cell,cell,whole cell}"
+    "|nucleus that {occupies,fills,takes up} {most,nearly all,almost all,the majority} of the cell"
+    "|nucleus {dominates,dominating} the cell",
 }
 """(key, value) -> wordings that state it whatever the noun."""
 
 PLAIN: str = (
-    "blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple|purplish pink|reddish purple|purplish red|pink purple"
-    "|violet pink|violet red|pink red|red purple|blue black|pinkish red|reddish pink|red violet|pink violet|purple pink|purple red"
-    "|reddish violet|pinkish violet|red blue|pink blue|gray purple|band of|bands of|small number of|large number of|large numbers of|small numbers of|on the other hand|high power|high magnification|low magnification"
-    "|low power|large group|small group|as well|large degree|medium power|oil immersion|high quality|high resolution|low resolution|high cost|low cost"
-    "|close up|not only|no more than|no doubt|without doubt|not unlike|open source|clear image|clear picture|small image|such as|of note|no longer|with respect to|with regard to|in terms of|in keeping with|consistent with|compatible with|suggestive of|in line with|as regards|according to|at least|by contrast|not necessarily|small dot"
-    "|a large proportion|a large part|a large portion|point|large nucleus|small nucleus|high confidence|low confidence|moderate confidence|large area|small area|not just|nothing but|light microscope|light microscopy|wright giemsa|may grunwald|coarse focus|prominent feature|clear evidence|clearly|dense smear|is not only|clear zone|clear halo|perinuclear|large portion|red blood|round robin|loose term|high grade|low grade"
+    "blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple|purplish pink|reddish purple|purplish red"
+    "|pink purple|violet pink|violet red|pink red|red purple|blue black|pinkish red|reddish pink|red violet"
+    "|pink violet|purple pink|purple red|reddish violet|pinkish violet|red blue|pink blue|gray purple|band of"
+    "|bands of|small number of|large number of|large numbers of|small numbers of|on the other hand|high power"
+    "|high magnification|low magnification|low power|large group|small group|as well|large degree|medium power"
+    "|oil immersion|high quality|high resolution|low resolution|high cost|low cost|close up|not only|no more than"
+    "|no doubt|without doubt|not unlike|open source|clear image|clear picture|small image|such as|of note|no longer"
+    "|with respect to|with regard to|in terms of|in keeping with|consistent with|compatible with|suggestive of"
+    "|in line with|as regards|according to|at least|by contrast|not necessarily|small dot|a large proportion"
+    "|a large part|a large portion|point|large nucleus|small nucleus|high confidence|low confidence"
+    "|moderate confidence|large area|small area|not just|nothing but|light microscope|light microscopy|wright giemsa"
+    "|may grunwald|coarse focus|prominent feature|clear evidence|clearly|dense smear|is not only|clear zone"
+    "|clear halo|perinuclear|large portion|red blood|round robin|loose term|high grade|low grade"
 )
 """Wordings that state nothing, listed because a part of them would."""

@@ -55,18 +55,23 @@ def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
 
 
 def _is_definition(tokens: Sequence[str]) -> bool:
-    """ "... is a type of", "is a cancer", "is the most common", "is characterized by"."""
+    """Whether it goes on as in "... is a type of", "is a cancer", "is the most common", "is characterized by"."""
     verb = next((place for place, word in enumerate(tokens) if word in ("is", "are", "has", "have", ",", "with")), None)
     if verb is None or tokens[verb] not in ("is", "are"):
         return False
-    return not _KINDS_OF.isdisjoint(tokens[verb + 1 : verb + 6]) or tokens[verb + 1 : verb + 3] == ("characterized", "by")
+    return not _KINDS_OF.isdisjoint(tokens[verb + 1 : verb + 6]) or tokens[verb + 1 : verb + 3] == (
+        "characterized",
+        "by",
+    )
 
 
 def _bare_plural_subject(found: Sequence[Item]) -> bool:
-    """ "Lymphocytes have ...": a plural type without determiner that is the subject of a verb."""
+    """As in "lymphocytes have ...": a plural type without determiner that is the subject of a verb."""
     for place, item in enumerate(found):
         if item.kind == "thing" and item.plural and item.name == "cell":
-            before = next((word for word in reversed(found[:place]) if word.kind not in ("value", "word", "normal")), None)
+            before = next(
+                (word for word in reversed(found[:place]) if word.kind not in ("value", "word", "normal")), None
+            )
             if before is not None and before.kind in ("det", "of", "prep", "with", "contrast", "near", "have"):
                 continue
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)

@@ -1,4 +1,4 @@
-"""Text -> items: normalised words, and the longest wording of the lexicon at each place."""
+"""Text -> items: normalised words, and the longest wording at each place."""
 
 import itertools
 import re
@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
-from hemblip.morphology.lexicon import ASPECT_NOUNS, CELL_TYPES, DISEASES, THINGS, WORDING
+from hemblip.morphology.names import CELL_TYPES, DISEASES
+from hemblip.morphology.nouns import ASPECT_NOUNS, THINGS
+from hemblip.morphology.value_words import VALUE_WORDS
 
 
 class Item(NamedTuple):
@@ -95,7 +97,7 @@ def _entries() -> Iterable[tuple[str, Item]]:
             if thing in ("cell", "other"):
                 yield _plural(wording), Item("thing", thing, plural=True)
     values: dict[str, dict[str, str]] = {}
-    for key, by_value in WORDING.items():
+    for key, by_value in VALUE_WORDS.items():
         for value, wordings in by_value.items():
             for wording in wordings.split("|"):
                 values.setdefault(wording, {}).setdefault(key, value)

@@ -1,0 +1,59 @@
+"""Names of cell types and of leukemias.
+
+Everything is written in lower case, American spelling, without hyphens: `tokens.normalise` brings text into that form.
+"""
+
+from collections.abc import Mapping
+
+CELL_TYPES: Mapping[str, str] = {
+    "neutrophil": "neutrophil|neutrophilic granulocyte|neutrophil granulocyte|pmn|neutrophile|neutrophilic leukocyte"
+    "|polymorph|polymorphonuclear neutrophil|polymorphonuclear leukocyte|neutrophil cell|neutrophilic cell",
+    "eosinophil": "eosinophil|eosinophilic granulocyte|eosinophil granulocyte|eosinophile|eosinophilic leukocyte"
+    "|eosinophil cell",
+    "basophil": "basophil|basophilic granulocyte|basophil granulocyte|basophile|basophilic leukocyte|basophil cell",
+    "lymphocyte": "lymphocyte|lymphocytic cell|lymphoid cell|lymphocyte cell",
+    "monocyte": "monocyte|monocytic cell|monocyte cell",
+    "myeloblast": "myeloblast|myeloid blast|myeloblastic cell|myeloblast cell|granulocytic blast",
+    "lymphoblast": "lymphoblast|lymphoid blast|lymphoblastic cell|lymphoblast cell|lymphatic blast",
+    "monoblast": "monoblast|monocytic blast|monoblastic cell|monoblast cell",
+    "promonocyte": "promonocyte|promonocytic cell|promonocyte cell",
+    "myelocyte": "myelocyte|myelocyte cell",
+    "metamyelocyte": "metamyelocyte|meta myelocyte|metamyelocyte cell",
+    "abnormal promyelocyte": "abnormal promyelocyte|atypical promyelocyte|leukemic promyelocyte"
+    "|malignant promyelocyte|neoplastic promyelocyte|dysplastic promyelocyte|hypergranular promyelocyte"
+    "|abnormal promyelocytic cell|faggot cell|aberrant promyelocyte",
+    "atypical lymphocyte": "atypical lymphocyte|reactive lymphocyte|activated lymphocyte|variant lymphocyte"
+    "|abnormal lymphocyte|atypical lymphoid cell|abnormal lymphoid cell|atypical lymphocytic cell"
+    "|atypical looking lymphocyte|atypical appearing lymphocyte|aberrant lymphocyte|virocyte",
+}
+"""Type -> names in the singular, separated by `|`."""
+
+DISEASES: Mapping[str, str] = {
+    "ALL": "acute {lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia"
+    "|acute {lymphoblastic,lymphocytic,lymphoid} disease|acute {lymphoblastic,lymphocytic} leukemic"
+    "|lymphoblastic leukemia|b lymphoblastic leukemia|t lymphoblastic leukemia|acute {b,t} lymphoblastic leukemia"
+    "|acute {b,t} cell {lymphoblastic,lymphocytic} leukemia|b all|t all|{b,t} cell all|pre b all|precursor b all"
+    "|b cell acute {lymphoblastic,lymphocytic} leukemia|t cell acute {lymphoblastic,lymphocytic} leukemia"
+    "|acute lymphoblastic|leukemia acute lymphoblastic|acute leukemia of lymphoid {lineage,origin,type}"
+    "|lymphoid acute leukemia",
+    "AML": "acute {myeloid,myelogenous,myeloblastic,myelocytic,monocytic,monoblastic,myelomonocytic,granulocytic,"
+    "nonlymphocytic,erythroid,megakaryoblastic,megakaryocytic} leukemia"
+    "|acute non lymphocytic leukemia|aml|amol|amml|anll"
+    "|acute {myeloid,myelogenous,myeloblastic,monocytic,monoblastic} disease|acute myelo monocytic leukemia"
+    "|acute {myeloid,myelogenous,myeloblastic,myelomonocytic}|{myeloblastic,monoblastic} leukemia"
+    "|acute leukemia of myeloid {lineage,origin,type}|myeloid acute leukemia|aml {m0,m1,m2,m4,m5,m6,m7,m4eo,m5a,m5b}",
+    "APML": "acute promyelocytic leukemia|acute promyelocyte leukemia|apl|apml|promyelocytic leukemia"
+    "|hypergranular promyelocytic leukemia|acute promyelocytic|aml m3|m3 aml|m3 leukemia|fab m3|m3 subtype"
+    "|acute {myeloid,myelogenous,myeloblastic} leukemia m3|m3|acute hypergranular promyelocytic leukemia|m3 variant"
+    "|acute pro myelocytic leukemia|aml subtype m3|aml fab m3"
+    "|acute {myeloid,myelogenous,myeloblastic} leukemia {subtype,type,fab} m3|acute progranulocytic leukemia|m3v"
+    "|aml type m3",
+    "CLL": "chronic {lymphocytic,lymphoid,lymphatic,lymphoblastic} leukemia|cll|b cll|b cell cll"
+    "|chronic b cell {lymphocytic,lymphoid} leukemia|cll / sll|chronic {lymphocytic,lymphoid,lymphatic}"
+    "|b cell chronic lymphocytic leukemia|chronic b lymphocytic leukemia",
+    "CML": "chronic {myeloid,myelogenous,granulocytic,myelocytic,myeloblastic} leukemia|cml|chronic granulocytic"
+    "|chronic {myeloid,myelogenous}|chronic phase cml|bcr abl1 positive chronic myeloid leukemia",
+    "healthy": "healthy",
+    "": "chronic myelomonocytic leukemia|cmml|acute leukemia|chronic leukemia|chronic lymphoproliferative",
+}
+"""Diagnosis -> names; `{a,b}` are alternatives; the empty diagnosis is outside the schema."""
