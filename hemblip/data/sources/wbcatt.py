@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from hemblip.data.records import manifest_table, require_files
-from hemblip.data.sources.source import Source, locate
+from hemblip.data.sources.source import Source, inside, locate
 from hemblip.errors import DataError
 from hemblip.morphology import HEALTHY
 
@@ -66,7 +66,12 @@ class WBCAtt(Source):
         tables = [self._read(folder, split) for split in ("train", "val", "test")]
         manifest = manifest_table([row for table in tables for row in table], self.name)
         require_files(manifest["image"], self.name)
-        return manifest if self.keep_copies else _without_copies(manifest)
+        if self.keep_copies:
+            return manifest
+        kept = _without_copies(manifest)
+        for cell_id in sorted(set(manifest["cell_id"]) - set(kept["cell_id"])):
+            self.exclude(cell_id, "byte-identical copy")
+        return kept
 
     def _read(self, folder: Path, split: str) -> list[dict[str, object]]:
         path = folder / f"pbc_attr_v1_{split}.csv"
@@ -82,10 +87,11 @@ class WBCAtt(Source):
             row: dict[str, object] = {key: record[column].strip().lower() for column, key in _COLUMNS.items()}
             for key, names in _VALUES.items():
                 row[key] = names.get(str(row[key]), row[key])
-            if row["granules"] == "absent":
-                row["granule_colour"] = None
             stem = Path(str(record["img_name"])).stem
-            image = str(folder / str(record["path"]))
+            if row["granules"] == "absent" and row["granule_colour"] is not None:
+                self.changed[f"{self.name}/{stem} granule_colour"] = "colour of absent granules, not stated"
+                row["granule_colour"] = None
+            image = str(inside(folder, str(record["path"])))
             row |= {"cell_id": f"{self.name}/{stem}", "image": image, "source": self.name, "domain": "pbc"}
             rows.append(row | {"split": split, "diagnosis": HEALTHY})
         return rows

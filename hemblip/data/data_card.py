@@ -1,0 +1,149 @@
+"""The data card: what is in a manifest and what was left out, for people."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hemblip.data.records import SPLITS
+from hemblip.data.shortcuts import confounding_warning
+from hemblip.morphology import KEYS, SCHEMA
+
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a data card is made of.
+
+    Args:
+        manifest: the cells kept, with splits and readable image paths.
+        excluded: `source`, `entry` and `reason` of what was left out.
+        changed: `source`, `entry` and `reason` of values that were not taken as written.
+        sizes: image path -> width and height in pixels.
+        torn: groups that the official splits tear.
+        seen: external cells whose patient or slide is internal too.
+        figure: file name of the figure.
+    """
+
+    manifest: pd.DataFrame
+    excluded: pd.DataFrame
+    changed: pd.DataFrame
+    sizes: dict[str, tuple[int, int]]
+    torn: int
+    seen: int
+    figure: str
+
+
+def data_card(card: Card) -> str:
+    """Write the card as Markdown; the same manifest gives the same text."""
+    manifest = card.manifest
+    groups = manifest["group"].nunique()
+    parts = [
+        "# Data card",
+        f"{len(manifest)} cells of {groups} groups (patients, slides, pages or single cells) from "
+        f"{manifest['image'].nunique()} images; {len(card.excluded)} entries were left out.",
+        *(f"**{line}**" for line in warnings_of(card)),
+        f"![Counts and example cells]({card.figure})",
+        "## Cells by source and split",
+        table_text(counts(manifest, "source")),
+        "## Diagnosis",
+        table_text(counts(manifest, "diagnosis")),
+        "## Cell type",
+        table_text(counts(manifest, "cell_type")),
+        "## Attributes",
+        table_text(attribute_counts(manifest)),
+        "## Left out",
+        _reasons(card.excluded),
+        "## Not taken as written",
+        _reasons(card.changed),
+        "## Groups",
+        table_text(_groups(manifest)),
+        "## Image sizes in pixels",
+        table_text(image_sizes(card)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def warnings_of(card: Card) -> list[str]:
+    """What a reader has to know before believing scores on these cells."""
+    internal = card.manifest[card.manifest["split"] != "external"]
+    lines = [confounding_warning(internal)]
+    if card.torn:
+        lines.append(f"Warning: official splits tear {card.torn} groups; their sources were split anew by group.")
+    if card.seen:
+        lines.append(f"Warning: {card.seen} external cells are of patients or slides that are internal too.")
+    without = [split for split in SPLITS[:3] if split not in set(internal["split"])]
+    if without:
+        lines.append(f"Warning: there are no cells for {' and '.join(without)}; more groups are needed.")
+    return [line for line in lines if line]
+
+
+def counts(manifest: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Count cells by `key` (rows) and split (columns), with totals."""
+    named = manifest[key].fillna(NOT_STATED)
+    found = manifest.groupby([named, "split"]).size().unstack(fill_value=0)
+    found = found[[split for split in SPLITS if split in found]]
+    found = found.assign(total=found.sum(axis=1))
+    found.loc["total"] = found.sum()
+    return found.rename_axis(key).reset_index()
+
+
+def attribute_counts(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Count the values of each attribute by source; values that no cell has are listed as 0."""
+    rows = []
+    for key in KEYS[2:]:
+        for value in (*SCHEMA[key], None):
+            has = manifest[key].isna() if value is None else manifest[key] == value
+            by_source = has.groupby(manifest["source"]).sum()
+            rows.append(
+                {"attribute": key, "value": value or NOT_STATED, **by_source.to_dict(), "total": int(has.sum())}
+            )
+    return pd.DataFrame(rows)
+
+
+def image_sizes(card: Card) -> pd.DataFrame:
+    """Files, their sizes, and the sizes of the cells in them by source."""
+    rows = []
+    for source, cells in card.manifest.groupby("source", sort=True):
+        files = np.array([card.sizes[image] for image in cells["image"].unique()])
+        crops = np.array([_crop(row, card.sizes) for row in cells.to_dict("records")])
+        rows.append(
+            {
+                "source": source,
+                "files": len(files),
+                **{f"file {side}": _range(files[:, place]) for place, side in enumerate(("width", "height"))},
+                **{f"cell {side}": _range(crops[:, place]) for place, side in enumerate(("width", "height"))},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _crop(row: dict[str, object], sizes: dict[str, tuple[int, int]]) -> tuple[float, float]:
+    """Width and height of a cell as it is seen."""
+    box = row["bbox"]
+    width, height = sizes[str(row["image"])] if box is None else list(box)[2:]  # type: ignore[call-overload]
+    return width * float(str(row["width_factor"])), height
+
+
+def _range(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str:
+    low, middle, high = (round(float(value)) for value in (values.min(), np.median(values), values.max()))
+    return str(low) if low == high else f"{low} to {high}, median {middle}"
+
+
+def _groups(manifest: pd.DataFrame) -> pd.DataFrame:
+    found = manifest.groupby(["source", "split"])["group"].agg(["nunique", "size"]).reset_index()
+    return found.rename(columns={"nunique": "groups", "size": "cells"})
+
+
+def _reasons(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "Nothing."
+    found = table.groupby(["source", "reason"], sort=False)["entry"].agg(["size", "first"]).reset_index()
+    return table_text(found.rename(columns={"size": "count", "first": "for example"}))
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Lay a table out as Markdown."""
+    cells = [[str(name) for name in table.columns], ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(value.replace('|', '/') for value in row)} |" for row in cells)
