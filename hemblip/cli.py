@@ -1,10 +1,13 @@
 """The command line: fit, validate, test and predict by LightningCLI, the other commands by jsonargparse."""
 
 import importlib
+import itertools
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from jsonargparse import ArgumentError, auto_cli
 
@@ -50,15 +53,33 @@ def main(args: Sequence[str] | None = None) -> int:
         elif command in COMMANDS:
             module, function = COMMANDS[command][0].split(":")
             chosen = getattr(importlib.import_module(module), function)
-            auto_cli(chosen, args=rest, as_positional=False, exit_on_error=False, prog=f"python -m hemblip {command}")
+            strict: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
+            auto_cli(chosen, args=rest, as_positional=False, prog=f"python -m hemblip {command}", **strict)
         else:
             return _usage(command)
-    except (HemblipError, ArgumentError) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+    except Exception as error:
+        mendable = _mendable(error)
+        if mendable is None:
+            raise
+        text = " ".join(str(mendable).split())
+        # jsonargparse does not say which file it could not read.
+        origin = f"{', '.join(_configs(rest))}: " if "parsing config" in text else ""
+        sys.stderr.write(f"error: {origin}{text}\n")
         return 2
     except SystemExit as end:  # --help and --print_config end so
         return int(end.code or 0)
     return 0
+
+
+def _mendable(error: BaseException | None) -> BaseException | None:
+    """Find the user's error in a chain: jsonargparse wraps those of constructors."""
+    while error is not None and not isinstance(error, HemblipError | ArgumentError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _configs(words: Sequence[str]) -> list[str]:
+    return [value for flag, value in itertools.pairwise(words) if flag in ("--config", "-c")]
 
 
 def _usage(command: str) -> int:
@@ -75,5 +96,8 @@ def _quieten() -> None:
     """Libraries' tips and progress of single files would bury our own lines."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory .* not empty")  # resumed
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)

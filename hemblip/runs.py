@@ -13,17 +13,30 @@ RUNS = Path("runs")
 _VERSION = "HEMBLIP_RUN_FOLDER"
 """Set by the first process, so that the ranks that it starts use the same folder."""
 
+RESUME_POINT = Path("checkpoints", "last.ckpt")
+"""Within a run folder: all that is needed to go on."""
+
 
 def new_run(name: str) -> Path:
     """Name the next free folder of runs called `name`."""
+    versions = _versions(name)
+    return _agreed(RUNS / name / f"version_{max(versions, default=-1) + 1}")
+
+
+def resumed_run(name: str) -> Path:
+    """Name the newest folder of runs called `name`, or a first one."""
+    return _agreed(RUNS / name / f"version_{max(_versions(name), default=0)}")
+
+
+def _versions(name: str) -> list[int]:
+    found = (re.fullmatch(r"version_(\d+)", path.name) for path in (RUNS / name).glob("version_*"))
+    return [int(match[1]) for match in found if match]
+
+
+def _agreed(folder: Path) -> Path:
+    """What the first process of this machine chose."""
     if _VERSION in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
         return Path(os.environ[_VERSION])
-    taken = [
-        int(match[1])
-        for path in (RUNS / name).glob("version_*")
-        if (match := re.fullmatch(r"version_(\d+)", path.name))
-    ]
-    folder = RUNS / name / f"version_{max(taken, default=-1) + 1}"
     os.environ[_VERSION] = str(folder)
     return folder
 

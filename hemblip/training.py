@@ -1,19 +1,23 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import pandas as pd
+import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from hemblip.callbacks import CaptionEvaluation
+from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunSummary
 from hemblip.data.datamodules import CellDataModule, UnlabelledCells
 from hemblip.models.captioner import Captioner
+from hemblip.models.checkpoints import read_checkpoint
 from hemblip.predictions import write_captions
-from hemblip.runs import checkpoint_run, new_run
+from hemblip.runs import RESUME_POINT, checkpoint_run, new_run, resumed_run
 
 
 class HemblipTrainer(L.Trainer):
@@ -38,7 +42,7 @@ class HemblipTrainer(L.Trainer):
         """
         assert datamodule is not None
         cells = datamodule if images is None else UnlabelledCells.like(datamodule, images)
-        batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path)
+        batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
         write_captions([row for batch in batches or [] for row in batch], cells.manifest, Path(output))
 
 
@@ -46,9 +50,17 @@ class SaveRunConfig(SaveConfigCallback):
     """Write `config.yaml` when a run is made; testing a trained run leaves its config alone."""
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Save where there is none."""
-        if stage in ("fit", "test") and not Path(str(trainer.log_dir), "config.yaml").exists():
+        """Save what trains, and what is tested without a run of its own."""
+        self.overwrite = stage == "fit"
+        if stage == "fit" or (stage == "test" and not Path(str(trainer.log_dir), "config.yaml").exists()):
             super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Show the settings in W&B too."""
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+                logger.experiment.config.update(settings, allow_val_change=True)
 
 
 class HemblipCLI(LightningCLI):
@@ -61,12 +73,13 @@ class HemblipCLI(LightningCLI):
     """
 
     def __init__(self, args: Sequence[str]) -> None:
-        strict = {"exit_on_error": False}
+        strict = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
             Captioner,
             CellDataModule,
             save_config_callback=SaveRunConfig,
             trainer_class=HemblipTrainer,
+            seed_everything_default=0,
             subclass_mode_model=True,
             subclass_mode_data=True,
             parser_kwargs={**strict, **{name: strict for name in ("fit", "validate", "test", "predict")}},
@@ -76,6 +89,9 @@ class HemblipCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings beside trainer, model and data."""
         parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
+        parser.add_argument(
+            "--resume", type=bool, default=False, help="Go on with the newest run of that name, if there is one."
+        )
         parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
         parser.add_argument(
             "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
@@ -83,39 +99,75 @@ class HemblipCLI(LightningCLI):
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CaptionEvaluation, "evaluation")
+        parser.add_lightning_class_args(ResumePoint, "resume_point")
         parser.set_defaults(
             {
                 "early_stopping.monitor": "val_loss",
                 "early_stopping.patience": 5,
                 "checkpoint.monitor": "val_loss",
                 "checkpoint.filename": "best",
-                "checkpoint.save_last": True,
+                "checkpoint.save_weights_only": True,  # training goes on from the resume point
                 "checkpoint.enable_version_counter": False,
                 "trainer.use_distributed_sampler": False,  # our batches know their rank
+                "trainer.enable_model_summary": False,  # `TrainableParameters` says more
             }
         )
 
+    def _parse_ckpt_path(self) -> None:
+        """Take no settings from checkpoints."""
+
     def before_instantiate_classes(self) -> None:
-        """Choose the run folder: a new one to train, that of the checkpoint otherwise."""
+        """Choose the run folder: a new one or the one to go on with to train, that of the checkpoint otherwise."""
         config = self.config[self.subcommand]
-        self.folder = (
-            new_run(config.name) if self.subcommand == "fit" else checkpoint_run(config.ckpt_path, config.name)
-        )
+        if self.subcommand != "fit":
+            self.folder = checkpoint_run(config.ckpt_path, config.name)
+        elif config.resume:
+            self.folder = resumed_run(config.name)
+            if (self.folder / RESUME_POINT).is_file():
+                config.ckpt_path = str(self.folder / RESUME_POINT)
+        else:
+            self.folder = new_run(config.name)
+        if "weights_only" in config:
+            config.weights_only = True
+        if config.ckpt_path is not None:
+            read_checkpoint(config.ckpt_path)
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
         settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.folder)}
         if self.subcommand == "fit":
             settings["logger"] = self._loggers()
+            self.trainer_defaults["callbacks"] = [RunSummary()]
         return super().instantiate_trainer(**settings, **kwargs)
 
     def _loggers(self) -> list[Logger]:
         """CSV first, because it names the run folder; then what the config asks for."""
         config = self.config_init[self.subcommand]
-        loggers: list[Logger] = [CSVLogger(self.folder.parents[1], self.folder.parent.name, self.folder.name)]
+        loggers: list[Logger] = [self._csv_logger(config.ckpt_path)]
         if config.wandb:
             group = config.name if config.group is None else config.group
             self.folder.mkdir(parents=True, exist_ok=True)
-            loggers.append(WandbLogger(project=config.wandb, name=str(self.folder), group=group, save_dir=self.folder))
+            # One W&B run a folder, so that a resumed run goes on with its curves.
+            number = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:12]
+            loggers.append(
+                WandbLogger(
+                    project=config.wandb,
+                    name=str(self.folder),
+                    group=group,
+                    save_dir=self.folder,
+                    id=number,
+                    resume="allow" if config.resume else None,
+                )
+            )
         asked = config.trainer.logger
         return loggers + ([asked] if isinstance(asked, Logger) else asked if isinstance(asked, list) else [])
+
+    def _csv_logger(self, checkpoint: str | None) -> CSVLogger:
+        """Log to `metrics.csv`; a resumed run keeps the rows from before its checkpoint."""
+        logger = CSVLogger(self.folder.parents[1], self.folder.parent.name, self.folder.name)
+        path = self.folder / "metrics.csv"
+        if checkpoint is not None and path.is_file():
+            kept = pd.read_csv(path, dtype=str)  # as written, to the last digit
+            kept = kept[kept["step"].astype(int) < read_checkpoint(checkpoint)["global_step"]]
+            logger.experiment.metrics = [row.dropna().to_dict() for _, row in kept.iterrows()]
+        return logger

@@ -1,5 +1,7 @@
 """What happens around training and testing."""
 
 from hemblip.callbacks.caption_evaluation import CaptionEvaluation
+from hemblip.callbacks.resume_point import ResumePoint
+from hemblip.callbacks.run_summary import RunSummary
 
-__all__ = ["CaptionEvaluation"]
+__all__ = ["CaptionEvaluation", "ResumePoint", "RunSummary"]

@@ -17,7 +17,7 @@ from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import ImageFiles, Source
 from hemblip.data.splits import assign_splits, subset
 from hemblip.data.transforms import Augmentation
-from hemblip.errors import ConfigError, DataError
+from hemblip.errors import CheckpointError, ConfigError, DataError
 from hemblip.morphology import KEYS, STYLES, describe
 
 
@@ -174,6 +174,33 @@ class InternalCells(CellDataModule):
         self._batches = TrainingBatches(len(dataset), self.batch_size, self.seed, **self._ranks())
         self._batches.set_position(*self._position)
         return self._loader(dataset, self._batches)
+
+    def state_dict(self) -> dict[str, int]:
+        """Say where training stands: the epoch, its batches done, and the cells of a global batch."""
+        assert self.trainer is not None
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed  # type: ignore[attr-defined]
+        epochs, batches = divmod(done, int(self.trainer.num_training_batches))
+        return {
+            "epoch": self.trainer.current_epoch + epochs,
+            "batches": batches,
+            "global_batch": self.batch_size * self.trainer.world_size,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Start where a resumed run left off.
+
+        Raises:
+            CheckpointError: it was in the middle of an epoch, and batches had another size.
+        """
+        epoch, batches, recorded = (state_dict[item] for item in ("epoch", "batches", "global_batch"))
+        assert self.trainer is not None
+        now = self.batch_size * self.trainer.world_size
+        if batches and now != recorded:
+            raise CheckpointError(
+                f"the run stopped after batch {batches} of epoch {epoch} with {recorded} cells a global batch, this "
+                f"command has {now}; resume with the same batch size times devices"
+            )
+        self._position = (epoch, batches)
 
     def val_dataloader(self) -> DataLoader[Example]:
         """Cells of "val"."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
+from hemblip.data.transforms import derived_seed
 from hemblip.errors import TrainingError
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
@@ -100,6 +101,14 @@ class Captioner(L.LightningModule, ABC):
         """Describe each cell of a batch."""
         return self.generate_scored(batch)[0]
 
+    def on_fit_start(self) -> None:
+        """Remember the run's seed."""
+        self._seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Make dropout depend on the step alone: a resumed run drops what an uninterrupted one does."""
+        torch.manual_seed(derived_seed(self._seed, self.current_epoch, batch_idx, self.global_rank))
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss over the caption tokens of the global batch.
 
@@ -120,8 +129,14 @@ class Captioner(L.LightningModule, ABC):
                 f"loss is {loss.item()} in step {self.global_step} on cells {', '.join(bad or batch['cell_ids'])}; "
                 "lower model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
             )
-        self.log("train_loss", loss, prog_bar=True, batch_size=len(nll))
+        self.log("train_loss", loss, prog_bar=True, batch_size=len(nll), sync_dist=True)
         return loss
+
+    def on_validation_start(self) -> None:
+        """Use one rank's running statistics on all: DDP brings them together in training steps only."""
+        if self.trainer.world_size > 1:
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep each cell's loss."""

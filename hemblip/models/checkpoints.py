@@ -65,18 +65,27 @@ def check_checkpoint(checkpoint: Mapping[str, Any], captioner: "Captioner") -> N
             )
 
 
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Open a checkpoint without reading its weights into memory and without running code that it might hold.
+
+    Raises:
+        CheckpointError: it is missing or unreadable.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: no such checkpoint; `fit` writes them to runs/<name>/<version>/checkpoints")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # type: ignore[no-any-return]
+    except Exception as error:  # torch raises many kinds for torn files
+        raise CheckpointError(f"{path}: not a readable checkpoint ({' '.join(str(error).split())[:150]})") from error
+
+
 def load_weights(captioner: "Captioner", path: str | Path) -> None:
     """Put the weights of a training checkpoint into a captioner of the same settings.
 
     Raises:
         CheckpointError: the checkpoint is missing, unreadable, or of another model.
     """
-    if not Path(path).is_file():
-        raise CheckpointError(f"{path}: no such checkpoint; `fit` writes them to runs/<name>/<version>/checkpoints")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for torn files
-        raise CheckpointError(f"{path}: not a readable checkpoint ({' '.join(str(error).split())[:150]})") from error
+    checkpoint = read_checkpoint(path)
     try:
         captioner.on_load_checkpoint(checkpoint)
     except CheckpointError as error:
