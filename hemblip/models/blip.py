@@ -74,7 +74,7 @@ class BlipCaptioner(Captioner):
         self.deviation: Tensor
         if pretrained == COMPACT:
             self.tokenizer, self.revision = compact_tokenizer(), compact_revision()
-            self.model = compact_blip(self.tokenizer, compact or CompactBlip())
+            self.model = compact_blip(self.tokenizer, compact or CompactBlip(), fixed=adaptation == "lora")
         else:
             if compact is not None:
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")

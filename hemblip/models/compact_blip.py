@@ -69,8 +69,14 @@ def compact_revision() -> str:
     return hashlib.sha256("\n".join(compact_vocabulary()).encode()).hexdigest()[:12]
 
 
-def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> ConvStemBlip:
-    """Build the small captioner with random weights drawn from the global random state."""
+def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool) -> ConvStemBlip:
+    """Build the small captioner with random weights.
+
+    Args:
+        tokenizer: from `compact_tokenizer`.
+        size: of the model.
+        fixed: the same weights every time, for what a checkpoint leaves out; otherwise from the global random state.
+    """
     config = BlipConfig(
         vision_config={
             "hidden_size": size.hidden_size,
@@ -100,5 +106,8 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip) -> ConvStemBlip:
         projection_dim=size.hidden_size,
         image_text_hidden_size=size.hidden_size,
     )
-    model: ConvStemBlip = ConvStemBlip(config).to(memory_format=torch.channels_last)
+    with torch.random.fork_rng(devices=[], enabled=fixed):
+        if fixed:
+            torch.manual_seed(0)
+        model: ConvStemBlip = ConvStemBlip(config).to(memory_format=torch.channels_last)
     return model

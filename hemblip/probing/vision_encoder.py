@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
+from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
-from hemblip.models.checkpoints import load_weights
+from hemblip.models.trained import load_captioner
 from hemblip.probing.backbones import Backbone, best_device
 
 
@@ -12,18 +13,21 @@ class VisionEncoder(Backbone):
 
     Args:
         name: as the table names it, for example `BLIP Base`.
-        captioner: any captioner, with its settings.
-        checkpoint: of a run that trained `captioner`; None for its weights as published.
+        captioner: any captioner with its settings, for its weights as published.
+        run: run folder or checkpoint of a trained captioner, in place of `captioner`.
 
     Raises:
-        CheckpointError: the checkpoint is missing or of another model.
+        ConfigError: neither or both of `captioner` and `run` are given.
+        CheckpointError: the run has no such checkpoint.
     """
 
-    def __init__(self, name: str, captioner: Captioner, checkpoint: str | None = None) -> None:
-        if checkpoint is not None:
-            load_weights(captioner, checkpoint)
-        self.captioner = captioner.to(best_device()).eval()
-        super().__init__(name, captioner.image_size)
+    def __init__(self, name: str, captioner: Captioner | None = None, run: str | None = None) -> None:
+        if (captioner is None) == (run is None):
+            raise ConfigError(f"backbone '{name}': give either `captioner`, for published weights, or `run`")
+        chosen = load_captioner(run) if run is not None else captioner
+        assert chosen is not None
+        self.captioner = chosen.to(best_device()).eval()
+        super().__init__(name, self.captioner.image_size)
 
     def encode(self, images: Tensor) -> Tensor:
         """Embed by the captioner's own `embed`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from finished_run import finished_run
 from PIL import Image
 
 from hemblip.data import ExternalCells, InternalCells
@@ -88,17 +89,17 @@ def test_backbones_need_names_of_their_own(cells):
         probe(backbones=[], **cells)
 
 
-def test_checkpoint_of_a_run_is_used(tmp_path):
+def test_vision_encoder_of_a_run_is_the_trained_one(tmp_path):
     torch.manual_seed(0)
     trained = BlipCaptioner("compact")
     with torch.no_grad():
         for parameter in trained.model.vision_model.parameters():
             parameter.add_(0.01)
-    torch.save({"state_dict": trained.state_dict()}, tmp_path / "best.ckpt")
+    run = finished_run(tmp_path / "blip", trained, {"pretrained": "compact"})
     published = VisionEncoder("BLIP Base", BlipCaptioner("compact"))
-    ours = VisionEncoder("HemBLIP", BlipCaptioner("compact"), str(tmp_path / "best.ckpt"))
+    ours = VisionEncoder("HemBLIP", run=str(run))
     assert ours.key() == VisionEncoder("HemBLIP", trained).key() != published.key()
-    with pytest.raises(CheckpointError, match="names no base model"):
-        VisionEncoder("wrong", MedGemmaCaptioner("compact"), str(tmp_path / "best.ckpt"))
     with pytest.raises(CheckpointError, match="no such checkpoint"):
-        VisionEncoder("absent", BlipCaptioner("compact"), str(tmp_path / "none.ckpt"))
+        VisionEncoder("absent", run=str(run / "none.ckpt"))
+    with pytest.raises(ConfigError, match="either"):
+        VisionEncoder("neither")
