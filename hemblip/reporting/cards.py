@@ -1,0 +1,177 @@
+"""Cells as a reader sees them: thumbnail, reference, and each model's caption with its statements judged."""
+
+import base64
+import io
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from hemblip.data.images import read_cell, square
+from hemblip.errors import DataError
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.run_folder import PLACES
+from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption
+
+QUALITY = 80
+"""Of thumbnails, in WebP: about 3 kB at 112 pixels."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's caption of a cell."""
+
+    model: str
+    confidence: float | None
+    pieces: list[Piece]
+    statements: list[Statement]
+
+    @property
+    def annotated(self) -> int:
+        """Annotated attributes of the cell."""
+        return sum(statement.truth is not None for statement in self.statements)
+
+    @property
+    def right(self) -> int:
+        """Attributes that the caption states as annotated."""
+        return sum(statement.verdict == "right" for statement in self.statements)
+
+    @property
+    def corrections(self) -> list[Statement]:
+        """What the annotation says otherwise, the worst first."""
+        order = ("wrong", "near", "omitted")
+        found = [statement for statement in self.statements if statement.verdict in order]
+        return sorted(found, key=lambda statement: order.index(statement.verdict))
+
+
+@dataclass(frozen=True)
+class Card:
+    """One cell with the captions of all models."""
+
+    id: str
+    title: str
+    place: str
+    source: str
+    image: str
+    side: int
+    alt: str
+    reference: str
+    answers: list[Answer]
+
+    def facts(self) -> dict[str, Any]:
+        """What the page's script filters and sorts by."""
+        return {
+            "type": self.title,
+            "source": f"{self.place}: {self.source}",
+            "answers": [
+                {
+                    "confidence": answer.confidence,
+                    **{v: [s.key for s in answer.statements if s.verdict == v] for v in VERDICTS},
+                }
+                for answer in self.answers
+            ],
+        }
+
+
+def thumbnail(row: pd.Series, side: int) -> str:
+    """Cell image as a data URI; an empty picture if the image cannot be read any more.
+
+    Args:
+        row: prediction row; `bbox` and `width_factor` are followed if there are such columns.
+        side: in pixels.
+    """
+    box, factor = row.get("bbox"), row.get("width_factor")
+    try:
+        pixels = read_cell(
+            str(row["image"]), None if box is None else list(box), 1.0 if factor is None else float(factor)
+        )
+    except DataError:
+        return "data:,"
+    buffer = io.BytesIO()
+    Image.fromarray(square(pixels, side)).save(buffer, "webp", quality=QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: int) -> list[Card]:
+    """Lay out cells.
+
+    Args:
+        comparison: its captioners' captions are shown, the first seed of each.
+        cells: split and id of each.
+        side: of the thumbnails in pixels; twice that is stored for sharp screens.
+    """
+    tables = {
+        (index, split): model.scored[split].table.set_index("cell_id", drop=False)
+        for index, model in enumerate(comparison.models)
+        for split in model.scored
+    }
+    cards = []
+    for split, cell in cells:
+        rows = {
+            index: tables[index, split].loc[cell] for index in range(len(comparison.models)) if (index, split) in tables
+        }
+        first = next(iter(rows.values()))
+        kind = first["true_cell_type"] or "type not annotated"
+        cards.append(
+            Card(
+                id=cell,
+                title=str(kind),
+                place=PLACES[split],
+                source=str(first["source"]),
+                image=thumbnail(first, 2 * side),
+                side=side,
+                alt=f"Cell {cell}, annotated as {kind}",
+                reference=str(first["reference"]),
+                answers=[_answer(comparison.models[index].name, row) for index, row in rows.items()],
+            )
+        )
+    return cards
+
+
+def _answer(model: str, row: pd.Series) -> Answer:
+    confidence = row["confidence"]
+    return Answer(
+        model,
+        None if confidence is None or pd.isna(confidence) else round(float(confidence), 4),
+        marked_caption(row),
+        judge(row),
+    )
+
+
+def choose_cells(comparison: Comparison, most: int) -> list[tuple[str, str]]:
+    """Draw cells for the gallery by a hash of their id: independent of models, the same in every report.
+
+    Returns:
+        Split and id, internal cells first; shares of splits are kept.
+    """
+    tables = {split: _any_table(comparison, split) for split in comparison.splits}
+    total = sum(map(len, tables.values()))
+    chosen = []
+    for split, table in tables.items():
+        share = len(table) if total <= most else max(1, round(most * len(table) / total))
+        ordered = sorted(table["cell_id"], key=_hash)[:share]
+        chosen += [(split, cell) for cell in sorted(ordered)]
+    return chosen
+
+
+def choose_examples(comparison: Comparison, most: int = 6) -> list[tuple[str, str]]:
+    """Draw one cell of each of the commonest annotated types, two thirds of them internal, by a hash of the id."""
+    chosen: list[tuple[str, str]] = []
+    for split in comparison.splits:
+        table = _any_table(comparison, split)
+        room = most - len(chosen) if split == comparison.splits[-1] else -(-2 * most // 3)
+        types = table["true_cell_type"].value_counts().index[:room]
+        groups: Iterable[pd.DataFrame] = [table[table["true_cell_type"] == name] for name in types] or [table]
+        chosen += [(split, min(group["cell_id"], key=_hash)) for group in groups]
+    return chosen
+
+
+def _any_table(comparison: Comparison, split: str) -> pd.DataFrame:
+    return next(model.scored[split].table for model in comparison.models if split in model.scored)
+
+
+def _hash(cell: str) -> int:
+    return zlib.crc32(cell.encode())

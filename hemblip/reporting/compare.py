@@ -1,0 +1,67 @@
+"""`python -m hemblip compare`: Tables 1 to 3 of several runs, their differences and one report."""
+
+from pathlib import Path
+
+from hemblip.errors import ConfigError
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
+from hemblip.reporting.paper_tables import differences, sources_table, table1, table2, table2_end_to_end, table3
+from hemblip.reporting.report import GALLERY, write_page
+from hemblip.reporting.run_folder import find_run, read_run
+
+WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
+
+
+def compare(
+    runs: list[str],
+    wandb: str | None = None,
+    output: str = "compare",
+    resamples: int = 2000,
+    seed: int = 0,
+    gallery: int = GALLERY,
+) -> None:
+    """Compare tested runs: Tables 1 to 3 as Markdown, CSV and LaTeX, paired differences, and report.html.
+
+    Example: `python -m hemblip compare runs/blip_full runs/blip_lora runs/probe --output compare`
+
+    Args:
+        runs: run folders, `runs/<name>` (newest version) or `runs/<name>/version_<n>`; several versions of one name are
+            seeds of one model; a probe run gives Table 3.
+        wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
+        output: folder to write.
+        resamples: bootstrap draws for the 95 % intervals.
+        seed: of the draws.
+        gallery: most cells in the report.
+    """
+    if resamples < 100:
+        raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
+    folders = [find_run(Path(run)) for run in runs]
+    probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
+    found = [read_run(folder) for folder in folders if folder not in probes]
+    if wandb is not None:
+        from hemblip.reporting.wandb_runs import fetch_runs
+
+        found += fetch_runs(wandb, Path(output) / "wandb")
+    if not found:
+        raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
+    comparison = Comparison(found, resamples, seed)
+    folder = Path(output)
+    tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table3(probes)]
+    tables += [table for table in (sources_table(comparison), differences(comparison)) if table is not None]
+    for table in tables:
+        _write(table, folder)
+    title = " and ".join(dict.fromkeys(run.name for run in found))
+    page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
+    print(to_markdown(tables[0]))
+    for warning in comparison.warnings:
+        print(f"note: {warning}")
+    print(f"tables   {folder}/{{{','.join(table.name for table in tables)}}}.{{md,csv,tex}}\nreport   {page}")
+
+
+def _write(table: Table, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, writer in WRITERS.items():
+        path = folder / f"{table.name}{suffix}"
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(writer(table), encoding="utf-8")
+        partial.replace(path)

@@ -1,0 +1,107 @@
+"""Captioners and baselines side by side: who is compared on which cells, and who beats whom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hemblip.reporting.estimates import RESAMPLES, Scored
+from hemblip.reporting.layout import Estimate, Kind
+from hemblip.reporting.run_folder import PLACES, Run, check_same_cells
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A captioner, over all its seeds, or a baseline.
+
+    Attributes:
+        name: as the tables write it.
+        kind: "model" or "baseline".
+        scored: split -> scores; a split whose cells it did not describe is absent.
+    """
+
+    name: str
+    kind: Kind
+    scored: Mapping[str, Scored]
+
+
+class Comparison:
+    """All that the tables and figures are made from.
+
+    Args:
+        runs: in the order in which they are shown; runs of one name are seeds of one captioner.
+        resamples: bootstrap draws.
+        seed: of the draws.
+
+    Raises:
+        DataError: the runs describe different cells.
+    """
+
+    def __init__(self, runs: Sequence[Run], resamples: int = RESAMPLES, seed: int = 0) -> None:
+        self.runs = list(runs)
+        self.warnings = check_same_cells(self.runs)
+        self.resamples, self.seed = resamples, seed
+        named: dict[str, list[Run]] = {}
+        for run in self.runs:
+            named.setdefault(run.name, []).append(run)
+        self.seeds = named
+        self.models = [self._captioner(name, seeds) for name, seeds in named.items()]
+        self.baselines = self._baselines()
+        if not self.baselines:
+            self.warnings.append(
+                "No run holds baselines (predictions/baselines/<split>.parquet): nothing shows whether a captioner "
+                "knows more than the commonest values."
+            )
+
+    def _captioner(self, name: str, seeds: Sequence[Run]) -> Contestant:
+        scored = {}
+        for split in PLACES:
+            tables = [run.predictions[split] for run in seeds if split in run.predictions]
+            if tables:
+                scored[split] = Scored(tables, self.resamples, self.seed)
+        label = name if len(seeds) == 1 else f"{name} ({len(seeds)} seeds)"
+        return Contestant(label, "model", scored)
+
+    def _baselines(self) -> list[Contestant]:
+        found: dict[str, dict[str, Scored]] = {}
+        for split in PLACES:
+            for run in self.runs:
+                if split not in run.baselines:
+                    continue
+                cells = set(run.predictions[split]["cell_id"])
+                for name, rows in run.baselines[split].groupby("model", sort=False):
+                    known = found.setdefault(str(name), {})
+                    if split not in known and set(rows["cell_id"]) == cells:
+                        table = rows.sort_values("cell_id", ignore_index=True)
+                        known[split] = Scored([table], self.resamples, self.seed)
+        return [Contestant(name, "baseline", scored) for name, scored in found.items()]
+
+    @property
+    def contestants(self) -> list[Contestant]:
+        """Captioners, then baselines."""
+        return [*self.models, *self.baselines]
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Splits that at least one captioner described."""
+        return [split for split in PLACES if any(split in model.scored for model in self.models)]
+
+    def strongest_baseline(self, split: str, name: str = "accuracy") -> Contestant | None:
+        """The baseline with the best score on a split; None without baselines."""
+        having = [(b.scored[split].estimate(name).value, b) for b in self.baselines if split in b.scored]
+        known = [(value, baseline) for value, baseline in having if value is not None]
+        return max(known, key=lambda pair: pair[0])[1] if known else None
+
+    def lead(self, model: Contestant, split: str, name: str = "accuracy") -> Estimate | None:
+        """A captioner's paired lead over the strongest baseline; None if there is nothing to compare."""
+        baseline = self.strongest_baseline(split, name)
+        if baseline is None or split not in model.scored:
+            return None
+        found = model.scored[split].difference(baseline.scored[split], name, percent=True, digits=1, signed=True)
+        return None if found.value is None else found
+
+    def is_below(self, model: Contestant, split: str, name: str) -> bool:
+        """Whether a captioner is not shown to beat the strongest baseline: the interval of its lead reaches zero."""
+        lead = self.lead(model, split, name)
+        if lead is None or lead.value is None:
+            return False
+        return (lead.value if lead.low is None else lead.low) <= 0

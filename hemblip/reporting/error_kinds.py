@@ -1,0 +1,144 @@
+"""What kind of errors captions make: confusion matrices, and shares of plausible and other errors by attribute."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hemblip.metrics.plausible import is_plausible
+from hemblip.morphology import SCHEMA
+from hemblip.predictions import TRUE_PREFIX
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.run_folder import PLACES, annotated_keys
+from hemblip.reporting.statements import MARKS, Verdict, words
+
+SILENT = "not stated"
+
+KINDS: tuple[Verdict, ...] = ("right", "near", "wrong", "omitted")
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """One count of a confusion matrix."""
+
+    count: int
+    share: float
+    verdict: Verdict
+
+    @property
+    def mark(self) -> str:
+        """The sign of the verdict, for those that are told apart by one."""
+        return MARKS[self.verdict] if self.verdict in ("right", "near") else ""
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """Counts of one annotated value."""
+
+    name: str
+    cells: list[MatrixCell]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Annotated values against stated ones."""
+
+    title: str
+    columns: list[str]
+    rows: list[MatrixRow]
+
+
+@dataclass(frozen=True)
+class MatrixGroup:
+    """The matrices of one attribute."""
+
+    name: str
+    gist: str
+    matrices: list[Matrix]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Shares of one attribute's annotated cells by kind of error."""
+
+    name: str
+    shares: dict[Verdict, float]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The attributes of one model on one set of cells."""
+
+    title: str
+    rows: list[Bar]
+
+
+def verdict_of(key: str, truth: str, stated: str | None) -> Verdict:
+    """Judge one statement about an annotated attribute."""
+    if stated is None or stated == SILENT:
+        return "omitted"
+    if stated == truth:
+        return "right"
+    return "near" if is_plausible(key, truth, stated) else "wrong"
+
+
+def confusion(table: pd.DataFrame, key: str, title: str) -> Matrix:
+    """Count annotated against stated values of one attribute, over the annotated cells."""
+    annotated = table[table[TRUE_PREFIX + key].notna()]
+    stated = annotated[key].where(annotated[key].notna(), SILENT)
+    counts = pd.crosstab(annotated[TRUE_PREFIX + key], stated)
+    rows_of = [value for value in SCHEMA[key] if value in counts.index]
+    columns = [value for value in (*SCHEMA[key], SILENT) if value in counts.columns or value in rows_of]
+    counts = counts.reindex(index=rows_of, columns=columns, fill_value=0)
+    rows = []
+    for truth in rows_of:
+        total = int(counts.loc[truth].sum())
+        cells = [
+            MatrixCell(
+                int(counts.loc[truth, said]), float(counts.loc[truth, said] / total), verdict_of(key, truth, said)
+            )
+            for said in columns
+        ]
+        rows.append(MatrixRow(f"{truth} ({total})", cells))
+    return Matrix(title, columns, rows)
+
+
+def matrix_groups(comparison: Comparison) -> list[MatrixGroup]:
+    """All confusion matrices, by attribute; the first seed of each captioner."""
+    found: dict[str, list[Matrix]] = {}
+    accuracy: dict[str, list[str]] = {}
+    for split in comparison.splits:
+        for model in comparison.models:
+            if split not in model.scored:
+                continue
+            scored = model.scored[split]
+            for key in annotated_keys(scored.table):
+                place = f"{model.name}, {PLACES[split].lower()} cells"
+                found.setdefault(key, []).append(confusion(scored.table, key, place))
+                right = scored.estimate(f"accuracy/{key}", percent=True, digits=0)
+                if right.value is not None:
+                    accuracy.setdefault(key, []).append(f"{place.split(' cells')[0]} {right.number(right.value)} %")
+    return [
+        MatrixGroup(words(key), f"right: {'; '.join(accuracy.get(key, []))}", found[key])
+        for key in SCHEMA
+        if key in found
+    ]
+
+
+def error_bars(comparison: Comparison) -> list[Bars]:
+    """Shares by kind of error for each captioner and set of cells."""
+    bars = []
+    for split in comparison.splits:
+        for model in comparison.models:
+            if split in model.scored:
+                table = model.scored[split].table
+                rows = [Bar(words(key), _shares(table, key)) for key in annotated_keys(table)]
+                bars.append(Bars(f"{model.name}, {PLACES[split].lower()} cells", rows))
+    return bars
+
+
+def _shares(table: pd.DataFrame, key: str) -> dict[Verdict, float]:
+    annotated = table[table[TRUE_PREFIX + key].notna()]
+    verdicts = [
+        verdict_of(key, truth, said) for truth, said in zip(annotated[TRUE_PREFIX + key], annotated[key], strict=True)
+    ]
+    return {kind: verdicts.count(kind) / len(verdicts) for kind in KINDS}

@@ -1,0 +1,99 @@
+"""What the tables say, in sentences, and what their words mean."""
+
+from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.layout import Estimate
+from hemblip.reporting.run_folder import PLACES
+
+
+def lead(comparison: Comparison) -> str:
+    """Who is compared on what, in one sentence."""
+    places = []
+    for split in comparison.splits:
+        scored = next(model.scored[split] for model in comparison.models if split in model.scored)
+        groups = f"{scored.groups:,} {'group' if scored.groups == 1 else 'groups'}"
+        places.append(f"{len(scored.table):,} {PLACES[split].lower()} cells ({groups})")
+    names = _listed([model.name for model in comparison.models])
+    return f"Captions of {names} for {_listed(places)}, checked statement by statement against the annotations."
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def findings(comparison: Comparison) -> list[str]:
+    """The sentences that a reader should take away, each with its interval."""
+    found = []
+    for split in comparison.splits:
+        having = [model for model in comparison.models if split in model.scored]
+        ranked = sorted(having, key=lambda model: -(_accuracy(model, split).value or 0))
+        place = PLACES[split]
+        for model in ranked:
+            accuracy = _accuracy(model, split)
+            if accuracy.value is None:
+                found.append(f"{place}: no cell is annotated, so that only captions can be compared.")
+                break
+            text = (
+                f"{place}: {model.name} states {_percent(accuracy)} of the annotated attributes right"
+                f" (it states {_percent(_style(model, split, 'coverage'))}; of those, "
+                f"{_percent(_style(model, split, 'selective'))} are right)."
+            )
+            found.append(f"{text} {_against_baselines(comparison, model, split)}".strip())
+    if "external" not in comparison.splits:
+        found.append("External: n/a (no external set was described).")
+    return found
+
+
+def _against_baselines(comparison: Comparison, model: Contestant, split: str) -> str:
+    baseline, gap = comparison.strongest_baseline(split), comparison.lead(model, split)
+    if baseline is None or gap is None or gap.value is None:
+        return ""
+    points = f"{gap.number(gap.value)} percentage points {gap.interval}"
+    if comparison.is_below(model, split, "accuracy"):
+        return f"It is not shown to beat the strongest baseline, {baseline.name} ({points})."
+    return f"It beats the strongest baseline, {baseline.name}, by {points}."
+
+
+def _accuracy(model: Contestant, split: str) -> Estimate:
+    return _style(model, split, "accuracy")
+
+
+def _style(model: Contestant, split: str, name: str) -> Estimate:
+    return model.scored[split].estimate(name, percent=True, digits=1)
+
+
+def _percent(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return str(estimate)
+    return f"{estimate.number(estimate.value)} % {estimate.interval}".strip()
+
+
+def glossary(comparison: Comparison) -> list[tuple[str, str]]:
+    """Terms and their meaning."""
+    return [
+        (
+            "End-to-end accuracy",
+            "Share of annotated attributes that the caption states right; silence counts as wrong.",
+        ),
+        (
+            "Accuracy where stated",
+            "The paper's accuracy: right statements among those that the captions make. A captioner can raise it by saying less, so that it is read together with coverage.",
+        ),
+        ("Coverage", "Share of annotated cells whose caption states the attribute."),
+        (
+            "Hallucination",
+            "Share of cells whose caption states an attribute that is not annotated, or a thing that is annotated as not there.",
+        ),
+        (
+            "Plausible error",
+            "A neighbouring value that hematologists themselves confuse, for instance medium for large; everything else is another error.",
+        ),
+        (
+            "95 % interval",
+            f"Percentile bootstrap with {comparison.resamples:,} draws of whole groups (patient or slide); models are compared on the same draws.",
+        ),
+        (
+            "Baselines",
+            "What can be had without a captioner, from training cells alone: the commonest value of each attribute, the commonest caption, the caption of the most similar training cell, a classifier on frozen features.",
+        ),
+        ("Confidence", "Mean probability that the model gave to the words it wrote, 0 to 1."),
+    ]

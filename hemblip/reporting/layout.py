@@ -1,0 +1,222 @@
+"""Tables of estimates, written as Markdown, CSV and LaTeX; the HTML report lays the same tables out by its template."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["model", "baseline", "published"]
+
+PUBLISHED = "†"
+"""Follows a figure of the paper."""
+
+BELOW = "▽"
+"""Follows a captioner's figure that does not beat the baselines."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One figure with its 95 % interval, or the reason why there is none.
+
+    Attributes:
+        value: as a share or score; None if there is none.
+        low: lower end of the interval; None without interval.
+        high: upper end.
+        reason: why `value` is None.
+        below: a captioner's figure that does not beat the baselines.
+        percent: written times 100.
+        digits: behind the decimal point.
+        signed: a difference, written with its sign.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+    below: bool = False
+    percent: bool = False
+    digits: int = 3
+    signed: bool = False
+
+    def number(self, value: float) -> str:
+        """Write one number of this kind."""
+        text = f"{100 * value if self.percent else value:{'+' if self.signed else ''}.{self.digits}f}"
+        return text.replace("-", "−")
+
+    @property
+    def interval(self) -> str:
+        """ "[low, high]", or nothing."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"[{self.number(self.low)}, {self.number(self.high)}]"
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"n/a ({self.reason})" if self.reason else "n/a"
+        return " ".join(filter(None, [self.number(self.value) + (BELOW if self.below else ""), self.interval]))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column below a group's heading, as "BLEU" below "Internal"."""
+
+    group: str
+    name: str
+    kind: Kind = "model"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: its label, and one cell a column (text or figure)."""
+
+    label: str
+    cells: Sequence[Estimate | str]
+    kind: Kind = "model"
+    section: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with what a reader must know about it.
+
+    Attributes:
+        name: file name and anchor.
+        title: caption.
+        corner: heading of the labels.
+        columns: in order; neighbours of one group share a heading.
+        rows: in order; a change of `section` starts a block.
+        notes: below the table.
+    """
+
+    name: str
+    title: str
+    corner: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why some figures are not available, each once."""
+        cells = [cell for row in self.rows for cell in row.cells]
+        missing = [cell.reason for cell in cells if isinstance(cell, Estimate) and cell.value is None and cell.reason]
+        return list(dict.fromkeys(missing))
+
+    @property
+    def groups(self) -> list[tuple[str, int, Kind]]:
+        """Headings with the number of columns that they span."""
+        found: list[tuple[str, int, Kind]] = []
+        for column in self.columns:
+            if found and found[-1][0] == column.group and found[-1][2] == column.kind:
+                found[-1] = (column.group, found[-1][1] + 1, column.kind)
+            else:
+                found.append((column.group, 1, column.kind))
+        return found
+
+
+def to_markdown(table: Table) -> str:
+    """Write a table for a README: one header line, since Markdown has no spanning headings."""
+    headings = [table.corner, *(_heading(column) for column in table.columns)]
+    lines = [f"**{table.title}**", "", _line(headings), _line(["---", *["---:"] * len(table.columns)])]
+    section = ""
+    for row in table.rows:
+        if row.section != section:
+            section = row.section
+            lines.append(_line([f"*{section}*", *[""] * len(table.columns)]))
+        lines.append(_line([_label(row), *map(str, row.cells)]))
+    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+
+
+def _heading(column: Column) -> str:
+    mark = PUBLISHED if column.kind == "published" else ""
+    return " ".join(filter(None, [column.group + mark, column.name]))
+
+
+def _label(row: Row) -> str:
+    return f"{row.label} {PUBLISHED}" if row.kind == "published" else row.label
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def to_csv(table: Table) -> str:
+    """Write one line a figure, for further computing: full precision, shares not percent."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "note"])
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            kind = "published" if "published" in (row.kind, column.kind) else row.kind
+            kind = column.kind if kind == "model" else kind
+            place = [row.section, row.label, kind, column.group, column.name]
+            if isinstance(cell, str):
+                writer.writerow([*place, cell, "", "", ""])
+                continue
+            note = f"n/a ({cell.reason})" if cell.value is None else "does not beat the baselines" if cell.below else ""
+            writer.writerow(
+                [*place, *("" if v is None else f"{v:.6g}" for v in (cell.value, cell.low, cell.high)), note]
+            )
+    return text.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    """Write a `table*` for a paper; it needs the package booktabs."""
+    ends = "l" + "r" * len(table.columns)
+    heads, rules, at = [], [], 2
+    for group, span, kind in table.groups:
+        mark = r"$^\dagger$" if kind == "published" else ""
+        heads.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}{mark}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
+        at += span
+    lines = [
+        r"\begin{table*}",
+        r"\centering\small",
+        rf"\caption{{{_tex(table.title)}}}",
+        rf"\label{{tab:{table.name}}}",
+        rf"\begin{{tabular}}{{{ends}}}",
+        r"\toprule",
+        f" & {' & '.join(heads)} \\\\",
+        " ".join(rules),
+        f"{_tex(table.corner)} & {' & '.join(_tex(column.name) for column in table.columns)} \\\\",
+        r"\midrule",
+    ]
+    section = ""
+    for row in table.rows:
+        if row.section != section:
+            lines += [r"\addlinespace"] if section else []
+            section = row.section
+            lines.append(rf"\multicolumn{{{len(table.columns) + 1}}}{{l}}{{\textit{{{_tex(section)}}}}} \\")
+        label = _tex(row.label) + (r"$^\dagger$" if row.kind == "published" else "")
+        lines.append(f"{label} & {' & '.join(map(_tex_cell, row.cells))} \\\\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par\footnotesize {_tex(note)}" for note in table.notes]
+    return "\n".join([*lines, r"\end{table*}"]) + "\n"
+
+
+def _tex_cell(cell: Estimate | str) -> str:
+    if isinstance(cell, str):
+        return _tex(cell)
+    if cell.value is None:
+        return "n/a"
+    number = _tex(cell.number(cell.value)) + (r"$^\triangledown$" if cell.below else "")
+    return number + (rf" {{\scriptsize {_tex(cell.interval)}}}" if cell.interval else "")
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    PUBLISHED: r"$^\dagger$",
+    BELOW: r"$^\triangledown$",
+    "≤": r"$\leq$",
+    "–": "--",
+    "≈": r"$\approx$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)

@@ -1,0 +1,261 @@
+"""Tables 1 to 3 in the paper's layout, from prediction rows and probe runs, with the paper's figures beside ours."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from hemblip.errors import DataError
+from hemblip.metrics.text import NORMALISATION
+from hemblip.morphology import KEYS
+from hemblip.reporting import paper_numbers
+from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
+from hemblip.reporting.run_folder import PLACES
+from hemblip.reporting.statements import words
+
+TEXT_SCORES = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
+
+INTERVALS = "In brackets: 95 % bootstrap interval over patients or slides (cells where no patient is known)."
+NOT_BEATEN = (
+    f"{BELOW} not shown to beat the strongest baseline: the 95 % interval of the paired difference reaches zero."
+)
+THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
+
+
+def _absent(split: str) -> str:
+    return "no external set" if split == "external" else f"no {split} predictions"
+
+
+def _estimate(comparison: Comparison, who: Contestant, split: str, name: str, percent: bool) -> Estimate:
+    style = {"percent": percent, "digits": 1 if percent else 3}
+    if split not in who.scored:
+        return Estimate(None, reason=_absent(split), **style)  # type: ignore[arg-type]
+    reason = "no encoder for BERTScore" if name == "bertscore" else ""
+    found = who.scored[split].estimate(name, reason, **style)
+    if who.kind == "model" and found.value is not None and comparison.is_below(who, split, name):
+        return replace(found, below=True)
+    return found
+
+
+def table1(comparison: Comparison) -> Table:
+    """Caption metrics, internal and external."""
+    columns = [Column(place, name) for place in PLACES.values() for name in TEXT_SCORES.values()]
+    rows = [
+        Row(
+            who.name,
+            [_estimate(comparison, who, split, name, percent=False) for split in PLACES for name in TEXT_SCORES],
+            who.kind,
+        )
+        for who in comparison.contestants
+    ]
+    rows += [
+        Row(
+            model,
+            [Estimate(paper_numbers.TEXT[model][split][name], digits=2) for split in PLACES for name in TEXT_SCORES],
+            "published",
+        )
+        for model in paper_numbers.MODELS
+    ]
+    notes = [INTERVALS, NOT_BEATEN, f"Texts are normalised alike first: {NORMALISATION}.", THEIRS]
+    return Table("table1", "Table 1. Caption metrics on internal and external cells", "Model", columns, rows, notes)
+
+
+def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
+    """The paper's accuracy of attributes (%): right statements among those that captions make.
+
+    Args:
+        comparison: captioners and baselines.
+        splits: columns below each model; both as in the paper, or one.
+    """
+    columns = _model_columns(comparison, splits)
+    columns += [Column(model, _short(split), "published") for model in paper_numbers.MODELS for split in splits]
+    rows = []
+    for key in _features(comparison):
+        cells: list[Estimate | str] = _feature_cells(comparison, splits, f"selective/{key}")
+        for model in paper_numbers.MODELS:
+            for split in splits:
+                value = paper_numbers.ATTRIBUTES[model][split].get(key)
+                cells.append(Estimate(value, percent=True, digits=1, reason="not in the paper's table"))
+        rows.append(Row(paper_numbers.FEATURES.get(key, words(key)), cells))
+    title = (
+        "Table 2. Accuracy (%) of the attributes that captions state, as the paper counts it: silence does not count"
+    )
+    return Table(
+        _name("table2", splits), _placed(title, splits), "Feature", columns, rows, [INTERVALS, NOT_BEATEN, THEIRS]
+    )
+
+
+def table2_end_to_end(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
+    """End-to-end accuracy (%), coverage and hallucination: silence is wrong."""
+    columns = _model_columns(comparison, splits)
+    rows = []
+    for section, measure in (
+        ("End-to-end accuracy: right among all annotated cells", "accuracy"),
+        ("Coverage: annotated cells whose caption states the attribute", "coverage"),
+        ("Hallucination: cells whose caption states it without annotation, or against a negative one", "hallucination"),
+    ):
+        features = [f"{measure}/{key}" for key in _features(comparison)]
+        if measure == "accuracy":
+            features.insert(0, measure)
+        for name in features:
+            label = words(name.split("/")[1]) if "/" in name else "Mean over attributes"
+            rows.append(Row(label, _feature_cells(comparison, splits, name), section=section))
+    title = "Table 2b. Attributes end to end (%): silence is wrong"
+    return Table(_name("table2b", splits), _placed(title, splits), "Feature", columns, rows, [INTERVALS, NOT_BEATEN])
+
+
+def _name(name: str, splits: Sequence[str]) -> str:
+    return name if len(splits) > 1 else f"{name}_{splits[0]}"
+
+
+def _placed(title: str, splits: Sequence[str]) -> str:
+    return title if len(splits) > 1 else f"{title} – {PLACES[splits[0]].lower()} cells"
+
+
+def _short(split: str) -> str:
+    return {"test": "Int.", "external": "Ext."}[split]
+
+
+def _model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
+    return [Column(who.name, _short(split), who.kind) for who in comparison.contestants for split in splits]
+
+
+def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
+    judged = name.startswith(("accuracy", "selective"))
+    cells: list[Estimate | str] = []
+    for who in comparison.contestants:
+        for split in splits:
+            found = _estimate(comparison, who, split, name, percent=True)
+            cells.append(found if judged else replace(found, below=False))
+    return cells
+
+
+def _features(comparison: Comparison) -> list[str]:
+    """The paper's features in its order, then the others that any cell is annotated with."""
+    annotated = {key for model in comparison.models for scored in model.scored.values() for key in scored.keys}
+    return [key for key in (*paper_numbers.FEATURES, *KEYS) if key in annotated and annotated.remove(key) is None]
+
+
+def table3(probes: Sequence[Path]) -> Table:
+    """Frozen-backbone classification, from `table3.csv` of probe runs.
+
+    Raises:
+        DataError: a file lacks a column.
+    """
+    columns = [Column(place, name) for place in PLACES.values() for name in ("Acc.", "F1")]
+    rows = []
+    known = []
+    for probe in probes:
+        path = probe / "table3.csv"
+        table = pd.read_csv(path, keep_default_na=False)
+        needed = ["task", "title", "backbone", "head", "internal_accuracy", "external_weighted_f1"]
+        missing = [column for column in needed if column not in table.columns]
+        if missing:
+            raise DataError(f"{path}: missing column {', '.join(missing)}; write it with `python -m hemblip probe`")
+        known.append(table)
+    found = pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=["task", "title"])
+    titles = dict(zip(found["task"], found["title"], strict=True))
+    for task in dict.fromkeys([*titles, *paper_numbers.PROBES]):
+        section = str(titles.get(task, {"subtype": "Leukemia subtype (5)", "cell_type": "Cell type (13)"}.get(task)))
+        for row in found[found["task"] == task].to_dict("records") if len(found) else []:
+            label = row["backbone"] if row["head"] == "-" else f"{row['backbone']}, {row['head']}"
+            cells = [
+                _probed(row, f"{place}_{metric}")
+                for place in ("internal", "external")
+                for metric in ("accuracy", "weighted_f1")
+            ]
+            rows.append(Row(label, cells, "baseline" if row["head"] == "-" else "model", section))
+        for backbone, values in paper_numbers.PROBES.get(task, {}).items():
+            rows.append(Row(f"{backbone}, cosine", [Estimate(value) for value in values], "published", section))
+    notes = [INTERVALS, "F1 is weighted by how often a class occurs.", THEIRS]
+    if not probes:
+        notes.insert(
+            0, "Ours: n/a (no probe run was given; run `python -m hemblip probe` and name its folder as well)."
+        )
+    title = "Table 3. Classification from frozen image embeddings, internal and external"
+    return Table("table3", title, "Backbone, head", columns, rows, notes)
+
+
+def _probed(row: dict[str, object], column: str) -> Estimate:
+    def number(name: str) -> float | None:
+        try:
+            return float(str(row.get(name, "")))
+        except ValueError:
+            return None
+
+    value = number(column)
+    reason = str(row.get(column, "")).removeprefix("n/a").strip(" ()")
+    return Estimate(
+        value, number(f"{column}_low"), number(f"{column}_high"), reason="" if value is not None else reason
+    )
+
+
+def sources_table(comparison: Comparison) -> Table | None:
+    """External validation, one block a source; None without external cells."""
+    from hemblip.reporting.estimates import Scored
+
+    rows = []
+    names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes, end to end", "selective": "where stated"}
+    for who in comparison.contestants:
+        if "external" not in who.scored:
+            continue
+        table = who.scored["external"].table
+        for source, part in table.groupby("source"):
+            scored = Scored([part.reset_index(drop=True)], comparison.resamples, comparison.seed)
+            cells = [
+                scored.estimate(
+                    name,
+                    "no cell of this source is annotated",
+                    percent=name in ("accuracy", "selective"),
+                    digits=1 if name in ("accuracy", "selective") else 3,
+                )
+                for name in names
+            ]
+            rows.append(Row(who.name, [str(len(part)), *cells], who.kind, section=str(source)))
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row.section)
+    columns = [
+        Column("", "Cells"),
+        *(Column("Text" if n in ("bleu", "rouge_l") else "Accuracy %", t) for n, t in names.items()),
+    ]
+    return Table("external", "External validation by source", "Model", columns, rows, [INTERVALS])
+
+
+def differences(comparison: Comparison) -> Table | None:
+    """Paired differences between captioners, and to the strongest baseline; None with nothing to compare."""
+    names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes %"}
+    columns = [Column(PLACES[split], name) for split in comparison.splits for name in names.values()]
+    rows = []
+    for index, one in enumerate(comparison.models):
+        for other in comparison.models[index + 1 :]:
+            rows.append(Row(f"{one.name} − {other.name}", _paired(comparison, one, other, names)))
+    for model in comparison.models:
+        cells: list[Estimate | str] = []
+        for split in comparison.splits:
+            for name in names:
+                baseline = comparison.strongest_baseline(split, name)
+                cells += [_difference(model, baseline, split, name)]
+        if comparison.baselines:
+            rows.append(Row(f"{model.name} − strongest baseline", cells))
+    if not rows:
+        return None
+    notes = ["Both are scored on the same resamples, so that what they share cancels out.", INTERVALS]
+    return Table("differences", "Paired differences with 95 % intervals", "Pair", columns, rows, notes)
+
+
+def _paired(comparison: Comparison, one: Contestant, other: Contestant, names: dict[str, str]) -> list[Estimate | str]:
+    return [_difference(one, other, split, name) for split in comparison.splits for name in names]
+
+
+def _difference(one: Contestant, other: Contestant | None, split: str, name: str) -> Estimate:
+    style: dict[str, bool | int] = {
+        "percent": name == "accuracy",
+        "digits": 1 if name == "accuracy" else 3,
+        "signed": True,
+    }
+    if other is None or split not in one.scored or split not in other.scored:
+        return Estimate(None, reason=_absent(split), **style)  # type: ignore[arg-type]
+    return one.scored[split].difference(other.scored[split], name, **style)

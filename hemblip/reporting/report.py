@@ -1,0 +1,156 @@
+"""`report.html`: one page that holds tables, figures, captions and cells, and needs no network and no other file."""
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.error_kinds import error_bars, matrix_groups
+from hemblip.reporting.findings import findings, glossary, lead
+from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
+from hemblip.reporting.paper_tables import differences, sources_table, table1, table2, table2_end_to_end, table3
+from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
+from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
+from hemblip.reporting.statements import MARKS, VERDICTS, words
+from hemblip.morphology import SCHEMA
+
+TEMPLATES = files("hemblip.reporting") / "templates"
+
+GALLERY = 240
+"""Cells in the gallery: about 2 MB, small enough for a mail."""
+
+
+def write_report(folder: Path, gallery: int = GALLERY) -> Path:
+    """Write the report of one run into its folder.
+
+    Args:
+        folder: `runs/<name>/version_<n>` with predictions of test or external cells.
+        gallery: most cells to show.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        DataError: there are no such predictions.
+    """
+    run = read_run(folder)
+    comparison = Comparison([run])
+    return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
+
+
+def write_page(
+    comparison: Comparison, path: Path, title: str, probes: Sequence[Path] = (), gallery: int = GALLERY
+) -> Path:
+    """Write the page, atomically.
+
+    Args:
+        comparison: captioners and baselines.
+        path: HTML file.
+        title: of the page.
+        probes: folders of probe runs, for Table 3.
+        gallery: most cells to show.
+    """
+    page = render(comparison, title, probes, gallery)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: int) -> str:
+    """Make the page as text."""
+    cards = make_cards(comparison, choose_cells(comparison, gallery), 112)
+    cells = sum(len(_first(comparison, split)) for split in comparison.splits)
+    facts = [card.facts() for card in cards]
+    tables = [table1(comparison)]
+    for split in comparison.splits:
+        tables += [table2_end_to_end(comparison, [split]), table2(comparison, [split])]
+    tables += [t for t in (sources_table(comparison), differences(comparison)) if t is not None]
+    tables.append(table3(probes))
+    plots = [
+        plot
+        for split in comparison.splits
+        for plot in (reliability(comparison, split), coverage_accuracy(comparison, split))
+        if plot is not None
+    ]
+    plots += learning_curves(comparison.runs)
+    shown = (
+        "all cells"
+        if len(cards) == cells
+        else (
+            f"{len(cards)} of {cells:,} cells, drawn by a hash of the cell's id, independently of what the models say"
+        )
+    )
+    contents = {
+        "summary": "Summary",
+        "captions": "Tables",
+        "examples": "Examples",
+        "errors": "Errors",
+        "confidence": "Confidence and training",
+        "gallery": "Cells",
+        "methods": "How to read this",
+    }
+    if not plots:
+        del contents["confidence"]
+    return (
+        _environment()
+        .from_string((TEMPLATES / "report.html.j2").read_text(encoding="utf-8"))
+        .render(
+            title=title,
+            lead=lead(comparison),
+            version=version("hemblip"),
+            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+            facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
+            contents=list(contents.items()),
+            findings=findings(comparison),
+            warnings=comparison.warnings,
+            settings=_settings(comparison.runs),
+            tables=tables,
+            panels=make_cards(comparison, choose_examples(comparison), 160),
+            examples_note="One cell of each of the commonest annotated types, drawn by a hash of the cell's id, not chosen.",
+            errors_note="An error is plausible where hematologists' own grades border on each other; the table of neighbouring "
+            "values is declared in hemblip.metrics.plausible.",
+            error_bars=error_bars(comparison),
+            confusions=matrix_groups(comparison),
+            plots=plots,
+            gallery=cards,
+            gallery_note=f"The page holds {shown}.",
+            models=[model.name for model in comparison.models],
+            keys=[(key, words(key)) for key in SCHEMA],
+            types=sorted({card.title for card in cards}),
+            sources=sorted({fact["source"] for fact in facts}),
+            verdicts=VERDICTS,
+            marks=MARKS,
+            below=BELOW,
+            published=PUBLISHED,
+            glossary=glossary(comparison),
+        )
+    )
+
+
+def _environment() -> Environment:
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _first(comparison: Comparison, split: str) -> Any:
+    return next(model.scored[split].table for model in comparison.models if split in model.scored)
+
+
+def _settings(runs: Sequence[Run]) -> Table:
+    found = {run.label: settings(run) for run in runs}
+    names = list(dict.fromkeys(name for given in found.values() for name in given))
+    rows = [Row(label, [given.get(name, "–") for name in names]) for label, given in found.items() if names]
+    for run, row in zip(runs, rows, strict=False):
+        counts = [f"{len(run.predictions[split]):,}" if split in run.predictions else "–" for split in PLACES]
+        row.cells.extend(counts)  # type: ignore[attr-defined]
+    columns = [Column("", name) for name in [*names, *(f"{place} cells" for place in PLACES.values())]]
+    return Table("settings", "Runs", "Run", columns, rows)

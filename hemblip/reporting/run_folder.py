@@ -1,0 +1,201 @@
+"""What a report reads of a run: prediction rows, those of the baselines, the config and the learning curves."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS
+from hemblip.predictions import TRUE_KEYS, read_predictions
+
+PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
+"""Split -> where its cells come from, as the paper's tables name it."""
+
+BASELINES = "baselines"
+"""Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained (or untrained) captioner and what it said.
+
+    Attributes:
+        name: of the model; runs of one name are seeds of one model.
+        folder: `runs/<name>/version_<n>`.
+        predictions: split -> prediction rows.
+        baselines: split -> prediction rows of all baselines, told apart by `model`.
+        config: as in `config.yaml`; empty without one.
+        curves: `metrics.csv`; empty without one.
+    """
+
+    name: str
+    folder: Path
+    predictions: Mapping[str, pd.DataFrame]
+    baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def label(self) -> str:
+        """Name and version, without the folders above them."""
+        return f"{self.name}/{self.folder.name}" if self.folder.name != self.name else self.name
+
+
+def find_run(path: Path) -> Path:
+    """Find the run folder that `path` means: itself, or its newest version with predictions.
+
+    Raises:
+        DataError: there is no such folder, or it holds no run.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path}: no such run folder; give runs/<name> or runs/<name>/version_<n>")
+    if (path / "predictions").is_dir() or (path / "table3.csv").is_file():
+        return path
+    versions = sorted(
+        (int(match[1]), version)
+        for version in path.glob("version_*")
+        if (match := re.fullmatch(r"version_(\d+)", version.name))
+    )
+    if not versions:
+        raise DataError(f"{path}: holds neither predictions nor version_<n> folders; give a run folder")
+    told = [v for _, v in versions if (v / "predictions").is_dir() or (v / "table3.csv").is_file()]
+    if not told:
+        raise DataError(f"{path}: none of its {len(versions)} versions was tested; run `python -m hemblip test` first")
+    return told[-1]
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        DataError: it holds no predictions of test or external cells, or a file cannot be read.
+    """
+    predictions = {}
+    for split in PLACES:
+        path = folder / "predictions" / f"{split}.parquet"
+        if path.is_file():
+            predictions[split] = _one_model(read_predictions(path), path)
+    if not predictions:
+        raise DataError(
+            f"{folder / 'predictions'}: neither test.parquet nor external.parquet; run `python -m hemblip test` with "
+            "the run's checkpoint"
+        )
+    baselines = {
+        split: read_predictions(path)
+        for split in predictions
+        if (path := folder / "predictions" / BASELINES / f"{split}.parquet").is_file()
+    }
+    versioned = re.fullmatch(r"version_\d+", folder.name)
+    name = folder.resolve().parent.name if versioned else folder.resolve().name
+    return Run(name, folder, predictions, baselines, read_config(folder), read_curves(folder))
+
+
+def _one_model(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    models = table["model"].unique()
+    if len(models) > 1:
+        raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one model a file")
+    return table.sort_values("cell_id", ignore_index=True)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read `config.yaml`; empty if there is none."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: not readable as YAML ({error})") from error
+    return found if isinstance(found, dict) else {}
+
+
+def read_curves(folder: Path) -> pd.DataFrame:
+    """Read `metrics.csv`; empty if there is none, as for a captioner that was not trained."""
+    path = folder / "metrics.csv"
+    if not path.is_file() or path.stat().st_size == 0:
+        return pd.DataFrame()
+    try:
+        return pd.read_csv(path)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: not readable as CSV ({error})") from error
+
+
+def check_same_cells(runs: Sequence[Run]) -> list[str]:
+    """Make sure that scores of the runs can be compared.
+
+    Returns:
+        Warnings for the report: what differs without making a comparison impossible.
+
+    Raises:
+        DataError: two runs describe different cells of one split, or one cell with different annotations.
+    """
+    warnings = []
+    for split, place in PLACES.items():
+        having = [run for run in runs if split in run.predictions]
+        lacking = [run.label for run in runs if split not in run.predictions]
+        if having and lacking:
+            warnings.append(f"{place} cells were not described by {', '.join(lacking)}: n/a in the tables.")
+        for run in having[1:]:
+            _check_pair(having[0], run, split)
+            if (having[0].predictions[split]["reference"] != run.predictions[split]["reference"]).any():
+                warnings.append(
+                    f"{place} reference captions of {having[0].label} and {run.label} differ: "
+                    "their BLEU, ROUGE-L and BERTScore are not comparable; attribute scores are."
+                )
+    return warnings
+
+
+def _check_pair(first: Run, second: Run, split: str) -> None:
+    one, other = first.predictions[split], second.predictions[split]
+    ids, others = set(one["cell_id"]), set(other["cell_id"])
+    if ids != others:
+        odd = min(ids ^ others)
+        raise DataError(
+            f"{first.label} and {second.label} describe different {split} cells ({len(ids)} and {len(others)}, "
+            f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); "
+            "test both with the same data config"
+        )
+    for key in TRUE_KEYS:
+        differs = one[key].fillna("") != other[key].fillna("")
+        if differs.any():
+            cell = one.loc[differs, "cell_id"].iloc[0]
+            raise DataError(
+                f"{first.label} and {second.label}: cell '{cell}' has {key[5:]} '{one.loc[differs, key].iloc[0]}' in "
+                f"one and '{other.loc[differs, key].iloc[0]}' in the other; test both with the same data config"
+            )
+
+
+def settings(run: Run) -> dict[str, str]:
+    """What a reviewer asks first: class, adaptation, seed, decoding, epochs."""
+    model = _mapping(run.config.get("model"))
+    given = _mapping(model.get("init_args"))
+    found = {
+        "Class": str(model.get("class_path", "")).rsplit(".", 1)[-1],
+        "Pretrained": given.get("pretrained"),
+        "Adaptation": given.get("adaptation"),
+        "Learning rate": given.get("learning_rate"),
+        "Seed": run.config.get("seed_everything"),
+        "Decoding": ", ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for name, value in _mapping(given.get("decoding")).items()
+            if value is not None and name != "class_path"
+        ),
+    }
+    if "epoch" in run.curves and len(run.curves):
+        found["Epochs"] = int(run.curves["epoch"].max()) + 1
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def annotated_keys(table: pd.DataFrame) -> list[str]:
+    """Keys with which at least one of the cells is annotated."""
+    return [key for key, column in zip(KEYS, TRUE_KEYS, strict=True) if table[column].notna().any()]

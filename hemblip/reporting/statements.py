@@ -1,0 +1,111 @@
+"""Captions as a reader checks them: each statement is right, plausibly wrong, wrong or cannot be verified."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hemblip.metrics.plausible import is_plausible
+from hemblip.morphology import KEYS
+from hemblip.morphology.locate import locate_statements
+from hemblip.predictions import TRUE_PREFIX
+
+Verdict = Literal["right", "near", "wrong", "unverifiable", "omitted"]
+
+VERDICTS: Mapping[Verdict, str] = {
+    "right": "right",
+    "near": "wrong, but biologically plausible",
+    "wrong": "wrong",
+    "unverifiable": "not annotated, cannot be verified",
+    "omitted": "annotated, but not stated",
+}
+"""From best to worst; the words are shown beside the colour."""
+
+MARKS: Mapping[Verdict, str] = {"right": "✓", "near": "≈", "wrong": "✗", "unverifiable": "?", "omitted": "–"}
+"""One sign each, so that no verdict is told by colour alone."""
+
+_WORST: tuple[Verdict, ...] = ("wrong", "near", "unverifiable", "right")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a caption says of one attribute, and what the annotation says."""
+
+    key: str
+    stated: str | None
+    truth: str | None
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        """The attribute in words."""
+        return words(self.key)
+
+    def __str__(self) -> str:
+        stated = self.stated or "not stated"
+        if self.verdict in ("right", "unverifiable"):
+            return f"{self.name}: {stated}"
+        return f"{self.name}: {stated} (annotated: {self.truth})"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a caption; `verdict` is None where nothing is stated."""
+
+    text: str
+    verdict: Verdict | None = None
+    note: str = ""
+
+
+def words(key: str) -> str:
+    """An attribute's name as the tables write it."""
+    return key.replace("_", " ").capitalize().replace("Nuclear cytoplasmic", "Nuclear-cytoplasmic")
+
+
+def judge(row: Mapping[str, Any]) -> list[Statement]:
+    """Compare what one prediction row states with its annotation; attributes that neither has are left out."""
+    found = []
+    for key in KEYS:
+        truth, stated = row[TRUE_PREFIX + key], row[key]
+        if truth is None and stated is None:
+            continue
+        verdict: Verdict
+        if truth is None:
+            verdict = "unverifiable"
+        elif stated is None:
+            verdict = "omitted"
+        elif stated == truth:
+            verdict = "right"
+        else:
+            verdict = "near" if is_plausible(key, truth, stated) else "wrong"
+        found.append(Statement(key, stated, truth, verdict))
+    return found
+
+
+def marked_caption(row: Mapping[str, Any]) -> list[Piece]:
+    """Cut a caption into pieces with and without statements, each with its verdict.
+
+    Words that state two attributes get the worse verdict and both notes.
+    """
+    caption = str(row["caption"])
+    judged = {statement.key: statement for statement in judge(row)}
+    at: list[list[Statement]] = [[] for _ in caption]
+    for place in locate_statements(caption):
+        statement = judged.get(place.key)
+        if statement is not None and statement.stated == place.value:
+            for index in range(place.start, place.end):
+                at[index].append(statement)
+    pieces: list[Piece] = []
+    start = 0
+    for end in range(1, len(caption) + 1):
+        if end == len(caption) or at[end] != at[start]:
+            pieces.append(_piece(caption[start:end], at[start]))
+            start = end
+    return pieces
+
+
+def _piece(text: str, statements: list[Statement]) -> Piece:
+    if not statements:
+        return Piece(text)
+    verdicts = {statement.verdict for statement in statements}
+    worst = next(verdict for verdict in _WORST if verdict in verdicts)
+    return Piece(text, worst, "; ".join(f"{MARKS[s.verdict]} {s}" for s in statements))
