@@ -1,0 +1,274 @@
+"""Published layouts in, one manifest and its data card out."""
+
+import json
+import resource
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from data.leukemiaattri_layout import write_layout as write_leukemiaattri
+from data.wbcatt_layout import write_layout as write_wbcatt
+from PIL import Image
+
+from hemblip.cli import main
+from hemblip.data import InternalCells, image_check
+from hemblip.data.prepare import Selection, prepare
+from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
+from hemblip.data.sources import LeukemiaAttri, Manifest, Source, WBCAtt
+from hemblip.data.splits import assign_splits
+from hemblip.errors import ConfigError, DataError
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    root = tmp_path_factory.mktemp("downloads")
+    write_wbcatt(root / "WBCAtt", {"train": 20, "val": 6, "test": 6})
+    slides = ("3", "4", "6", "7", "9", "10", "12", "13")
+    write_leukemiaattri(root / "LeukemiaAttri", slides=slides, fields=1, seed=1)
+    write_leukemiaattri(root / "LeukemiaAttri", "L_100X_C2", slides=("3", "99"), fields=1, seed=2)
+    return root
+
+
+@pytest.fixture
+def root(downloads, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEMBLIP_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(downloads, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_figure(request, monkeypatch):
+    """The figure takes a second; it is drawn where it matters."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr("hemblip.data.prepare.draw_card", lambda card, path: path.parent.mkdir(exist_ok=True))
+
+
+@pytest.fixture
+def drawn():
+    """Ask for the real figure."""
+
+
+def sources():
+    return [WBCAtt("WBCAtt"), LeukemiaAttri("LeukemiaAttri", context=0)]
+
+
+def low_cost():
+    return [LeukemiaAttri("LeukemiaAttri", "L_100X_C2", context=0)]
+
+
+def test_both_halves_and_the_external_cells(root, drawn, capsys):
+    prepare(sources(), low_cost())
+    table = pd.read_parquet("data/manifest.parquet")
+    assert list(table.columns) == list(MANIFEST_COLUMNS) and len(table) == 32 + 32 + 8
+    assert not table.select_dtypes("number").isna().any().any()
+    assert table[table["split"] != "external"].groupby("group")["split"].nunique().max() == 1
+    healthy = table[table["source"] == "wbcatt"]
+    assert healthy["split"].value_counts().to_dict() == {"train": 20, "val": 6, "test": 6}
+    assert not table["image"].str.startswith("/").any()
+    card = (root / "data" / "manifest.md").read_text()
+    assert "| wbcatt | 20 | 6 | 6 | 0 | 32 |" in card and "confounded with the source" in card
+    assert "4 external cells are of patients or slides that are internal too" in card
+    assert (root / "data" / "manifest.png").stat().st_size > 10_000
+    assert "4 external cells" in capsys.readouterr().out
+
+
+def test_the_manifest_is_what_training_reads(root, monkeypatch, tmp_path_factory):
+    prepare(sources(), low_cost())
+    data = InternalCells([Manifest()], image_size=32, cache=str(root / "cache"))
+    data.setup()
+    assert set(data.manifest["split"]) == {"train", "val", "test"}
+    batch = next(iter(data.train_dataloader()))
+    assert batch["images"].shape[1:] == (3, 32, 32) and all(batch["captions"])
+    assert len(Manifest(split="external").records()) == 8
+    as_read = pd.concat([source.records() for source in sources()])
+    both = as_read.merge(data.manifest, on="cell_id", suffixes=("", "_prepared"))
+    assert len(both) == 64
+    for column in ("image", "cell_type", "group", "nucleoli", "granule_colour"):
+        assert both[column].fillna("none").tolist() == both[f"{column}_prepared"].fillna("none").tolist()
+    assert [list(box) for box in both["bbox"].dropna()] == [list(box) for box in both["bbox_prepared"].dropna()]
+
+
+def test_twice_the_same_bytes(root, drawn):
+    def written():
+        return {path.name: path.read_bytes() for path in (root / "data").iterdir() if not path.name.startswith(".")}
+
+    prepare(sources(), low_cost(), selection=Selection(20, 20))
+    first = written()
+    shutil.rmtree(root / "data")
+    prepare(sources(), low_cost(), selection=Selection(20, 20), workers=1)
+    assert len(first) == 4 and written() == first
+
+
+def test_an_interrupted_check_goes_on(root, monkeypatch):
+    prepare(sources())
+    log = root / "data" / ".manifest.checked.jsonl"
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join(lines[:10]) + "\n" + lines[10][:20])
+    changed = sorted((root / "WBCAtt").rglob("*.jpg"))[0]
+    Image.new("RGB", (50, 40)).save(changed)
+    decoded = []
+    monkeypatch.setattr(image_check, "read_image", lambda path: decoded.append(path) or np.zeros((4, 4, 3), np.uint8))
+    prepare(sources())
+    assert len(decoded) == len(lines) - 10 + (str(changed) in [json.loads(line)["path"] for line in lines[:10]])
+
+
+def bomb(path):
+    """A PNG of 30,000 x 30,000 pixels in a hundred bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def test_bad_images_are_counted_by_reason(root):
+    cut, text, large, missing = sorted((root / "WBCAtt").rglob("*.jpg"))[:4]
+    cut.write_bytes(cut.read_bytes()[:400])
+    text.write_text("not an image")
+    bomb(large)
+    found = sources()
+    records = found[0].records()
+    found[0].records = lambda: records
+    missing.unlink()
+    prepare(found)
+    table = pd.read_csv("data/manifest_excluded.csv")
+    assert table["reason"].value_counts().to_dict() == {
+        "image not readable": 2,
+        "image too large": 1,
+        "image missing": 1,
+    }
+    assert "| wbcatt | image not readable | 2 | wbcatt/" in (root / "data" / "manifest.md").read_text()
+    assert len(pd.read_parquet("data/manifest.parquet")) == 60
+
+
+def test_incomplete_cells_are_left_out_but_not_external_ones(root):
+    prepare(sources(), low_cost(), require=["granules", "cell_type"])
+    table = pd.read_parquet("data/manifest.parquet")
+    assert table["source"].value_counts().to_dict() == {"wbcatt": 32, "leukemiaattri": 8}
+    assert set(pd.read_csv("data/manifest_excluded.csv")["reason"]) == {"incomplete: no granules"}
+
+
+def test_selection_keeps_proportions(root):
+    prepare(sources(), selection=Selection(healthy=16, leukemic=24))
+    table = pd.read_parquet("data/manifest.parquet")
+    healthy = table[table["diagnosis"] == "healthy"]
+    assert len(healthy) == 16 and len(table) == 40
+    assert (healthy["split"].value_counts() - pd.Series({"train": 10, "val": 3, "test": 3})).abs().max() <= 1
+    assert (pd.read_csv("data/manifest_excluded.csv")["reason"] == "not selected").all()
+    with pytest.raises(DataError, match="100 healthy cells are to be selected and there are 32"):
+        prepare(sources(), selection=Selection(healthy=100))
+
+
+def test_copies_stay_in_test(root):
+    tables = {split: pd.read_csv(root / "WBCAtt" / f"pbc_attr_v1_{split}.csv") for split in ("train", "test")}
+    train, test = (root / "WBCAtt" / tables[split]["path"][0] for split in ("train", "test"))
+    shutil.copy(test, train)
+    prepare([WBCAtt("WBCAtt", keep_copies=True)])
+    table = pd.read_csv("data/manifest_excluded.csv")
+    assert table.to_dict("records") == [
+        {"source": "wbcatt", "entry": f"wbcatt/{train.stem}", "reason": "byte-identical copy"}
+    ]
+    prepare([WBCAtt("WBCAtt", keep_copies=True)], copies="keep")
+    assert len(pd.read_parquet("data/manifest.parquet")) == 32
+
+
+def test_new_patients_only(root):
+    prepare(sources(), low_cost(), seen_groups="drop")
+    table = pd.read_parquet("data/manifest.parquet")
+    assert set(table[table["split"] == "external"]["group"]) == {"leukemiaattri/slide-99"}
+
+
+def test_official_splits_that_tear_slides_are_made_anew(root):
+    manifest = LeukemiaAttri("LeukemiaAttri").records()
+    assert set(assign_splits(manifest, 0)["split"]) == {"train", "val", "test"}  # published without val
+    kept = assign_splits(manifest, 0)["split"][manifest["split"] == "test"]
+    assert set(kept) == {"test"}
+    torn = manifest.assign(split=["train", "test"] * (len(manifest) // 2))
+    with pytest.warns(UserWarning, match="leukemiaattri: official splits tear 8 groups"):
+        anew = assign_splits(torn, 0)
+    assert anew.groupby("group")["split"].nunique().max() == 1 and set(anew["split"]) == {"train", "val", "test"}
+
+
+def test_cells_without_split_join_their_group(root):
+    manifest = LeukemiaAttri("LeukemiaAttri").records()
+    manifest["split"] = ["test", *[None] * (len(manifest) - 1)]
+    split = assign_splits(manifest, 0)
+    assert set(split[split["group"] == manifest["group"][0]]["split"]) == {"test"}
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(root, drawn):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, hard))
+        with pytest.raises(DataError, match=r"data/manifest\.png: cannot be written \(File too large\); make room"):
+            prepare(sources())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((root / "data").glob("*manifest.p*"))
+
+
+def test_paths_that_leave_the_data_folder(root):
+    path = root / "WBCAtt" / "pbc_attr_v1_train.csv"
+    table = pd.read_csv(path)
+    table.loc[0, "path"] = "../../secret.jpg"
+    table.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"\.\./\.\./secret\.jpg: this path leaves the data folder"):
+        prepare(sources())
+
+
+def test_settings_are_checked(root):
+    with pytest.raises(ConfigError, match="sources is empty"):
+        prepare([])
+    with pytest.raises(ConfigError, match="--require nucleus: no such attribute"):
+        prepare(sources(), require=["nucleus"])
+    with pytest.raises(ConfigError, match=r"ends? in \.parquet"):
+        prepare(sources(), output="data/manifest.csv")
+    with pytest.raises(ConfigError, match="three positive numbers"):
+        prepare(sources(), shares=[0.5, 0.5])
+    with pytest.raises(DataError, match="comes from two sources"):
+        prepare([WBCAtt("WBCAtt"), WBCAtt("WBCAtt")])
+    with pytest.raises(ConfigError, match="is in sources and in external"):
+        prepare([WBCAtt("WBCAtt")], [WBCAtt("WBCAtt")])
+    with pytest.raises(DataError, match="no internal cell is left of 32: incomplete: no nucleoli"):
+        prepare([WBCAtt("WBCAtt")], require=["nucleoli"])
+
+
+def test_manifests_that_cannot_be_read(tmp_path):
+    with pytest.raises(DataError, match="no such manifest; make it with `python -m hemblip prepare"):
+        Manifest(str(tmp_path / "manifest.parquet")).records()
+    (tmp_path / "manifest.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        Manifest(str(tmp_path / "manifest.parquet")).records()
+    pd.DataFrame({"cell_id": ["a"]}).to_parquet(tmp_path / "manifest.parquet")
+    with pytest.raises(DataError, match="missing column image"):
+        Manifest(str(tmp_path / "manifest.parquet")).records()
+
+
+class MyClinic(Source):
+    """What a user writes."""
+
+    name = "my_clinic"
+
+    def __init__(self, cells: int = 3) -> None:
+        self.cells = cells
+
+    def records(self):
+        Image.new("RGB", (8, 8), "pink").save("a.png")
+        rows = [
+            {"cell_id": f"my_clinic/{number}", "image": "a.png", "source": self.name} for number in range(self.cells)
+        ]
+        return manifest_table(rows, self.name)
+
+
+def test_a_source_of_the_users_own_by_class_path(workplace, capsys):
+    config = {"sources": [{"class_path": "data.test_prepare.MyClinic", "init_args": {"cells": 4}}], "copies": "keep"}
+    (workplace / "config.json").write_text(json.dumps(config))
+    assert main(["prepare", "--config", "config.json", "--output", "mine.parquet"]) == 0
+    assert len(pd.read_parquet("mine.parquet")) == 4
+    assert main(["prepare", "--config", "config.json", "--output", "mine.csv"]) == 2
+    assert "error: --output mine.csv" in capsys.readouterr().err
