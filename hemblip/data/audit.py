@@ -1,5 +1,6 @@
 """The audit command: what in a set of cells would make scores look better than they are."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from hemblip.data.atomic import replacing, write_text
+from hemblip.data.data_card import table_text
 from hemblip.data.duplicates import EXACT, NEAR, find_duplicates
+from hemblip.data.reading import read_sources
 from hemblip.data.records import SPLITS
 from hemblip.data.shortcuts import confounding_warning, shortcut_scores
 from hemblip.data.sources import Source
-from hemblip.data.splits import assign_splits
+from hemblip.data.splits import assign_splits, torn_groups
 from hemblip.errors import ConfigError, DataError
 
 EXTERNAL = "external"
@@ -55,12 +59,11 @@ def audit(
     findings = list_findings(manifest, pairs)
     scores = shortcut_scores(manifest, seed, cells) if shortcuts else None
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "findings.csv", findings.to_csv(index=False))
-    _write(folder / "duplicates.csv", pairs.to_csv(index=False))
+    write_text(folder / "findings.csv", findings.to_csv(index=False))
+    write_text(folder / "duplicates.csv", pairs.to_csv(index=False))
     if scores is not None:
-        _write(folder / "shortcuts.csv", scores.to_csv(index=False))
-    _write(folder / "audit.md", report(manifest, findings, scores))
+        write_text(folder / "shortcuts.csv", scores.to_csv(index=False))
+    write_text(folder / "audit.md", report(manifest, findings, scores))
     _draw(manifest, findings, scores, folder / "audit.png")
     print(f"{_aligned(findings[['finding', 'count', 'leak']])}\n\naudit       {folder / 'audit.md'}")
     warning = confounding_warning(manifest)
@@ -74,11 +77,15 @@ def audit(
 
 
 def _read(sources: Sequence[Source], external: Sequence[Source], seed: int) -> pd.DataFrame:
-    if not sources:
-        raise ConfigError("sources is empty; name at least one source")
-    internal = assign_splits(pd.concat([source.records() for source in sources], ignore_index=True), seed)
-    outside = [source.records().assign(split=EXTERNAL) for source in external]
-    return pd.concat([internal, *outside], ignore_index=True)
+    """Read the cells; official splits stay as they are published, also where they tear groups."""
+    internal = read_sources(sources)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torn groups are among the findings
+        dealt = assign_splits(internal, seed)["split"]
+    internal = internal.assign(split=internal["split"].where(internal["split"].notna(), dealt))
+    if not external:
+        return internal
+    return pd.concat([internal, read_sources(external, EXTERNAL).assign(split=EXTERNAL)], ignore_index=True)
 
 
 def list_findings(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -108,9 +115,11 @@ def list_findings(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         found = pairs[mask]
         example = "" if found.empty else f"{found['first'].iloc[0]} = {found['second'].iloc[0]}"
         rows.append((finding, len(found), finding not in harmless, example))
-    splits_of = manifest.groupby("group")["split"].nunique()
-    torn = splits_of[splits_of > 1].index
-    rows.append(("groups (patients, slides) across splits", len(torn), True, str(torn[0]) if len(torn) else ""))
+    inside = manifest["split"] != EXTERNAL
+    torn = torn_groups(manifest[inside]).tolist()
+    seen = sorted(set(manifest.loc[inside, "group"]) & set(manifest.loc[~inside, "group"]))
+    rows.append(("groups (patients, slides) across splits", len(torn), True, torn[0] if torn else ""))
+    rows.append(("groups both internal and external", len(seen), True, seen[0] if seen else ""))
     return pd.DataFrame(rows, columns=["finding", "count", "leak", "example"])
 
 
@@ -128,25 +137,20 @@ def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame 
     warning = confounding_warning(manifest)
     if warning:
         parts.append(f"**{warning}**")
-    parts += ["## Findings", _markdown(findings), "## Cells", _markdown(class_balance(manifest))]
+    parts += ["## Findings", table_text(findings), "## Cells", table_text(class_balance(manifest))]
     if scores is not None:
         parts += [
             "## Shortcuts",
             "Balanced accuracy of one classifier (random forest, cross-validated by group, 95 % interval over groups) "
             "that sees only a part of each cell. A view above chance is a shortcut; the background ring is outside the "
             "inscribed circle.",
-            _markdown(scores.round(3)) if len(scores) else "No question has two answers in these cells.",
+            table_text(scores.round(3)) if len(scores) else "No question has two answers in these cells.",
         ]
     return "\n\n".join(parts) + "\n"
 
 
 def _names(values: "pd.Series[str]") -> str:
     return ", ".join(sorted(values.astype(str).unique()))
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    rows = [table.columns.tolist(), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 def _aligned(table: pd.DataFrame) -> str:
@@ -161,10 +165,9 @@ def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame |
     _draw_balance(axes[1], manifest)
     if panels == 3 and scores is not None:
         _draw_shortcuts(axes[2], scores)
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=120, format="png")
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=120, format="png")
     plt.close(figure)
-    partial.replace(path)
 
 
 def _draw_findings(axis: Axes, findings: pd.DataFrame) -> None:
@@ -198,9 +201,3 @@ def _draw_shortcuts(axis: Axes, scores: pd.DataFrame) -> None:
     axis.set_yticks(range(len(rows)), [f"{row.question}: {row.view}" for row in rows.itertuples()], fontsize=8)
     axis.set(title="Told without the cell (line: chance)", xlabel="balanced accuracy, 95 % interval", xlim=(0, 1.02))
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hemblip.data.images import Pixels, read_cell
+from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 
 SIDE = 64
@@ -62,7 +63,10 @@ def find_duplicates(manifest: pd.DataFrame, thumbnails: Pixels | None = None) ->
 
 def _digests(manifest: pd.DataFrame) -> list[str]:
     """Digest of each file's bytes and the cell's box in it."""
-    files = {path: hashlib.md5(Path(path).read_bytes()).hexdigest() for path in manifest["image"].unique()}
+    try:
+        files = {path: hashlib.md5(Path(path).read_bytes()).hexdigest() for path in manifest["image"].unique()}
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: no such image file; check the data folder") from error
     return [
         f"{files[path]} {None if box is None else [float(value) for value in box]}"
         for path, box in zip(manifest["image"], manifest["bbox"], strict=True)

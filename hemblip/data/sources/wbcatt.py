@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from hemblip.data.records import manifest_table, require_files
-from hemblip.data.sources.source import Source, inside, locate
+from hemblip.data.sources.source import Source, inside, locate, read_table
 from hemblip.errors import DataError
 from hemblip.morphology import HEALTHY
 
@@ -77,21 +77,18 @@ class WBCAtt(Source):
         path = folder / f"pbc_attr_v1_{split}.csv"
         if not path.is_file():
             raise DataError(f"{path}: no such table; WBCAtt has pbc_attr_v1_train.csv, _val.csv and _test.csv")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        missing = [column for column in ("img_name", "path", *_COLUMNS) if column not in table.columns]
-        if missing:
-            raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(table.columns)}")
-        table = table[~table["img_name"].str.startswith(".")]
         rows = []
-        for record in table.to_dict("records"):
-            row: dict[str, object] = {key: record[column].strip().lower() for column, key in _COLUMNS.items()}
+        for record in read_table(path, ("img_name", "path", *_COLUMNS)):
+            if record["img_name"].startswith("."):  # a macOS folder's file
+                continue
+            row: dict[str, object] = {key: record[column].lower() for column, key in _COLUMNS.items()}
             for key, names in _VALUES.items():
                 row[key] = names.get(str(row[key]), row[key])
-            stem = Path(str(record["img_name"])).stem
+            stem = Path(record["img_name"]).stem
             if row["granules"] == "absent" and row["granule_colour"] is not None:
                 self.changed[f"{self.name}/{stem} granule_colour"] = "colour of absent granules, not stated"
                 row["granule_colour"] = None
-            image = str(inside(folder, str(record["path"])))
+            image = str(inside(folder, record["path"]))
             row |= {"cell_id": f"{self.name}/{stem}", "image": image, "source": self.name, "domain": "pbc"}
             rows.append(row | {"split": split, "diagnosis": HEALTHY})
         return rows
