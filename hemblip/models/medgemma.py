@@ -69,6 +69,7 @@ class MedGemmaCaptioner(Captioner):
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
         self.pretrained, self.adaptation = pretrained, adaptation
+        self.system_prompt, self.question = system_prompt, question
         self.model, self.tokenizer, self.revision = load(pretrained, revision, quantize_4bit)
         self.image_size = self.model.config.vision_config.image_size
         self.image_token: int = self.tokenizer.image_token_id
