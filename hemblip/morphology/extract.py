@@ -1,15 +1,27 @@
 """Caption -> attributes: reads what free text states of the cell described.
 
-The text is split into sentences, sentences that are not about the cell are left out, and in each of the others every
-modifier is given to its noun. The first statement of a key wins.
+The text is split into sentences, what is not about the cell is left out, and in the rest every modifier is given to its
+noun. The first statement of a key wins.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 from hemblip.morphology.clauses import Reader
 from hemblip.morphology.schema import KEYS
-from hemblip.morphology.scope import is_differential, is_general, is_prompt, without_label
-from hemblip.morphology.tokens import items, normalise, sentences
+from hemblip.morphology.scope import about_the_cell
+from hemblip.morphology.tokens import measured_items, normalise, sentences
+
+
+class Stated(NamedTuple):
+    """One value stated for one key, by the tokens from `first` to `last` of its sentence."""
+
+    first: int
+    last: int
+    key: str
+    value: str
 
 
 def extract_attributes(text: str) -> dict[str, str | None]:
@@ -22,21 +34,32 @@ def extract_attributes(text: str) -> dict[str, str | None]:
         Exactly the 15 schema keys; `None` where the text states nothing, or does not decide.
     """
     found: dict[str, str] = {}
-    for tokens in sentences(normalise(text)):
-        for key, value in _read(tokens):
-            found.setdefault(key, value)
+    for _, stated in read_sentences(text):
+        for statement in stated:
+            found.setdefault(statement.key, statement.value)
     if found.get("granules") == "absent":
         found.pop("granule_colour", None)
     return {key: found.get(key) for key in KEYS}
 
 
+def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, ...]]]:
+    """Yield the normalised tokens of each sentence and what it states, in order."""
+    subject: str | None = None
+    for tokens in sentences(normalise(text)):
+        stated, subject = _read(tokens, subject)
+        yield tokens, stated
+
+
 @lru_cache(maxsize=16384)
-def _read(tokens: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The statements of one sentence, in order; captions repeat sentences, so they are remembered."""
-    tokens = without_label(tokens)
-    if is_prompt(tokens) or is_differential(tokens):
-        return ()
-    found = items(tokens)
-    if is_general(tokens, found):
-        return ()
-    return tuple((statement.key, statement.value) for statement in Reader(found).read())
+def _read(tokens: tuple[str, ...], antecedent: str | None) -> tuple[tuple[Stated, ...], str | None]:
+    """The statements of one sentence and its subject; captions repeat sentences, so they are remembered."""
+    kept = about_the_cell(tokens)
+    measured = measured_items(tuple(tokens[place] for place in kept))
+    found = [item for item, _ in measured]
+    ends = list(accumulate(length for _, length in measured))
+    reader = Reader(found, antecedent)
+    stated = []
+    for place, key, value in reader.read():
+        first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
+        stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
+    return tuple(stated), reader.subject or antecedent

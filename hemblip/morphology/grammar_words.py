@@ -10,7 +10,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|never|neither|nor|cannot|no evidence of|negative for|clear of|no sign of|no signs of|does not|do not"
     "|fails to show|without any|without evidence of|no trace of|no clear evidence of|no definite|in the absence of"
     "|absence of any|non|rather than being|hardly any|instead of being|void of",
-    "absent": "absent|missing|none|nil|nonexistent|non existent|lacking entirely|not apparent|null",
+    "absent": "nowhere to be {seen,found}|absent|missing|none|nil|nonexistent|non existent|lacking entirely"
+    "|not apparent|null",
     "unsure": "cannot be {determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
     "made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,"
@@ -62,6 +63,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|inconsistent with|incompatible with|not representative of|not diagnostic of|not indicative of|does not fit"
     "|do not fit|does not support|do not support|does not suggest|do not suggest|does not represent"
     "|not in keeping with|atypical for",
+    "link": "{linked,connected,joined,united,bridged} by",
     "normal": "normal|normal appearing|normal looking",
     "all": "all",
     "near": "next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another|other|a second|adjacent"
@@ -84,6 +86,11 @@ _SLIGHT = (
 )
 _MODERATE = "moderate,moderately,medium,intermediate,moderate degree of,moderate level of"
 
+_FILLING = "occupies,occupying,occupy,fills,filling,fill,takes up,taking up,covers,covering"
+_MOST = (
+    "most of,nearly all of,almost all of,the majority of,much of,nearly,almost,virtually all of,nearly all,almost all"
+)
+
 DIRECT: Mapping[tuple[str, str], str] = {
     ("granules", "absent"): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free"
     "|nongranulated|granule less|granuleless|free granules",
@@ -93,16 +100,9 @@ DIRECT: Mapping[tuple[str, str], str] = {
     "|vacuole less|avacuolated|non vacuolar",
     ("cytoplasm_basophilia", "slight"): f"{{{_SLIGHT}}} {{basophilic,basophilia,cytoplasmic basophilia}}",
     ("cytoplasm_basophilia", "moderate"): f"{{{_MODERATE}}} {{basophilic,basophilia,cytoplasmic basophilia}}",
-    (
-        "nuclear_cytoplasmic_ratio",
-        "high",
-    ): "nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,"
-    "much} of the {cell,cytoplasm}"
-    "|nucleus {occupies,occupying,fills,filling,takes up,taking up} {most,nearly all,almost all,the majority,"
-    "much} of the cell {area,volume}"
-    "|nucleus {almost,nearly} {fills,filling} the {entire cell,cell,whole cell}"
-    "|nucleus that {occupies,fills,takes up} {most,nearly all,almost all,the majority} of the cell"
-    "|nucleus {dominates,dominating} the cell",
+    ("nuclear_cytoplasmic_ratio", "high"): f"{{{_FILLING}}} {{{_MOST}}} {{the,its,this}} {{,entire ,whole }}"
+    "{cell,cell area,cell volume,cell body,cytoplasm,available space,cellular area,cell surface}"
+    "|{dominating,dominates} the cell",
 }
 """(key, value) -> wordings that state it whatever the noun."""
 

@@ -2,14 +2,11 @@
 
 import re
 from difflib import SequenceMatcher
-from functools import lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
-from hemblip.morphology.clauses import Reader
+from hemblip.morphology.extract import Stated, read_sentences
 from hemblip.morphology.schema import KEYS
-from hemblip.morphology.scope import is_differential, is_general, is_prompt, without_label
-from hemblip.morphology.tokens import measured_items, normalise, sentences
+from hemblip.morphology.tokens import normalise
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|\n")
 
@@ -19,13 +16,6 @@ class Located(NamedTuple):
 
     start: int
     end: int
-    key: str
-    value: str
-
-
-class _Span(NamedTuple):
-    first: int
-    last: int
     key: str
     value: str
 
@@ -41,36 +31,16 @@ def locate_statements(text: str) -> list[Located]:
         stated by the same words ("agranular", "basophil").
     """
     tokens: list[str] = []
-    found: dict[str, _Span] = {}
-    for sentence in sentences(normalise(text)):
-        for span in _read(sentence):
-            found.setdefault(span.key, _Span(span.first + len(tokens), span.last + len(tokens), span.key, span.value))
+    found: dict[str, Stated] = {}
+    for sentence, stated in read_sentences(text):
+        for first, last, key, value in stated:
+            found.setdefault(key, Stated(first + len(tokens), last + len(tokens), key, value))
         tokens += sentence
     if "granules" in found and found["granules"].value == "absent":
         found.pop("granule_colour", None)
     places = _places(text, tokens)
     located = [Located(places[span.first][0], places[span.last][1], span.key, span.value) for span in found.values()]
     return sorted(located, key=lambda statement: (statement.start, KEYS.index(statement.key)))
-
-
-@lru_cache(maxsize=16384)
-def _read(sentence: tuple[str, ...]) -> tuple[_Span, ...]:
-    """The statements of one sentence, with their first and last token."""
-    tokens = without_label(sentence)
-    if is_prompt(tokens) or is_differential(tokens):
-        return ()
-    measured = measured_items(tokens)
-    found = [item for item, _ in measured]
-    if is_general(tokens, found):
-        return ()
-    ends = list(accumulate(length for _, length in measured))
-    dropped = len(sentence) - len(tokens)
-    spans = []
-    for place, key, value in Reader(found).read():
-        first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
-        start = dropped + ends[first] - measured[first][1]
-        spans.append(_Span(start, dropped + ends[place] - 1, key, value))
-    return tuple(spans)
 
 
 def _places(text: str, tokens: list[str]) -> list[tuple[int, int]]:

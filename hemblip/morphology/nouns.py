@@ -21,6 +21,9 @@ OWNED: Mapping[str, tuple[str, ...]] = {
 }
 """The attributes that a thing can have."""
 
+DENIABLE: Mapping[str, str] = {"vacuole": "cytoplasm_vacuoles", "granule": "granules", "nucleolus": "nucleoli"}
+"""Things whose absence is a value of an attribute."""
+
 ASPECTS: Mapping[str, tuple[str, ...]] = {
     "size": ("cell_size", "granules", "nuclear_cytoplasmic_ratio"),
     "shape": ("cell_shape", "nucleus_shape", "granules"),
@@ -79,6 +82,7 @@ THINGS: Mapping[str, str] = {
     "other": "red blood cell|red cell|erythrocyte|rbc|platelet|background|red blood corpuscle|thrombocyte|cell phone"
     "|smear|slide|image|inclusion|auer rod|field|stain|picture|photo|view|photograph|micrograph|object|circle|flower"
     "|dot|spot|group of cells|ball|red corpuscle|backdrop|scale bar|patient|cluster|group|debris|lamina|projection"
-    "|pseudopod|plasma membrane|lobe|halo|dohle body|circles|crystal|bleb|fragment|cluster of cells|artefact|artifact",
+    "|pseudopod|plasma membrane|lobe|halo|dohle body|circles|crystal|bleb|fragment|cluster of cells|artefact"
+    "|artifact",
 }
 """Thing -> nouns and their adjectives; "other" are things that own no attribute of the cell described."""

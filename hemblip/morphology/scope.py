@@ -1,57 +1,79 @@
 """Which sentences speak of the cell described: text-book statements, prompts and differentials do not."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from hemblip.morphology.tokens import Item, word_set
+from hemblip.morphology.tokens import Item, items, word_set
 
 _IMPERATIVES = word_set(
     "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|select|tell|please|question|prompt"
     "|options|user|task|instruction|instructions|you|your|what|name|caption|example|format|given"
 )
 _LABELS = word_set("answer|response|caption|description|output|model|assistant|findings|result|report|summary")
+_SPEAKERS = word_set("model|assistant")
 _GENERIC_ADVERBS = word_set(
     "typically|usually|generally|normally|commonly|often|classically|frequently|characteristically|would|tend|tends"
     "|sometimes|always|rarely"
 )
+_OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
+_NO_SUBJECT_AFTER = word_set("det|of|prep|with|contrast|near|have")
 _POINTING = word_set("this|these|here|image|shown|depicted|current|present|it|its")
 
 
-def without_label(tokens: tuple[str, ...]) -> tuple[str, ...]:
-    """Drop the speaker's label of a dialogue: "answer : ..."."""
-    while len(tokens) > 1 and tokens[0] in _LABELS and (tokens[1] == ":" or tokens[0] in ("model", "assistant")):
-        tokens = tokens[2:] if tokens[1] == ":" else tokens[1:]
-    return tokens
+def about_the_cell(tokens: tuple[str, ...]) -> list[int]:
+    """The places of the tokens that speak of the cell described."""
+    start = _after_label(tokens)
+    if _is_prompt(tokens[start:]) or _is_differential(tokens[start:]):
+        return []
+    return [
+        place
+        for first, last in _clauses(tokens, start)
+        if not _is_general(tokens[first:last], items(tokens[first:last]))
+        for place in range(first, last)
+    ]
 
 
-def is_prompt(tokens: Sequence[str]) -> bool:
+def _after_label(tokens: tuple[str, ...]) -> int:
+    """The first token after the speaker's label of a dialogue: "answer : ..."."""
+    start = 0
+    while len(tokens) > start + 1 and tokens[start] in _LABELS:
+        if tokens[start + 1] != ":" and tokens[start] not in _SPEAKERS:
+            break
+        start += 2 if tokens[start + 1] == ":" else 1
+    return start
+
+
+def _is_prompt(tokens: Sequence[str]) -> bool:
     """A question or an instruction, as echoed by instruction-tuned models."""
     if not tokens:
         return False
-    if tokens[-1] == "?":
-        return True
-    return tokens[0] in _IMPERATIVES or "choose between" in " ".join(tokens[:12])
+    return tokens[-1] == "?" or tokens[0] in _IMPERATIVES or "choose between" in " ".join(tokens[:12])
 
 
-def is_differential(tokens: Sequence[str]) -> bool:
+def _is_differential(tokens: Sequence[str]) -> bool:
     """An unranked list of possible diagnoses or types."""
     return "differential" in tokens[:8]
 
 
-def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
+def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
+    """Split where one clause is set against another: "while a neutrophil would ..., this cell ..."."""
+    starts = [start]
+    for place, token in enumerate(tokens[start + 1 :], start=start + 1):
+        after_comma = tokens[place - 1] == ","
+        if token in _OPPOSING or (after_comma and (token == "and" or tokens[starts[-1]] in _OPPOSING)):
+            starts.append(place)
+    return list(pairwise([*starts, len(tokens)]))
+
+
+def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     """A statement about cells or diseases in general, not about the one in the image."""
-    pointing = not _POINTING.isdisjoint(tokens)
     subject = next((item for item in found if item.kind in ("thing", "disease", "self")), None)
-    if subject is None:
+    if subject is None or not _POINTING.isdisjoint(tokens):
         return False
-    if not pointing and _bare_plural_subject(found):
-        return True
-    if pointing:
-        return False
-    if not _GENERIC_ADVERBS.isdisjoint(tokens):
-        return True
     named = subject.kind == "disease" or subject.type is not None
-    return named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
+    defined = named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
+    return defined or not _GENERIC_ADVERBS.isdisjoint(tokens) or _has_bare_plural_subject(found)
 
 
 def _is_definition(tokens: Sequence[str]) -> bool:
@@ -59,22 +81,22 @@ def _is_definition(tokens: Sequence[str]) -> bool:
     verb = next((place for place, word in enumerate(tokens) if word in ("is", "are", "has", "have", ",", "with")), None)
     if verb is None or tokens[verb] not in ("is", "are"):
         return False
-    return not _KINDS_OF.isdisjoint(tokens[verb + 1 : verb + 6]) or tokens[verb + 1 : verb + 3] == (
-        "characterized",
-        "by",
-    )
+    predicate = tokens[verb + 1 : verb + 6]
+    return not _KINDS_OF.isdisjoint(predicate) or tuple(predicate[:2]) == ("characterized", "by")
 
 
-def _bare_plural_subject(found: Sequence[Item]) -> bool:
+def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
     """As in "lymphocytes have ...": a plural type without determiner that is the subject of a verb."""
+    if len(found) > 1 and _is_plural_cell(found[0]) and found[1].kind == "word" and found[1].name.isalpha():
+        return True
     for place, item in enumerate(found):
-        if item.kind == "thing" and item.plural and item.name == "cell":
-            before = next(
-                (word for word in reversed(found[:place]) if word.kind not in ("value", "word", "normal")), None
-            )
-            if before is not None and before.kind in ("det", "of", "prep", "with", "contrast", "near", "have"):
-                continue
+        before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
+        if _is_plural_cell(item) and not (before and before[-1] in _NO_SUBJECT_AFTER):
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)
             if after is not None and after.kind in ("copula", "have") and after.name not in (":", "=", "as"):
                 return True
     return False
+
+
+def _is_plural_cell(item: Item) -> bool:
+    return item.kind == "thing" and item.plural and item.name == "cell"

@@ -3,7 +3,7 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
@@ -46,11 +46,17 @@ _SPELLING = (
     (re.compile(r"['’]s\b"), ""),
     (re.compile(r"\b(e\.g|i\.e|vs|approx|cf|ca|etc|dr|fig)\."), r"\1"),
     (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
-    (re.compile(r"[*`\"“”#_|<>{}\[\]~^\\]+"), " "),
+    (re.compile(r"\bw/o\b"), "without"),
+    (re.compile(r"\bw/(?=\s|[a-z])"), "with "),
+    (re.compile(r"(?m)^\s*\|(.*?)\|?\s*$"), lambda row: row[1].replace("|", " : ")),
+    (re.compile(r"(?:^|(?<=\s))[*•·▪●‣-](?=\s+\w+(?: \w+){0,3} ?:)"), "•"),
+    (re.compile(r"\|"), " ; "),
+    (re.compile(r"[*`\"“”#_<>{}\[\]~^\\]+"), " "),
     (re.compile(r"[–—―]+|(?<=\s)--+(?=\s)"), lambda match: " , " if match[0] != "–" else "-"),
 )
 
 _TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
+_ENDS = frozenset(".!?;•\n")
 
 
 def normalise(text: str) -> str:
@@ -99,8 +105,8 @@ def _entries() -> Iterable[tuple[str, Item]]:
     values: dict[str, dict[str, str]] = {}
     for key, by_value in VALUE_WORDS.items():
         for value, wordings in by_value.items():
-            for wording in wordings.split("|"):
-                values.setdefault(wording, {}).setdefault(key, value)
+            for wording in _alternatives(wordings):
+                values.setdefault(" ".join(wording.split()), {}).setdefault(key, value)
     for wording, stated in values.items():
         yield wording, Item("value", wording, stated)
     for aspect, wordings in ASPECT_NOUNS.items():
@@ -108,31 +114,42 @@ def _entries() -> Iterable[tuple[str, Item]]:
             yield wording, Item("aspect", aspect)
 
 
-def _index() -> dict[str, list[tuple[tuple[str, ...], Item]]]:
-    index: dict[str, dict[tuple[str, ...], Item]] = {}
+def _index() -> tuple[dict[tuple[str, ...], Item], dict[str, int]]:
+    """Wordings as tuples of tokens, and the length of the longest that begins with each token."""
+    index: dict[tuple[str, ...], Item] = {}
+    longest: dict[str, int] = {}
     for wording, item in _entries():
         words = tuple(_TOKEN.findall(wording))
-        index.setdefault(words[0], {}).setdefault(words, item)
-    return {first: sorted(found.items(), key=lambda pair: -len(pair[0])) for first, found in index.items()}
+        index.setdefault(words, item)
+        longest[words[0]] = max(longest.get(words[0], 0), len(words))
+    return index, longest
 
 
-_WORDINGS = _index()
+_WORDINGS, _LONGEST = _index()
 
 
 def sentences(text: str) -> list[tuple[str, ...]]:
-    """Split normalised text into sentences of tokens; the end mark is kept as the last token."""
+    """Split normalised text into sentences of tokens; the end mark is kept as the last token.
+
+    A semicolon or line break before mere modifiers ends nothing: "cytoplasm: abundant; frosted".
+    """
     found: list[tuple[str, ...]] = []
     current: list[str] = []
-    for token in _TOKEN.findall(text):
-        if token in ".!?;•\n":
-            if current:
-                found.append((*current, "." if token in "\n•" else token))
-            current = []
-        else:
+    for token in (*_TOKEN.findall(text), "\n"):
+        if token not in _ENDS:
             current.append(token)
-    if current:
-        found.append(tuple(current))
+        elif current:
+            current.append("." if token in "\n•" else token)
+            if found and found[-1][-1] in ";." and _continues(current):
+                current = [*found.pop()[:-1], ",", *current]
+            found.append(tuple(current))
+            current = []
     return found
+
+
+def _continues(tokens: Sequence[str]) -> bool:
+    kinds = {item.kind for item in items(tuple(tokens[:-1]))}
+    return not kinds.isdisjoint(("value", "direct")) and kinds <= {"value", "direct", "comma", "and", "not"}
 
 
 def items(tokens: tuple[str, ...]) -> list[Item]:
@@ -145,12 +162,12 @@ def measured_items(tokens: tuple[str, ...]) -> list[tuple[Item, int]]:
     found = []
     place = 0
     while place < len(tokens):
-        for words, item in _WORDINGS.get(tokens[place], ()):
-            if tokens[place : place + len(words)] == words:
-                found.append((item, len(words)))
-                place += len(words)
+        for length in range(min(_LONGEST.get(tokens[place], 0), len(tokens) - place), 0, -1):
+            item = _WORDINGS.get(tokens[place : place + length])
+            if item is not None:
                 break
         else:
-            found.append((Item("word", tokens[place]), 1))
-            place += 1
+            item, length = Item("word", tokens[place]), 1
+        found.append((item, length))
+        place += length
     return found

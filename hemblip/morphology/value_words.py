@@ -5,131 +5,146 @@ Everything is written in lower case, American spelling, without hyphens: `tokens
 
 from collections.abc import Mapping
 
+_CLEAR = (
+    "{,distinct ,distinctly ,connected ,clear ,nuclear ,joined ,well defined ,separate ,segmented ,interconnected "
+    ",discrete ,prominent ,visible ,well separated ,rounded ,round ,symmetrical ,symmetric }"
+)
+_MANY = (
+    "{three,four,five,six,3,4,5,6,multiple,several,many,numerous,more than two,three or more,two to five"
+    ",three to five"
+    ",three to four,four to five,three or four,four or five,two or more,multi}"
+)
+_DIVIDED = "{divided,segmented,split,separated,partitioned,constricted}"
+_RIM = "{rim,band,border,layer,ring,strip,margin,crescent,collar,fringe,edge,sliver,zone}"
+_AMOUNT = "{,amount,amounts,quantity,quantities,volume}"
+_WELL = "{well,clearly,easily,readily,plainly,distinctly,prominently,sharply,obviously}"
+_BARELY = "{barely,hardly,scarcely,poorly,minimally,not readily,not clearly,not easily,faintly,only faintly}"
+_SEEN = "{visible,discernible,perceptible,noticeable,apparent,identifiable,evident,distinguishable,appreciable}"
+_PACKED = (
+    "{packed,arranged,organized,structured,textured,distributed,aggregated,stained,staining,condensed,woven,knit"
+    ",compacted,grained,clumped}"
+)
+_BLUISH = "{blue,bluish,blueish}"
+_PURPLISH = "{purple,purplish,violet,mauve,lavender,lilac}"
+_SHADE = "{,stained,colored,staining,tinged,toned,hued,tinted,tinctured}"
+
 VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cell_size": {
-        "small": "small|tiny|little|small sized|undersized",
-        "medium": "medium|medium sized|mid sized|midsized|middle sized|intermediate|intermediate sized|moderate sized"
-        "|moderately sized|medium large|average sized|moderate",
-        "large": "large|big|large sized|big sized|enlarged|sizable|sizeable|voluminous|oversized|very large",
+        "small": "{small,tiny,little} {,sized}|undersized|sm",
+        "medium": "{medium,mid,middle,intermediate,moderate,moderately,average} {,sized}|midsized|medium large|med",
+        "large": "{large,big,very large} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge",
     },
     "cell_shape": {
-        "round": "round|rounded|circular|spherical|roundish|round shaped|near circular|rounded off",
-        "irregular": "irregular|irregularly shaped|irregular shaped|misshapen|uneven|ameboid|amoeboid|non round"
-        "|irregularly contoured|irregularly outlined|asymmetric|asymmetrical|distorted|nonround",
+        "round": "{,near ,nearly ,almost ,roughly }{round,rounded,circular,spherical,roundish} {,shaped}|rounded off",
+        "irregular": "{irregular,irregularly} {,shaped,contoured,outlined,formed}|misshapen|uneven|{ameboid,amoeboid}"
+        "|non round|asymmetric|asymmetrical|distorted|nonround|pleomorphic",
     },
     "nucleus_shape": {
-        "segmented-bilobed": "segmented bilobed|bilobed|bi lobed|bilobated|bilobulated|bilobular|two lobed|2 lobed"
-        "|two lobes|2 lobes|two nuclear lobes|bisegmented|two segments|two connected lobes|double lobed|dual lobed"
-        "|two distinct lobes|pair of lobes|bilobate|bi lobulated|twin lobed|two segmented lobes|segmented into two"
-        "|divided into two|spectacle shaped|two well defined lobes|two joined lobes|two clear lobes|two lobe"
-        "|dumbbell shaped",
-        "segmented-multilobed": "segmented multilobed|multilobed|multi lobed|multilobulated|multi lobulated"
-        "|multilobular|multilobate|polylobed|polylobulated|three lobed|four lobed|five lobed|three lobes|four lobes"
-        "|five lobes|3 lobes|4 lobes|5 lobes|multiple lobes|several lobes|trilobed|tri lobed|multisegmented"
-        "|multi segmented|hypersegmented|multiple segments|three segments|four segments|three to five lobes"
-        "|multilobated|many lobes|three lobe|three to four lobes|two to five lobes|multiple connected lobes"
-        "|multiple distinct lobes|several connected lobes|several distinct lobes|more than two lobes"
-        "|three or more lobes|segmented into multiple lobes|segmented into several lobes|three distinct lobes"
-        "|three connected lobes|multiple nuclear lobes|several nuclear lobes|several segments|three nuclear lobes"
-        "|quadrilobed|three or four lobes|four or five lobes",
-        "unsegmented-band": "unsegmented band|band|band shaped|band like|bandlike|band form|band type"
-        "|unsegmented band shaped|unsegmented band like|stab|rod shaped|rod like|sausage shaped|sausage like|c shaped"
-        "|u shaped|s shaped|ribbon like|ribbon shaped|non segmented band|unsegmented and band shaped"
-        "|nonsegmented band|unsegmented and band like|unsegmented and forms a band",
-        "unsegmented-indented": "unsegmented indented|indented|notched|kidney shaped|kidney like|bean shaped"
-        "|bean like|reniform|indentation|notch|kidney|kidney bean shaped|kidney bean|deeply indented"
-        "|unsegmented and indented|dented|heart shaped|non segmented indented|nonsegmented indented|indentations"
-        "|indent|cleft|clefted|concave|concavity|hilum|hof shaped",
-        "unsegmented-round": "unsegmented round|unsegmented and round|round|rounded|circular|spherical|round shaped"
-        "|roundish|round unsegmented|non segmented round|nonsegmented round|unsegmented rounded|near circular",
-        "irregular": "irregular|irregularly shaped|irregular shaped|irregularly contoured|irregularly outlined"
-        "|convoluted|irregularly folded|misshapen|uneven|distorted|irregularly lobulated|jagged|asymmetric"
-        "|asymmetrical|contorted",
-        "regular": "regular|regularly shaped|regular shaped|regularly contoured|regularly outlined",
+        "segmented-bilobed": "{,segmented }{bilobed,bi lobed,bilobate,bilobated,bilobular,bilobulated,bisegmented"
+        ",two lobed,2 lobed,double lobed,dual lobed,twin lobed,bi segmented,bi lobulated,bi lobular,two lobe}"
+        f"|{{two,2,pair of,couple of,only two,just two}} {_CLEAR}{{lobes,segments,lobules}}"
+        f"|{_DIVIDED} into {{two,2}} {_CLEAR}{{,lobes,segments,parts}}"
+        f"|{{spectacle,dumbbell,eyeglass}} {{shaped,like}}",
+        "segmented-multilobed": "{,segmented }{multilobed,multi lobed,multilobate,multilobated,multilobular"
+        ",multilobulated,multi lobulated,multisegmented,multi segmented,polylobed,polylobulated,trilobed,tri lobed"
+        ",quadrilobed,three lobed,four lobed,five lobed,hypersegmented,hyper segmented,3 lobed,4 lobed,5 lobed"
+        ",trilobated}"
+        f"|{_MANY} {_CLEAR}{{lobes,segments,lobules,lobe}}"
+        f"|{_DIVIDED} into {_MANY} {_CLEAR}{{,lobes,segments,lobules,parts}}",
+        "unsegmented-band": "{,unsegmented ,non segmented ,nonsegmented ,unsegmented and }"
+        "{band,stab,rod,sausage,ribbon,horseshoe} {,shaped,like,form,type}|bandlike|{c,u,s} shaped"
+        "|{unsegmented,non segmented} and forms a band|unlobed band",
+        "unsegmented-indented": "{,unsegmented ,non segmented ,nonsegmented ,unsegmented and ,deeply ,slightly "
+        ",mildly }"
+        "{indented,notched,dented,clefted,reniform}|{,unsegmented }{kidney,bean,kidney bean,heart} {shaped,like}"
+        "|{indentation,indentations,indent,notch,cleft,concave,concavity,hilum,kidney,kidney bean}",
+        "unsegmented-round": "{,unsegmented ,unsegmented and ,non segmented ,nonsegmented ,unsegmented but }"
+        "{round,rounded,circular,spherical,roundish} {,shaped,unsegmented}"
+        "|{near,nearly,almost,roughly} {round,circular}",
+        "irregular": "{irregular,irregularly} {,shaped,contoured,outlined,folded,lobulated,formed}|convoluted"
+        "|misshapen"
+        "|uneven|distorted|jagged|asymmetric|asymmetrical|contorted|pleomorphic|cerebriform",
+        "regular": "{regular,regularly} {,shaped,contoured,outlined,formed}",
     },
     "nuclear_cytoplasmic_ratio": {
-        "low": "low|reduced|decreased|small|lower|diminished|low grade",
-        "high": "high|elevated|increased|large|raised|markedly increased|higher|very high|big",
+        "low": "low|reduced|decreased|small|lower|diminished|lowered",
+        "high": "high|elevated|increased|large|raised|higher|very high|big|heightened",
     },
     "chromatin": {
-        "open": "open|fine|finely dispersed|dispersed|lacy|delicate|euchromatic|fine grained|finely granular"
-        "|finely textured|finely stippled|decondensed|open textured|vesicular|finely distributed|lace like"
-        "|evenly dispersed|immature",
-        "coarse": "coarse|clumped|coarsely clumped|coarsened|clumpy|coarsely textured|coarse grained|blocky"
-        "|coarsely granular|clumping|clumps|coarsely aggregated|rough|ropey|ropy",
-        "loose": "loose|loosely|loosely packed|loosely arranged|loosely organized|loosely structured|loosely textured"
-        "|loosely distributed|loosely woven|loosely aggregated|loosely dispersed|loosely condensed|reticular"
-        "|reticulated|loosened",
-        "dense": "dense|densely|condensed|compact|densely packed|tightly packed|densely clumped|compacted"
-        "|densely stained|densely arranged|densely condensed|heterochromatic|tightly condensed|closely packed"
-        "|densely organized|dense packed|highly condensed|pyknotic|densely aggregated|thick|densely textured"
-        "|densely distributed|tight|tightly clumped",
+        "open": "open {,textured}|fine {,grained,textured}|finely {,dispersed,granular,textured,stippled,distributed"
+        ",reticulated,reticular,grained,structured}|{,evenly }dispersed|lacy|lace like|delicate|euchromatic"
+        "|decondensed|vesicular|immature|diffuse",
+        "coarse": "coarse {,grained,textured}|coarsely {,clumped,textured,granular,aggregated,condensed,grained"
+        ",structured,distributed}|clumped|coarsened|clumpy|blocky|clumping|clumps|rough|ropey|ropy|chunky",
+        "loose": f"loose|loosely {{,packed,dispersed}}|loosely {_PACKED}|reticular|reticulated|loosened|less condensed",
+        "dense": f"dense {{,packed}}|densely {{,packed}}|{{densely,tightly,closely,compactly}} {_PACKED}"
+        "|{,highly ,heavily ,strongly ,markedly }condensed|compact|compacted|heterochromatic|pyknotic|thick|tight",
     },
     "nucleoli": {
-        "inconspicuous": "inconspicuous|indistinct|faint|subtle|barely visible|hardly visible|scarcely visible"
-        "|poorly visible|unapparent|invisible|barely discernible|hard to see|hardly discernible|unremarkable"
-        "|not readily visible|poorly defined|ill defined|non prominent|barely perceptible|difficult to see"
-        "|difficult to discern|obscure|hidden|not readily apparent|minimally visible|barely noticeable"
-        "|hardly noticeable",
-        "prominent": "prominent|conspicuous|distinct|obvious|evident|visible|clearly visible|noticeable|large"
-        "|well defined|easily seen|easily visible|apparent|pronounced|striking|clear|clearly seen|readily visible"
-        "|readily apparent|present|marked|well developed|discernible|prominently visible|big|easily identified"
-        "|stand out",
+        "inconspicuous": f"inconspicuous|indistinct|faint|subtle|unapparent|invisible|unremarkable"
+        f"|{_BARELY} {{seen,{_SEEN[1:]}"
+        "|{poorly,ill} defined|non prominent|{hard,difficult} to {see,discern,identify,make out,find,appreciate}"
+        "|obscure|obscured|hidden|imperceptible|rudimentary",
+        "prominent": f"prominent|conspicuous|distinct|obvious|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|marked"
+        "|{well,clearly} defined|{well,clearly,easily,readily} seen|pronounced|striking|clear|large|big|present"
+        "|well developed|stand out|enlarged"
+        "|eye catching|easily {identified,recognized,recognizable}",
     },
     "cytoplasm_amount": {
-        "scanty": "scanty|scant|sparse|minimal|thin rim|narrow rim|narrow band|thin band|small amount|small quantity"
-        "|little|limited|minimal amount|scanty amount|scant amount|small rim|thin layer|slim rim|limited amount"
-        "|thin border|little amount|a rim|thin ring|narrow ring|scanty rim|scant rim|meager|minimal rim|thin strip"
-        "|narrow border|peripheral rim|slight rim|reduced|low amount|small volume|sparse amount|reduced amount|narrow"
-        "|thin|slender rim|narrow strip|delicate rim|fine rim|low|low volume|scarce|tiny amount|small",
-        "moderate": "moderate|moderate amount|moderate quantity|moderately abundant|medium amount|intermediate amount"
-        "|moderate volume|intermediate|medium|moderate amounts|fair amount|modest|modest amount",
-        "abundant": "abundant|ample|plentiful|copious|voluminous|large amount|abundant amount|plenty|generous"
-        "|extensive|ample amount|profuse|large quantity|large volume|plentiful amount|expansive|generous amount"
-        "|considerable amount|rich amount|wide rim|broad rim|large amounts|considerable|high|substantial"
-        "|substantial amount|large|high amount|broad|wide|well developed|copious amounts|abundance",
+        "scanty": f"{{scanty,scant,sparse,minimal,small,limited,little,low,tiny,meager,reduced,negligible}} {_AMOUNT}"
+        f"|{{,very ,a }}{{thin,narrow,small,scant,scanty,slim,slender,minimal,peripheral,slight,delicate,fine,mere"
+        f",tiny,thinnest,tight,barely visible,sparse}} {_RIM}|a rim|a mere {_RIM}|little to no|scarce|narrow|thin"
+        f"|meagre",
+        "moderate": f"{{moderate,medium,intermediate,fair,modest,reasonable}} {_AMOUNT}|moderately abundant",
+        "abundant": "{abundant,ample,plentiful,copious,voluminous,large,generous,extensive,profuse,considerable"
+        f",substantial,high,rich,expansive,great}} {_AMOUNT}|plenty|abundance|well developed"
+        f"|{{wide,broad,thick,generous,ample}} {_RIM}|wide|broad|abundantly present",
     },
     "cytoplasm_texture": {
-        "clear": "clear|transparent|translucent|clear textured|see through|clean|glassy",
-        "frosted": "frosted|frosty|ground glass|ground glass like|hazy|cloudy|frosted glass|frosted textured"
-        "|frosted glass like|frost like|milky|opaque|matte|turbid|misty",
+        "clear": "clear {,textured}|transparent|translucent|see through|clean|glassy|limpid|crystal clear",
+        "frosted": "frosted|frosty|{ground,frosted} glass {,like,textured}|frosted textured|frost like|hazy|cloudy"
+        "|milky|opaque|matte|turbid|misty|veil like|smoky",
     },
     "cytoplasm_colour": {
-        "light blue": "light blue|pale blue|light bluish|pale bluish|sky blue|faint blue|faintly blue|lightly blue"
-        "|soft blue|lightly bluish|pale sky blue|light sky blue|palely blue|very light blue|slightly blue"
-        "|light blue tinted|baby blue|blue pale|blue light|clear light blue|faint bluish|faintly bluish"
-        "|light blue toned|light blue hued|lightly blue stained|light colored blue|paler blue|lighter blue",
-        "blue": "blue|bluish|blue stained|deep blue|dark blue|blue tinted|bright blue|medium blue|blue toned"
-        "|distinctly blue|blue colored|royal blue",
-        "purple blue": "purple blue|blue purple|bluish purple|purplish blue|violet blue|blue violet|bluish violet"
-        "|purple bluish|blue purplish|violet bluish|light purple blue|purplish bluish|purple tinged blue"
-        "|blueish purple|mauve blue|lavender blue",
+        "light blue": f"{{light,pale,faint,sky,soft,baby,lighter,paler,powder,faintly,lightly,palely,slightly,weakly"
+        f",very light,very pale,pale sky,light sky}} {_BLUISH} {_SHADE}|blue {{pale,light}}"
+        "|{light,lightly} {colored,stained} blue|clear light blue",
+        "blue": f"{{,deep ,dark ,deeply ,bright ,medium ,royal ,distinctly ,intense ,intensely ,vivid "
+        f",rich }}{_BLUISH}"
+        f" {_SHADE}",
+        "purple blue": f"{{,pale ,light ,deep ,dark }}{_PURPLISH} {{,tinged ,tinted }}{_BLUISH} {_SHADE}"
+        f"|{{,pale ,light ,deep ,dark }}{_BLUISH} {{,tinged ,tinted }}{_PURPLISH} {_SHADE}",
     },
     "cytoplasm_basophilia": {
-        "slight": "slight|mild|weak|faint|slightly|mildly|weakly|faintly|minimal|low|light|subtle|minimally|lightly"
-        "|slight degree|mild degree|low grade|low level|little",
-        "moderate": "moderate|moderately|medium|intermediate|moderate degree|moderate level",
+        "slight": "slight {,degree}|mild {,degree}|weak|faint|slightly|mildly|weakly|faintly|minimal"
+        "|low {,level,grade}"
+        "|light|subtle|minimally|lightly|little",
+        "moderate": "moderate {,degree,level}|moderately|medium|intermediate",
     },
     "cytoplasm_vacuoles": {
         "absent": "absent",
-        "present": "present|visible|seen|evident|identified|observed|noted|prominent|yes|apparent|detected|found"
-        "|discernible|conspicuous|recognizable|noticeable|distinguishable|appreciated",
+        "present": f"present|prominent|conspicuous|yes|noted|observed|identified|detected|found|recognizable"
+        f"|appreciated"
+        f"|seen|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|positive|demonstrated|demonstrable|numerous",
     },
     "granules": {
         "absent": "absent",
-        "small": "small|fine|tiny|minute|delicate|fine grained|small sized|dust like|finely dispersed"
-        "|finely granulated|very fine|very small|finely distributed|little|dusty|powdery|punctate",
-        "round": "round|rounded|spherical|circular|round shaped|globular|roundish|bead like",
-        "coarse": "coarse|chunky|coarse grained|coarsely granulated|clumped|rough|blocky|coarsened",
+        "small": "small {,sized}|fine {,grained,sized}|finely {,dispersed,granulated,distributed,grained}|tiny|minute"
+        "|delicate|dust like|dusty|very {fine,small}|little|powdery|punctate|pinpoint|minuscule|microscopic",
+        "round": "{round,rounded,spherical,circular,roundish} {,shaped}|globular|bead like|globe like|bead shaped",
+        "coarse": "coarse {,grained}|coarsely {,granulated,grained}|chunky|clumped|rough|blocky|coarsened|clumpy",
     },
     "granule_colour": {
-        "pink": "pink|pinkish|light pink|pale pink|rose|rosy|pink stained|pink colored|pink staining|faint pink"
-        "|pink tinged|soft pink|salmon pink|pink hued|bright pink|delicate pink",
-        "red": "red|reddish|orange red|red orange|reddish orange|brick red|bright red|red stained|red colored"
-        "|red staining|deep red|crimson|dark red|orange reddish|vivid red|scarlet|orangish red",
-        "purple": "purple|violet|purplish|dark purple|deep purple|purple stained|dark violet|purple colored"
-        "|purple staining|deep violet|intensely purple|light purple|blue purple|bluish purple|purple blue"
-        "|dark bluish purple|blue violet|purple black|bluish violet|violet stained|deeply purple",
+        "pink": "{,light ,pale ,faint ,soft ,bright ,delicate ,salmon ,faintly ,lightly ,rose ,rosy ,dusty }{pink"
+        ",pinkish}"
+        f" {_SHADE}|rose|rosy|rose colored",
+        "red": "{,bright ,deep ,dark ,vivid ,brick ,intense ,intensely ,brilliant ,orange ,orangish ,brightly "
+        ",deeply "
+        f",strongly ,salmon ,fiery }}{{red,reddish}} {_SHADE}"
+        f"|{{red,reddish}} {{orange,orangish}} {_SHADE}|crimson|scarlet",
+        "purple": "{,dark ,deep ,deeply ,intensely ,light ,bluish ,blue ,dark bluish ,dark blue ,blackish ,darkly "
+        ",bright "
+        f",intense ,pale }}{{purple,purplish,violet}} {{,black ,blue }}{_SHADE}|magenta purple",
     },
 }
-"""Key -> value -> wordings, separated by `|`."""
+"""Key -> value -> wordings, separated by `|`; `{a,b}` are alternatives."""

@@ -1,0 +1,187 @@
+"""Gives modifiers to nouns: those before a noun to that noun, those after a copula to the subject."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from hemblip.morphology.nouns import DENIABLE, OWNED
+from hemblip.morphology.schema import NEGATIVE_VALUES
+from hemblip.morphology.sentence import Sentence
+from hemblip.morphology.statements import Statements
+from hemblip.morphology.tokens import Item, word_set
+
+_INVERSE = {"low": "high", "high": "low"}
+_NUCLEAR_OF_CELL = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
+_VISIBLE = word_set(
+    "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent"
+    "|distinct|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined"
+    "|easily seen|readily visible|readily apparent|perceptible|appreciable|identifiable|demonstrated|clearly evident"
+)
+
+
+class Head(NamedTuple):
+    """A noun that modifiers can belong to: its thing, the attributes that it can have, its place."""
+
+    thing: str
+    keys: tuple[str, ...]
+    place: int
+
+    @classmethod
+    def of(cls, thing: str, place: int) -> "Head":
+        """The head for a thing with all attributes that it owns."""
+        return cls(thing, OWNED[thing], place)
+
+
+class Modifier(NamedTuple):
+    """A value that waits for its noun; `joined` is the comma or conjunction before it."""
+
+    item: Item
+    place: int
+    denied: bool
+    joined: str
+
+
+class Phrases:
+    """The nouns of a sentence so far, and the modifiers that wait for one.
+
+    Attributes:
+        topics: the nouns that a predicate speaks of.
+        last: the noun read last.
+        subject: the first thing of the sentence.
+        pending: modifiers that have no noun yet.
+        predicate: modifiers belong to the topics.
+        denied: modifiers and nouns are denied.
+        excluded: what is read is not said of the cell.
+    """
+
+    def __init__(self, sentence: Sentence) -> None:
+        self.sentence = sentence
+        self.statements = Statements(sentence)
+        self.topics: list[Head] = []
+        self.last: Head | None = None
+        self.subject: str | None = None
+        self.pending: list[Modifier] = []
+        self.predicate = False
+        self.denied = False
+        self.excluded = False
+        self.after_preposition = False
+        self.joined = ""
+        self._orphans: list[Modifier] = []
+
+    def add_modifier(self, place: int, item: Item) -> None:
+        """Keep a value until its noun is known."""
+        self.pending.append(Modifier(item, place, self.denied, self.joined))
+        self.joined = ""
+
+    def arrive(self, head: Head) -> None:
+        """A noun is complete: give it its modifiers and make it the topic."""
+        back, front = self._split_pending(head)
+        self.attach_to_topics(back)
+        rest = [] if head.thing == "other" else self.attach(front, head)
+        if self.topics and self.sentence[self.topics[-1].place + 1].kind == "comma":
+            self.attach_to_topics(_separated(rest, front, ","))
+        elif not self.topics:
+            self._orphans += _separated(rest, front, ",", "and")
+        self._state_presence(head, front)
+        self.pending = []
+        self.subject = self.subject or head.thing
+        coordinated = self.joined in ("and", "or") and not front and not self.predicate
+        if not self.after_preposition:
+            self.topics = [*self.topics, head] if coordinated else [head]
+        self.last = head
+        self.predicate = self.after_preposition = False
+        self.joined = ""
+
+    def attach(self, modifiers: Sequence[Modifier], head: Head) -> list[Modifier]:
+        """State the values that `head` can have; return the modifiers that it cannot."""
+        rest = []
+        for modifier in modifiers:
+            if head.thing in DENIABLE and modifier.denied and modifier.item.name in _VISIBLE:
+                self._deny(head)
+                continue
+            keys = [key for key in head.keys if key in modifier.item.values]
+            if head.thing == "cell" and modifier.item.values.get("nucleus_shape") in _NUCLEAR_OF_CELL and not keys:
+                keys = ["nucleus_shape"]
+            if not keys:
+                rest.append(modifier)
+            for key in keys[:1]:
+                value = modifier.item.values[key]
+                self.state(modifier.place, key, _INVERSE[value] if head.thing == "inverse ratio" else value, modifier)
+        return rest
+
+    def attach_to_topics(self, modifiers: Sequence[Modifier]) -> None:
+        """Give modifiers to every topic that can have them, else to the last noun: "..., purple in color"."""
+        taken: set[int] = set()
+        for topic in self.topics:
+            rest = self.attach(modifiers, topic)
+            taken |= {modifier.place for modifier in modifiers if modifier not in rest}
+        if self.last is not None and self.last not in self.topics:
+            self.attach([modifier for modifier in modifiers if modifier.place not in taken], self.last)
+
+    def flush(self) -> None:
+        """End of a phrase: modifiers without a noun of their own belong to the topics."""
+        if self.pending and self.topics:
+            self.attach_to_topics(self.pending)
+        elif self.pending:
+            self._orphans += self.pending
+        elif self.predicate and self.denied:
+            self.deny_topics()
+        self.pending = []
+
+    def end_clause(self, place: int) -> None:
+        """Nothing of the clause reaches beyond `place`."""
+        self.flush()
+        self.topics = []
+        self.predicate = self.denied = self.after_preposition = False
+        self.joined = ""
+        self.statements.new_clause(place)
+
+    def end_sentence(self) -> None:
+        """Modifiers that found no noun speak of the cell, if the sentence names anything."""
+        self.flush()
+        if self.last is not None:
+            self.attach(self._orphans, Head.of("cell", 0))
+
+    def deny_topics(self) -> None:
+        """The topics are said not to be there."""
+        for topic in self.topics:
+            if topic.thing in DENIABLE:
+                self._deny(topic)
+
+    def state(self, place: int, key: str, value: str, modifier: Modifier | None = None) -> None:
+        """Add a statement, unless it is denied or not said of the cell."""
+        if not self.excluded and not (self.denied if modifier is None else modifier.denied):
+            self.statements.add(place, key, value)
+
+    def _deny(self, head: Head) -> None:
+        if not self.excluded:
+            key = DENIABLE[head.thing]
+            self.statements.replace(head.place, key, NEGATIVE_VALUES[key])
+
+    def _split_pending(self, head: Head) -> tuple[list[Modifier], list[Modifier]]:
+        """Modifiers that belong to the topics, and those that belong to the noun at hand."""
+        if self.predicate and self.topics and self.pending:
+            cut = max((index for index, modifier in enumerate(self.pending) if modifier.joined), default=0)
+            cut = len(self.pending) if self.joined else cut
+            return self.pending[:cut], self.pending[cut:]
+        if self.pending and self.topics and self._new_phrase(self.pending[-1].place, head.place):
+            return self.pending, []
+        return [], self.pending
+
+    def _new_phrase(self, modifier: int, head: int) -> bool:
+        """A separator and an article stand between a modifier and the noun: they are not one phrase."""
+        kinds = [item.kind for item in self.sentence.between(modifier, head)]
+        return len(kinds) > 1 and kinds[0] in ("comma", "and") and "det" in kinds
+
+    def _state_presence(self, head: Head, modifiers: Sequence[Modifier]) -> None:
+        """A thing that is denied is absent; vacuoles that are named are there."""
+        if head.thing not in DENIABLE or self.excluded:
+            return
+        if self.denied and all(modifier.item.name in _VISIBLE for modifier in modifiers):
+            self.statements.add(head.place, DENIABLE[head.thing], NEGATIVE_VALUES[DENIABLE[head.thing]])
+        elif head.thing == "vacuole" and not self.denied:
+            self.statements.add(head.place, "cytoplasm_vacuoles", "present")
+
+
+def _separated(rest: Collection[Modifier], phrase: Sequence[Modifier], *marks: str) -> list[Modifier]:
+    """Those of `rest` that a mark separates from what follows in the phrase."""
+    return [m for m in rest if any(other.joined in marks and other.place > m.place for other in phrase)]

@@ -1,0 +1,107 @@
+"""The items of one sentence, with what stands before and after each of them."""
+
+from collections.abc import Iterator, Sequence
+
+from hemblip.morphology.nouns import DENIABLE
+from hemblip.morphology.tokens import Item, word_set
+
+EDGE = Item("edge", "")
+"""What stands before the first item and after the last."""
+
+_PEOPLE = word_set(
+    "donor|individual|subject|person|volunteer|control|blood|peripheral|sample|specimen|patient|case|donors|individuals"
+    "|subjects"
+)
+_ENDS = word_set(".|;|!")
+
+# What stands around the abbreviation ALL, but not around the word "all".
+_AFTER_ALL = word_set("edge|comma|and|or|but|with|have|contrast|not|that|reject")
+_WORDS_AFTER_ALL = word_set(".|;|!|case|patient|sample|subtype|leukemia|l|diagnosis|specimen|origin|type")
+_BEFORE_ALL = word_set("prep|of|copula|det|comma|have|with|or|to|and|not|contrast|thing|disease")
+_WORDS_BEFORE_ALL = word_set(
+    "likely|suggestive of|consistent with|compatible with|probable|possible|suspected|favor|favors|favored"
+    "|in keeping with|leukemia|as|confirmed|diagnosed|probably|typical|represent|suggest|indicate|suspect|favoring"
+    "|support|supports|supporting|denote"
+)
+_IDIOMS_WITH_ALL = word_set("at|after|above|and|over|once")
+
+
+class Sentence:
+    """Items by place; places outside the sentence give `EDGE`."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    def __getitem__(self, place: int) -> Item:
+        return self._items[place] if 0 <= place < len(self._items) else EDGE
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def between(self, first: int, last: int) -> tuple[Item, ...]:
+        """The items after `first` and before `last`."""
+        return self._items[first + 1 : last]
+
+    def phrase_ends(self, place: int) -> bool:
+        """Whether nothing of the phrase follows `place`."""
+        return self[place + 1].kind in ("edge", "comma", "and") or self[place + 1].name in _ENDS
+
+    def next_thing(self, place: int) -> Item:
+        """The noun of the phrase that begins after `place`, the last one of a compound; `EDGE` if there is none."""
+        for following in range(place + 1, place + 8):
+            if self[following].kind in ("comma", "but", "copula"):
+                return EDGE
+            if self[following].kind == "thing":
+                return self[following + 1] if self[following + 1].kind == "thing" else self[following]
+        return EDGE
+
+    def other_cell_follows(self, place: int) -> bool:
+        """Whether a cell, another thing or a disease follows, as in "over a lymphocyte", "against AML"."""
+        near = self.between(place, place + 5)
+        return self.next_thing(place).name in ("cell", "other") or any(i.kind in ("disease", "self") for i in near)
+
+    def denial_goes_on(self, place: int) -> bool:
+        """Whether denial goes over to the next noun of a list: "no granules, vacuoles or inclusions"."""
+        rest = [item for item in self._items[place + 1 :] if item.kind not in ("det", "word")]
+        if not rest or rest[0].kind != "thing" or (rest[0].name not in DENIABLE and rest[0].name != "other"):
+            return bool(rest) and rest[0].kind == "or"
+        return not (len(rest) > 1 and rest[1].kind in ("value", "copula", "have", "absent"))
+
+    def is_property_of_value(self, place: int) -> bool:
+        """Whether the property noun at `place` follows its value: "large in size"."""
+        near = self.between(place - 3, place)
+        return any(item.kind == "prep" for item in near) and near[-1].kind in ("prep", "det")
+
+    def is_first_part(self, place: int) -> bool:
+        """Whether the noun at `place` belongs to the next one: "nucleus shape", "chromatin texture"."""
+        item, after = self[place], self[place + 1]
+        if after.kind == "aspect":
+            return True
+        if after.kind != "thing" or after.name == "cell":
+            return False
+        return item.name != "cell" or not (item.plural or after.name == "other")
+
+    def alternatives(self, first: int, second: int) -> bool:
+        """Whether the words at two places are joined by "or", "versus" or "to"."""
+        kinds = {item.kind for item in self.between(first, second)}
+        return not kinds.isdisjoint(("or", "to")) and kinds.isdisjoint(("copula", "have", "but", "with", "that"))
+
+    def speaks_of_healthy(self, place: int) -> bool:
+        """Whether "normal" at `place` is said of a cell or a person: "normal small lymphocyte", "normal donor"."""
+        for item in self.between(place, place + 5):
+            if (item.kind == "thing" and item.name == "cell") or (item.kind == "word" and item.name in _PEOPLE):
+                return True
+            if item.kind not in ("value", "word", "comma"):
+                return False
+        return False
+
+    def abbreviates_leukemia(self, place: int) -> bool:
+        """Whether "all" is ALL: it ends a phrase after a preposition, copula or article."""
+        before, after = self[place - 1], self[place + 1]
+        if [item.name for item in self if item.name != "."] == ["all"]:
+            return True
+        ends = after.kind in _AFTER_ALL or after.name in _WORDS_AFTER_ALL
+        ends = ends or (after.type is not None and not after.plural)
+        ends = ends or (after.kind == "copula" and before.kind != "word")
+        begins = before.kind in _BEFORE_ALL or before.name in _WORDS_BEFORE_ALL
+        return ends and begins and before.name not in _IDIOMS_WITH_ALL
