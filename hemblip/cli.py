@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import json
 import logging
 import os
 import sys
@@ -27,6 +28,9 @@ TRAINER_COMMANDS = {
     "test": "score a checkpoint on the test or external cells",
     "predict": "describe a folder of images or a manifest",
 }
+
+POSITIONAL = {"compare": "runs"}
+"""Command -> the list that the words before its first option make; jsonargparse has no positional lists."""
 
 USAGE = "usage: python -m hemblip COMMAND --config CONFIG.yaml [--key value ...]\n\ncommands:\n{commands}\n\n" + (
     "example: python -m hemblip fit --config configs/smoke.yaml\n"
@@ -54,6 +58,7 @@ def main(args: Sequence[str] | None = None) -> int:
             module, function = COMMANDS[command][0].split(":")
             chosen = getattr(importlib.import_module(module), function)
             strict: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
+            rest = _named(rest, POSITIONAL[command]) if command in POSITIONAL else rest
             auto_cli(chosen, args=rest, as_positional=False, prog=f"python -m hemblip {command}", **strict)
         else:
             return _usage(command)
@@ -76,6 +81,14 @@ def _mendable(error: BaseException | None) -> BaseException | None:
     while error is not None and not isinstance(error, HemblipError | ArgumentError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _named(words: Sequence[str], name: str) -> list[str]:
+    """Give the words that are neither an option nor an option's value as the option `name`."""
+    after_option = [False, *(word.startswith("-") and "=" not in word for word in words)]
+    given = [word for word, value in zip(words, after_option, strict=False) if not (value or word.startswith("-"))]
+    others = [word for word, value in zip(words, after_option, strict=False) if value or word.startswith("-")]
+    return [*([f"--{name}={json.dumps(given)}"] if given else []), *others]
 
 
 def _configs(words: Sequence[str]) -> list[str]:

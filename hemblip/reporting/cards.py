@@ -41,10 +41,13 @@ class Answer:
 
     @property
     def corrections(self) -> list[Statement]:
-        """What the annotation says otherwise, the worst first."""
-        order = ("wrong", "near", "omitted")
-        found = [statement for statement in self.statements if statement.verdict in order]
-        return sorted(found, key=lambda statement: order.index(statement.verdict))
+        """Wrong statements, the plausible ones last."""
+        return [s for verdict in ("wrong", "near") for s in self.statements if s.verdict == verdict]
+
+    @property
+    def omissions(self) -> list[str]:
+        """What is annotated and not stated, in words."""
+        return [f"{s.name.lower()} ({s.truth})" for s in self.statements if s.verdict == "omitted"]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hemblip.errors import ConfigError
 from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.findings import listed
 from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
 from hemblip.reporting.paper_tables import differences, sources_table, table1, table2, table2_end_to_end, table3
 from hemblip.reporting.report import GALLERY, write_page
@@ -13,7 +14,7 @@ WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
 
 def compare(
-    runs: list[str],
+    runs: list[str] | None = None,
     wandb: str | None = None,
     output: str = "compare",
     resamples: int = 2000,
@@ -25,8 +26,8 @@ def compare(
     Example: `python -m hemblip compare runs/blip_full runs/blip_lora runs/probe --output compare`
 
     Args:
-        runs: run folders, `runs/<name>` (newest version) or `runs/<name>/version_<n>`; several versions of one name are
-            seeds of one model; a probe run gives Table 3.
+        runs: run folders, `runs/<name>` (newest version) or `runs/<name>/version_<n>`; versions that differ
+            only in their seed are one model; a probe run gives Table 3.
         wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
         output: folder to write.
         resamples: bootstrap draws for the 95 % intervals.
@@ -35,7 +36,7 @@ def compare(
     """
     if resamples < 100:
         raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
-    folders = [find_run(Path(run)) for run in runs]
+    folders = [find_run(Path(run)) for run in runs or []]
     probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
     found = [read_run(folder) for folder in folders if folder not in probes]
     if wandb is not None:
@@ -50,7 +51,7 @@ def compare(
     tables += [table for table in (sources_table(comparison), differences(comparison)) if table is not None]
     for table in tables:
         _write(table, folder)
-    title = " and ".join(dict.fromkeys(run.name for run in found))
+    title = listed([model.name for model in comparison.models])
     page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
     print(to_markdown(tables[0]))
     for warning in comparison.warnings:

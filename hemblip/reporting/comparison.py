@@ -28,7 +28,7 @@ class Comparison:
     """All that the tables and figures are made from.
 
     Args:
-        runs: in the order in which they are shown; runs of one name are seeds of one captioner.
+        runs: in the order in which they are shown; runs that differ only in their seed are one captioner.
         resamples: bootstrap draws.
         seed: of the draws.
 
@@ -40,11 +40,7 @@ class Comparison:
         self.runs = list(runs)
         self.warnings = check_same_cells(self.runs)
         self.resamples, self.seed = resamples, seed
-        named: dict[str, list[Run]] = {}
-        for run in self.runs:
-            named.setdefault(run.name, []).append(run)
-        self.seeds = named
-        self.models = [self._captioner(name, seeds) for name, seeds in named.items()]
+        self.models = [self._captioner(seeds) for seeds in _seeds(self.runs)]
         self.baselines = self._baselines()
         if not self.baselines:
             self.warnings.append(
@@ -52,13 +48,17 @@ class Comparison:
                 "knows more than the commonest values."
             )
 
-    def _captioner(self, name: str, seeds: Sequence[Run]) -> Contestant:
+    def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
         for split in PLACES:
             tables = [run.predictions[split] for run in seeds if split in run.predictions]
             if tables:
                 scored[split] = Scored(tables, self.resamples, self.seed)
-        label = name if len(seeds) == 1 else f"{name} ({len(seeds)} seeds)"
+        label = seeds[0].name
+        if any(run.name == label and run not in seeds for run in self.runs):
+            label = seeds[0].label  # one name, different settings
+        if len(seeds) > 1:
+            label = f"{label} ({len(seeds)} seeds)"
         return Contestant(label, "model", scored)
 
     def _baselines(self) -> list[Contestant]:
@@ -105,3 +105,16 @@ class Comparison:
         if lead is None or lead.value is None:
             return False
         return (lead.value if lead.low is None else lead.low) <= 0
+
+
+def _seeds(runs: Sequence[Run]) -> list[list[Run]]:
+    """Gather runs that are seeds of one model, in the order of the first of each."""
+    gathered: list[list[Run]] = []
+    for run in runs:
+        for seeds in gathered:
+            if run.is_seed_of(seeds[0]):
+                seeds.append(run)
+                break
+        else:
+            gathered.append([run])
+    return gathered

@@ -12,11 +12,12 @@ def lead(comparison: Comparison) -> str:
         scored = next(model.scored[split] for model in comparison.models if split in model.scored)
         groups = f"{scored.groups:,} {'group' if scored.groups == 1 else 'groups'}"
         places.append(f"{len(scored.table):,} {PLACES[split].lower()} cells ({groups})")
-    names = _listed([model.name for model in comparison.models])
-    return f"Captions of {names} for {_listed(places)}, checked statement by statement against the annotations."
+    names = listed([model.name for model in comparison.models])
+    return f"Captions of {names} for {listed(places)}, checked statement by statement against the annotations."
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
+    """Join words as in "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
@@ -48,6 +49,8 @@ def _against_baselines(comparison: Comparison, model: Contestant, split: str) ->
     if baseline is None or gap is None or gap.value is None:
         return ""
     points = f"{gap.number(gap.value)} percentage points {gap.interval}"
+    if gap.high is not None and gap.high < 0:
+        return f"It is worse than the strongest baseline, {baseline.name} ({points})."
     if comparison.is_below(model, split, "accuracy"):
         return f"It is not shown to beat the strongest baseline, {baseline.name} ({points})."
     return f"It beats the strongest baseline, {baseline.name}, by {points}."
@@ -76,24 +79,29 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Accuracy where stated",
-            "The paper's accuracy: right statements among those that the captions make. A captioner can raise it by saying less, so that it is read together with coverage.",
+            "The paper's accuracy: right statements among those that the captions make. A captioner can raise it by "
+            "saying less, so that it is read together with coverage.",
         ),
         ("Coverage", "Share of annotated cells whose caption states the attribute."),
         (
             "Hallucination",
-            "Share of cells whose caption states an attribute that is not annotated, or a thing that is annotated as not there.",
+            "Share of cells whose caption states an attribute that is not annotated, or a thing that is annotated as "
+            "not there.",
         ),
         (
             "Plausible error",
-            "A neighbouring value that hematologists themselves confuse, for instance medium for large; everything else is another error.",
+            "A neighbouring value that hematologists themselves confuse, for instance medium for large; everything "
+            "else is another error.",
         ),
         (
             "95 % interval",
-            f"Percentile bootstrap with {comparison.resamples:,} draws of whole groups (patient or slide); models are compared on the same draws.",
+            f"Percentile bootstrap with {comparison.resamples:,} draws of whole groups (patient or slide; the cell "
+            "where no patient is known); models are compared on the same draws.",
         ),
         (
             "Baselines",
-            "What can be had without a captioner, from training cells alone: the commonest value of each attribute, the commonest caption, the caption of the most similar training cell, a classifier on frozen features.",
+            "What can be had without a captioner, from training cells alone: the commonest value of each attribute, "
+            "the commonest caption, the caption of the most similar training cell, a classifier on frozen features.",
         ),
         ("Confidence", "Mean probability that the model gave to the words it wrote, 0 to 1."),
     ]

@@ -46,7 +46,7 @@ class Estimate:
 
     @property
     def interval(self) -> str:
-        """ "[low, high]", or nothing."""
+        """The ends in brackets, or nothing."""
         if self.low is None or self.high is None:
             return ""
         return f"[{self.number(self.low)}, {self.number(self.high)}]"

@@ -1,4 +1,4 @@
-"""The figures of Tables 1 to 3 as van Logtestijn and Manescu published them, to be shown beside ours and marked as theirs.
+"""The figures of Tables 1 to 3 as van Logtestijn and Manescu published them, shown beside ours and marked as theirs.
 
 They were measured on other cells, on references re-extracted from paraphrases, and count only what a caption states.
 """

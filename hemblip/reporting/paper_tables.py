@@ -70,7 +70,11 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
         splits: columns below each model; both as in the paper, or one.
     """
     columns = _model_columns(comparison, splits)
-    columns += [Column(model, _short(split), "published") for model in paper_numbers.MODELS for split in splits]
+    columns += [
+        Column(model, _short(split) if len(splits) > 1 else "", "published")
+        for model in paper_numbers.MODELS
+        for split in splits
+    ]
     rows = []
     for key in _features(comparison):
         cells: list[Estimate | str] = _feature_cells(comparison, splits, f"selective/{key}")
@@ -119,7 +123,11 @@ def _short(split: str) -> str:
 
 
 def _model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
-    return [Column(who.name, _short(split), who.kind) for who in comparison.contestants for split in splits]
+    return [
+        Column(who.name, _short(split) if len(splits) > 1 else "", who.kind)
+        for who in comparison.contestants
+        for split in splits
+    ]
 
 
 def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
@@ -135,7 +143,8 @@ def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> 
 def _features(comparison: Comparison) -> list[str]:
     """The paper's features in its order, then the others that any cell is annotated with."""
     annotated = {key for model in comparison.models for scored in model.scored.values() for key in scored.keys}
-    return [key for key in (*paper_numbers.FEATURES, *KEYS) if key in annotated and annotated.remove(key) is None]
+    ordered = dict.fromkeys((*paper_numbers.FEATURES, *KEYS))
+    return [key for key in ordered if key in annotated]
 
 
 def table3(probes: Sequence[Path]) -> Table:

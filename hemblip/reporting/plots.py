@@ -16,6 +16,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hemblip.predictions import TRUE_PREFIX
@@ -43,7 +45,7 @@ class Plot:
     caption: str
 
 
-def _uri(figure: plt.Figure) -> str:
+def _uri(figure: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hemblip"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -51,7 +53,7 @@ def _uri(figure: plt.Figure) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue().encode()).decode()}"
 
 
-def _axes(x: str, y: str) -> tuple[plt.Figure, Axes]:
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(5.2, 3.7), layout="constrained")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -131,7 +133,7 @@ def learning_curves(runs: Sequence[Run]) -> list[Plot]:
     plots = []
     for title, columns in (
         ("Loss", {"train_loss": "training", "val_loss": "validation"}),
-        ("End-to-end attribute accuracy on validation cells", {"val_accuracy": "validation"}),
+        ("Accuracy of attributes", {"val_accuracy": "validation"}),
     ):
         figure, axes = _axes("Epoch", title)
         words = []
@@ -153,13 +155,13 @@ def learning_curves(runs: Sequence[Run]) -> list[Plot]:
                     label=f"{run.label}, {label}",
                 )
                 words.append(f"{run.label}, {label}: {means.iloc[0]:.3f} at first, {means.iloc[-1]:.3f} at last")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         plot = _finished(figure, axes, words, f"Learning curves: {title.lower()}", "")
         plots += [plot] if plot else []
     return plots
 
 
-def _finished(figure: plt.Figure, axes: Axes, words: list[str], title: str, note: str) -> Plot | None:
+def _finished(figure: Figure, axes: Axes, words: list[str], title: str, note: str) -> Plot | None:
     if not words:
         plt.close(figure)
         return None

@@ -1,15 +1,17 @@
 """`report.html`: one page that holds tables, figures, captions and cells, and needs no network and no other file."""
 
 import json
+import re
 from collections.abc import Sequence
-from importlib.resources import files
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from hemblip.morphology import SCHEMA
 from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
@@ -19,7 +21,11 @@ from hemblip.reporting.paper_tables import differences, sources_table, table1, t
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
 from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
 from hemblip.reporting.statements import MARKS, VERDICTS, words
-from hemblip.morphology import SCHEMA
+
+ERRORS_NOTE = (
+    "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
+    "plausible); other: any other wrong value; silent: the caption does not say."
+)
 
 TEMPLATES = files("hemblip.reporting") / "templates"
 
@@ -116,9 +122,8 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             settings=_settings(comparison.runs),
             tables=tables,
             panels=make_cards(comparison, choose_examples(comparison), 160),
-            examples_note="One cell of each of the commonest annotated types, drawn by a hash of the cell's id, not chosen.",
-            errors_note="An error is plausible where hematologists' own grades border on each other; the table of neighbouring "
-            "values is declared in hemblip.metrics.plausible.",
+            examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen.",
+            errors_note=ERRORS_NOTE,
             error_bars=error_bars(comparison),
             confusions=matrix_groups(comparison),
             plots=plots,
@@ -138,7 +143,14 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
 
 
 def _environment() -> Environment:
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long run name break after underscores and slashes, on phones."""
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
 
 
 def _first(comparison: Comparison, split: str) -> Any:

@@ -21,12 +21,16 @@ BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
 
 
-@dataclass(frozen=True)
+_PER_RUN = ("seed_everything", "ckpt_path", "wandb", "group")
+"""Settings that may differ between seeds of one model."""
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """One trained (or untrained) captioner and what it said.
 
     Attributes:
-        name: of the model; runs of one name are seeds of one model.
+        name: of the model; runs of one name that differ only in their seed are one model.
         folder: `runs/<name>/version_<n>`.
         predictions: split -> prediction rows.
         baselines: split -> prediction rows of all baselines, told apart by `model`.
@@ -44,7 +48,13 @@ class Run:
     @property
     def label(self) -> str:
         """Name and version, without the folders above them."""
-        return f"{self.name}/{self.folder.name}" if self.folder.name != self.name else self.name
+        version = self.folder.resolve().name
+        return f"{self.name}/{version}" if version != self.name else self.name
+
+    def is_seed_of(self, other: "Run") -> bool:
+        """Whether both are the same model trained from other random numbers: all settings but the seed agree."""
+        one, two = ({k: v for k, v in run.config.items() if k not in _PER_RUN} for run in (self, other))
+        return self.name == other.name and one == two
 
 
 def find_run(path: Path) -> Path:
@@ -70,8 +80,12 @@ def find_run(path: Path) -> Path:
     return told[-1]
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, name: str | None = None) -> Run:
     """Read a run folder.
+
+    Args:
+        folder: with `predictions/`.
+        name: of the run; if None that of the folder, or of the one above a `version_<n>`.
 
     Raises:
         DataError: it holds no predictions of test or external cells, or a file cannot be read.
@@ -91,9 +105,16 @@ def read_run(folder: Path) -> Run:
         for split in predictions
         if (path := folder / "predictions" / BASELINES / f"{split}.parquet").is_file()
     }
-    versioned = re.fullmatch(r"version_\d+", folder.name)
-    name = folder.resolve().parent.name if versioned else folder.resolve().name
-    return Run(name, folder, predictions, baselines, read_config(folder), read_curves(folder))
+    place = folder.resolve()
+    versioned = re.fullmatch(r"version_\d+", place.name)
+    return Run(
+        name or (place.parent.name if versioned else place.name),
+        folder,
+        predictions,
+        baselines,
+        read_config(folder),
+        read_curves(folder),
+    )
 
 
 def _one_model(table: pd.DataFrame, path: Path) -> pd.DataFrame:
