@@ -1,0 +1,215 @@
+"""`compare`: tables, report, and what it says when runs cannot be compared."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from reporting.run_folders import make_probe, make_run, manifests
+
+from hemblip.cli import main
+from hemblip.errors import DataError
+from hemblip.predictions import read_predictions, write_predictions
+from hemblip.reporting.compare import compare
+from hemblip.reporting.report import write_report
+from hemblip.reporting.run_folder import find_run, read_run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two captioners, a poor one and a probe, compared."""
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        cells = manifests()
+        make_run(Path("runs/good/version_0"), cells, 0.9)
+        make_run(Path("runs/fair/version_0"), cells, 0.8, seed=1, talk=0.8)
+        make_run(Path("runs/poor/version_0"), cells, 0.2, seed=2, talk=0.5)
+        make_probe(Path("runs/probe/version_0"))
+        compare(["runs/good", "runs/fair", "runs/poor", "runs/probe"], resamples=300)
+    return folder
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    return place
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, and what a screen reader would read of images."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.addresses, self.images, self.tags, self.ids, self.links = [], [], [], [], []
+        self.feed(Path(path).read_text())
+
+    def handle_starttag(self, tag, attributes):
+        known = dict(attributes)
+        self.tags.append(tag)
+        self.addresses += [known[name] for name in ("src", "href", "action", "srcset") if known.get(name)]
+        if tag == "img":
+            self.images.append(known)
+        if "id" in known:
+            self.ids.append(known["id"])
+
+
+def test_each_table_is_written_in_three_forms_without_nan(here):
+    for name in ("table1", "table2", "table2b", "table3", "external", "differences"):
+        for suffix in (".md", ".csv", ".tex"):
+            text = (here / "compare" / f"{name}{suffix}").read_text()
+            assert text
+            assert not re.search(r"\bnan\b|None|inf\b", text), f"{name}{suffix}"
+
+
+def test_csv_repeats_the_scores_that_prediction_rows_give(here):
+    table = pd.read_csv(here / "compare" / "table2b.csv")
+    rows = read_predictions(here / "runs/good/version_0/predictions/test.parquet")
+    share = (rows["cell_type"] == rows["true_cell_type"]).mean()
+    found = table[
+        (table["row"] == "Cell type") & (table["group"] == "good") & (table["column"] == "Int.")
+        & table["section"].str.startswith("End-to-end")
+    ].iloc[0]  # fmt: skip
+    assert found["value"] == pytest.approx(share, abs=1e-5)
+    assert found["low"] < found["value"] < found["high"]
+
+
+def test_published_figures_stand_beside_ours_and_are_marked(here):
+    table = pd.read_csv(here / "compare" / "table1.csv")
+    theirs = table[table["kind"] == "published"]
+    bleu = theirs[(theirs["row"] == "MedGEMMA LoRA") & (theirs["group"] == "Internal") & (theirs["column"] == "BLEU")]
+    assert bleu["value"].item() == 0.31
+    assert "| MedGEMMA LoRA † | 0.31 |" in (here / "compare" / "table1.md").read_text()
+    assert r"$^\dagger$" in (here / "compare" / "table3.tex").read_text()
+
+
+def test_a_captioner_that_does_not_beat_the_baselines_is_marked(here):
+    lines = (here / "compare" / "table2b.md").read_text().splitlines()
+    mean = next(line for line in lines if line.startswith("| Mean over attributes"))
+    good, _, _, _, poor, *_ = (cell.strip() for cell in mean.strip("|").split("|")[1:])
+    assert "▽" not in good
+    assert "▽" in poor
+    assert "poor" in (here / "compare" / "report.html").read_text()
+
+
+def test_external_cells_are_shown_by_source(here):
+    table = pd.read_csv(here / "compare" / "external.csv")
+    assert set(table["section"]) == {"atlas", "low-cost microscope"}
+
+
+def test_the_report_loads_nothing_and_describes_every_image(here):
+    page = Page(here / "compare" / "report.html")
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert page.images
+    assert all(image.get("alt", "").strip() for image in page.images)
+    anchors = [address[1:] for address in page.addresses if address.startswith("#")]
+    assert set(anchors) <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_captions_in_the_report_are_escaped(workplace):
+    cells = manifests(cells=20, size=32)
+    folder = make_run(Path("runs/odd/version_0"), cells, 0.8)
+    path = folder / "predictions/test.parquet"
+    table = read_predictions(path)
+    table.loc[0, "caption"] = "</script><script>alert(1)</script> a large neutrophil"
+    write_predictions(table, path)
+    text = write_report(folder).read_text()
+    assert "<script>alert" not in text
+    assert text.count("</script>") == 2
+
+
+def test_one_run_has_a_report_of_its_own(workplace):
+    folder = make_run(Path("runs/only/version_0"), manifests(cells=20, size=32), 0.8, splits=("test",), baselines=False)
+    path = write_report(folder)
+    text = path.read_text()
+    assert path == folder / "report.html"
+    assert "no external set" in text
+    assert "No run holds baselines" in text
+    assert str(workplace) not in text.replace("data:", "")
+
+
+def test_runs_over_different_cells_are_refused_in_one_line(workplace, capsys):
+    cells = manifests(cells=20, size=32)
+    make_run(Path("runs/a/version_0"), cells, 0.8, splits=("test",))
+    fewer = {**cells, "test": cells["test"][1:]}
+    make_run(Path("runs/b/version_0"), fewer, 0.8, splits=("test",))
+    assert main(["compare", "runs/a", "runs/b"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert "different test cells (20 and 19, 19 in both" in error
+
+
+def test_an_empty_table_and_a_missing_column_are_refused_in_one_line(workplace, capsys):
+    folder = make_run(Path("runs/a/version_0"), manifests(cells=20, size=32), 0.8, splits=("test",))
+    path = folder / "predictions/test.parquet"
+    table = pd.read_parquet(path)
+    table.drop(columns="caption").to_parquet(path)
+    assert main(["compare", "runs/a"]) == 2
+    assert "missing column caption" in capsys.readouterr().err
+    table[:0].to_parquet(path)
+    assert main(["compare", "runs/a"]) == 2
+    assert "holds no rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "no run to compare"),
+        (["runs/none"], "no such run folder"),
+        (["--wandb", "project"], "give entity/project/sweep"),
+        (["runs/none", "--resamples", "3"], "too few"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_line(workplace, capsys, words, complaint):
+    assert main(["compare", *words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert complaint in error
+    assert "\n" not in error
+
+
+def test_options_may_stand_before_the_run_folders(here, capsys):
+    assert main(["compare", "--output", "other", "runs/good", "--resamples=200", "--gallery", "3"]) == 0
+    assert (here / "other" / "report.html").is_file()
+    assert "table1" in capsys.readouterr().out
+
+
+def test_a_run_name_means_its_newest_tested_version(workplace):
+    cells = manifests(cells=20, size=32)
+    for version in (0, 9, 10):
+        make_run(Path(f"runs/a/version_{version}"), cells, 0.8, splits=("test",))
+    Path("runs/a/version_11").mkdir()
+    assert find_run(Path("runs/a")).name == "version_10"
+
+
+def test_seeds_are_gathered_and_other_settings_are_not(workplace):
+    cells = manifests(cells=20, size=32)
+    for version in range(3):
+        make_run(Path(f"runs/a/version_{version}"), cells, 0.8, seed=version, splits=("test",))
+    other = Path("runs/a/version_2/config.yaml")
+    config = yaml.safe_load(other.read_text())
+    config["model"]["init_args"]["adaptation"] = "lora"
+    other.write_text(yaml.safe_dump(config))
+    compare([f"runs/a/version_{version}" for version in range(3)], resamples=200, gallery=2)
+    names = pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
+    assert names == ["a/version_0 (2 seeds)", "a/version_2"]
+
+
+def test_a_class_with_one_example_and_one_group_gives_no_nan(workplace):
+    cells = manifests(cells=20, size=32)
+    cells["test"] = cells["test"][:1]
+    folder = make_run(Path("runs/a/version_0"), cells, 0.0, talk=0.0, splits=("test",), baselines=False)
+    text = write_report(folder).read_text()
+    assert not re.search(r"\bnan\b", text)
+    facts = re.search(r'id="facts">(.*?)</script>', text)[1]
+    assert len(json.loads(facts)) == 1
+
+
+def test_a_run_without_test_predictions_says_how_to_make_them(workplace):
+    folder = Path("runs/a/version_0")
+    (folder / "predictions").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"python -m hemblip test"):
+        read_run(folder)
