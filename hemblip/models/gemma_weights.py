@@ -27,7 +27,7 @@ SMALLER = (
 
 
 def load(
-    pretrained: str, revision: str | None, quantize_4bit: bool
+    pretrained: str, revision: str | None, quantize_4bit: bool, whole_layers: int = 0
 ) -> tuple[Gemma3ForConditionalGeneration, Tokenizer, str | None]:
     """Load or build the model.
 
@@ -35,6 +35,7 @@ def load(
         pretrained: hub id, folder, or `compact`.
         revision: commit on the hub; None for the one that results refer to.
         quantize_4bit: keep the frozen weights in 4 bits (bitsandbytes, needs a GPU).
+        whole_layers: decoder layers, from the last, that are to train and so stay as they are.
 
     Returns:
         The model (bfloat16 where there is a GPU, float32 otherwise), its tokenizer, and the revision of its weights.
@@ -49,13 +50,15 @@ def load(
         tokenizer = compact_tokenizer()
         return compact_gemma(tokenizer), tokenizer, compact_revision(tokenizer)
     revision = revision or (MEDGEMMA_REVISION if pretrained == MEDGEMMA else None)
-    quantization = _quantization() if quantize_4bit else {}
+    if quantize_4bit:
+        check_quantization()
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     with reaching(pretrained, revision):
         config = Gemma3Config.from_pretrained(pretrained, revision=revision)
         tokenizer = AutoTokenizer.from_pretrained(pretrained, revision=revision)
     if config.model_type != "gemma3" or not hasattr(tokenizer, "boi_token"):
         raise ConfigError(f"pretrained '{pretrained}' is not a Gemma 3 with images; use for example {MEDGEMMA}")
+    quantization = quantized(config, whole_layers) if quantize_4bit else {}
     check_memory(pretrained, weight_bytes(config, dtype) // (3 if quantize_4bit else 1), SMALLER)
     with reaching(pretrained, revision):
         model = Gemma3ForConditionalGeneration.from_pretrained(
@@ -64,20 +67,33 @@ def load(
     return model, tokenizer, revision
 
 
-def _quantization() -> dict[str, Any]:
+def check_quantization() -> None:
+    """Look for what 4-bit weights take.
+
+    Raises:
+        ConfigError: there is no GPU, or bitsandbytes is not installed.
+    """
     if not torch.cuda.is_available():
         raise ConfigError("quantize_4bit: true needs a GPU; none is visible, so set it to false")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ConfigError("quantize_4bit: true needs bitsandbytes; install it with `pip install 'hemblip[quantize]'`")
+
+
+def quantized(config: Gemma3Config, whole_layers: int) -> dict[str, Any]:
+    """Give the arguments with which `from_pretrained` keeps most of the language model in 4 bits."""
+    layers = config.text_config.num_hidden_layers
+    trained = [f"model.language_model.layers.{layer}" for layer in range(layers - whole_layers, layers)]
     settings = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        # The tower and the head are small beside the language model and lose most by rounding.
-        llm_int8_skip_modules=["vision_tower", "multi_modal_projector", "lm_head"],
+        # The tower and the head are small beside the language model and lose most by rounding. Names from the start:
+        # the library compares them so.
+        llm_int8_skip_modules=["model.vision_tower", "model.multi_modal_projector", "lm_head", *trained],
     )
-    return {"quantization_config": settings, "device_map": {"": torch.cuda.current_device()}}
+    device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+    return {"quantization_config": settings, "device_map": {"": device}}
 
 
 def weight_bytes(config: Gemma3Config, dtype: torch.dtype) -> int:

@@ -70,7 +70,9 @@ class MedGemmaCaptioner(Captioner):
         super().__init__(decoding=decoding, **optimisation)
         self.pretrained, self.adaptation = pretrained, adaptation
         self.system_prompt, self.question = system_prompt, question
-        self.model, self.tokenizer, self.revision = load(pretrained, revision, quantize_4bit)
+        self.model, self.tokenizer, self.revision = load(
+            pretrained, revision, quantize_4bit, train_last_layers if adaptation == "lora" else 0
+        )
         self.image_size = self.model.config.vision_config.image_size
         self.image_token: int = self.tokenizer.image_token_id
         prompt = prompt_ids(self.tokenizer, system_prompt, question, self.model.config.mm_tokens_per_image)
