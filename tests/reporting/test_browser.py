@@ -1,0 +1,100 @@
+"""The report in a real browser: no console message, a gallery that filters, nothing wider than a phone."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from reporting.run_folders import make_probe, make_run, manifests
+
+from hemblip.reporting.compare import compare
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)")
+
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=5000",
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        cells = manifests(cells=40)
+        make_run(Path("runs/a_model_with_a_rather_long_name/version_0"), cells, 0.9)
+        make_run(Path("runs/poor/version_0"), cells, 0.3, seed=2, talk=0.5)
+        make_probe(Path("runs/probe/version_0"))
+        compare(["runs/a_model_with_a_rather_long_name", "runs/poor", "runs/probe"], resamples=200)
+    return folder / "compare" / "report.html"
+
+
+def browse(page: Path, script: str = "", width: int = 1400) -> tuple[str, str]:
+    """Open a page, run a script in it, and give back the document and the console's messages."""
+    assert CHROMIUM is not None
+    changed = page.with_name(f"{page.stem}-{width}-{len(script)}.html")
+    changed.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    command = [CHROMIUM, *QUIET, f"--user-data-dir={page.parent / 'profile'}", f"--window-size={width},900"]
+    done = subprocess.run(
+        [*command, "--dump-dom", changed.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+def shown(document: str) -> list[int]:
+    """Numbers of the gallery's cards that are in the document."""
+    return [int(number) for number in re.findall(r'data-card="(\d+)"', document)]
+
+
+def test_it_renders_without_console_messages_and_shows_the_filters(report):
+    document, console = browse(report)
+    assert console == ""
+    assert re.search(r'id="filters"[^>]*hidden', document) is None
+    assert re.search(r'id="count"[^>]*>\d+ of \d+ cells', document)
+
+
+def test_the_gallery_filters_and_sorts(report):
+    choose = (
+        "const form = document.getElementById('filters'); form.kind.value = '{kind}'; form.model.value = '{model}';"
+        "form.sort.value = 'worst'; form.dispatchEvent(new Event('change'));"
+    )
+    clean, console = browse(report, choose.format(kind="clean", model="0"))
+    wrong, more = browse(report, choose.format(kind="wrong", model="1"))
+    assert console == more == ""
+    assert shown(clean)
+    assert shown(wrong)
+    # The poor model says something wrong of every cell that it is asked to show.
+    cards = re.findall(r'<article class="card" data-card="\d+">.*?</article>', wrong, re.S)
+    assert all('class="wrong"' in card.split("<dt>poor")[1] for card in cards)
+
+
+def test_nothing_is_wider_than_a_phone(report):
+    # A window cannot be as narrow as a phone, a frame can.
+    frame = report.with_name("frame.html")
+    frame.write_text(f"<body><iframe width=390 height=800 src='{report.name}'></iframe></body>")
+    probe = (
+        "const inner = document.querySelector('iframe');"
+        "inner.onload = () => { document.title = 'width ' + inner.contentDocument.documentElement.scrollWidth; };"
+    )
+    page = frame.read_text().replace("</body>", f"<script>{probe}</script></body>")
+    frame.write_text(page)
+    assert CHROMIUM is not None
+    command = [CHROMIUM, *QUIET, "--allow-file-access-from-files", f"--user-data-dir={report.parent / 'profile2'}"]
+    done = subprocess.run(
+        [*command, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    width = re.search(r"<title>width (\d+)</title>", done.stdout)
+    assert width is not None
+    assert int(width[1]) <= 390
