@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from hemblip.data.atomic import replacing, write_text
+from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.data_card import table_text
 from hemblip.data.duplicates import EXACT, NEAR, find_duplicates
 from hemblip.data.reading import read_sources
@@ -34,6 +35,7 @@ def audit(
     strict: bool = False,
     shortcuts: bool = False,
     cells: int = 2000,
+    countermeasures: list[Countermeasure] | None = None,
     seed: int = 0,
 ) -> None:
     """Find duplicates, leaks between splits, conflicting labels and shortcuts in a set of cells.
@@ -47,6 +49,7 @@ def audit(
         strict: end with an error when cells leak between splits or copies of one image contradict each other.
         shortcuts: measure how well source and diagnosis can be told without the cell.
         cells: most cells for that measurement.
+        countermeasures: against shortcuts, applied to each cell before that measurement.
         seed: of splits and of that measurement.
 
     Raises:
@@ -57,7 +60,7 @@ def audit(
     manifest = _read(sources, external or [], seed)
     pairs = find_duplicates(manifest)
     findings = list_findings(manifest, pairs)
-    scores = shortcut_scores(manifest, seed, cells) if shortcuts else None
+    scores = shortcut_scores(manifest, seed, cells, countermeasures or ()) if shortcuts else None
     folder = Path(output)
     write_text(folder / "findings.csv", findings.to_csv(index=False))
     write_text(folder / "duplicates.csv", pairs.to_csv(index=False))

@@ -3,38 +3,54 @@
 Decoding is most of a loader's time; the file is built once and read through the page cache.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
 
+MAX_BYTES = 60_000_000_000
+"""Of all files in a cache folder; the least recently used make room for new ones. 14,000 cells of 384 px are 6.2 GB."""
 
-def decode(manifest: pd.DataFrame, index: int, size: int, crop: float) -> Pixels:
+
+def decode(
+    manifest: pd.DataFrame, index: int, size: int, crop: float, countermeasures: Sequence[Countermeasure] = ()
+) -> Pixels:
     """Read row `index` of the manifest as a (size, size, 3) cell."""
     row = manifest.iloc[index]
-    return square(read_cell(row["image"], row["bbox"], float(row["width_factor"])), size, crop)
+    pixels = read_cell(row["image"], row["bbox"], float(row["width_factor"]))
+    for countermeasure in countermeasures:
+        pixels = countermeasure(pixels)
+    return square(pixels, size, crop)
 
 
-def cached_cells(manifest: pd.DataFrame, size: int, crop: float, folder: Path) -> Pixels:
+def cached_cells(
+    manifest: pd.DataFrame, size: int, crop: float, folder: Path, countermeasures: Sequence[Countermeasure] = ()
+) -> Pixels:
     """Open the cells of a manifest as one array, building its file first if there is none.
 
-    The file's name is a digest of size, crop, boxes and of each image's path, byte count and time of change, so any
-    change makes a new one. It appears under its name only when complete; two builders at once do no harm.
+    The file's name is a digest of all settings, boxes and of each image's path, byte count and time of change, so any
+    change makes a new one. It appears under its name only when complete. Of several processes one builds, the others
+    wait.
 
     Args:
         manifest: cells, see `hemblip.data.records`.
         size: side of the square in pixels.
         crop: see `images.square`.
         folder: where the files are kept.
+        countermeasures: applied to each decoded cell in turn.
 
     Returns:
         Read-only (N, size, size, 3), memory-mapped.
@@ -42,14 +58,17 @@ def cached_cells(manifest: pd.DataFrame, size: int, crop: float, folder: Path) -
     Raises:
         DataError: an image cannot be read, or the disk has not enough room.
     """
-    path = folder / f"{_digest(manifest, size, crop)}.npy"
+    path = folder / f"{_digest(manifest, size, crop, countermeasures)}.npy"
     if not path.exists():
-        _build(manifest, size, crop, path)
+        with _alone(path):
+            if not path.exists():
+                _build(manifest, size, crop, countermeasures, path)
+    os.utime(path)  # when it was last used
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
-def _digest(manifest: pd.DataFrame, size: int, crop: float) -> str:
-    digest = hashlib.sha256(json.dumps([size, crop]).encode())
+def _digest(manifest: pd.DataFrame, size: int, crop: float, countermeasures: Sequence[Countermeasure]) -> str:
+    digest = hashlib.sha256(json.dumps([size, crop, *map(repr, countermeasures)]).encode())
     for image, bbox, factor in zip(manifest["image"], manifest["bbox"], manifest["width_factor"], strict=True):
         try:
             status = Path(image).stat()
@@ -61,21 +80,39 @@ def _digest(manifest: pd.DataFrame, size: int, crop: float) -> str:
     return digest.hexdigest()[:20]
 
 
-def _build(manifest: pd.DataFrame, size: int, crop: float, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a cache file; the system releases it if the process dies."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.stem}.lock").open("w")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path}: cannot write the cell cache ({error.strerror or error}); make room or set data.init_args.cache to a "
+        "folder on another disk"
+    )
+
+
+def _build(
+    manifest: pd.DataFrame, size: int, crop: float, countermeasures: Sequence[Countermeasure], path: Path
+) -> None:
     needed = len(manifest) * size * size * 3
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise DataError(
-            f"{path.parent}: the cell cache needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
-            "make room or set data.init_args.cache to a folder on another disk"
-        )
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    _make_room(path.parent, needed)
+    partial = path.with_name(f".{path.stem}.npy")
     try:
         cells = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(manifest), size, size, 3))
+        with partial.open("r+b") as file:  # a full disk would otherwise end the process at a write to memory
+            os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
 
         def fill(index: int) -> None:
-            cells[index] = decode(manifest, index, size, crop)
+            cells[index] = decode(manifest, index, size, crop, countermeasures)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             indices = range(len(manifest))
@@ -84,6 +121,27 @@ def _build(manifest: pd.DataFrame, size: int, crop: float, path: Path) -> None:
         cells.flush()
         partial.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot write the cell cache ({error}); make room or choose another folder") from error
+        raise _unwritable(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Remove the least recently used files until `needed` bytes fit into the bound.
+
+    Raises:
+        DataError: they do not fit, or the disk has not so many free.
+    """
+    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+    total = sum(file.stat().st_size for file in files)
+    for file in files:
+        if total + needed <= MAX_BYTES:
+            break
+        total -= file.stat().st_size
+        file.unlink(missing_ok=True)  # processes that have it open keep it
+    free = min(shutil.disk_usage(folder).free, MAX_BYTES)
+    if needed > free:
+        raise DataError(
+            f"{folder}: the cell cache needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
+            "make room or set data.init_args.cache to a folder on another disk"
+        )

@@ -18,6 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
+from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.images import read_cell
 from hemblip.morphology import HEALTHY
 
@@ -62,8 +63,8 @@ def _outside_circle() -> NDArray[np.bool_]:
     return np.hypot(*np.meshgrid(offsets, offsets)) > SIDE / 2  # type: ignore[no-any-return]
 
 
-def read_views(manifest: pd.DataFrame) -> Views:
-    """Read every cell once and compute its views.
+def read_views(manifest: pd.DataFrame, countermeasures: Sequence[Countermeasure] = ()) -> Views:
+    """Read every cell once, apply the countermeasures, and compute its views.
 
     The ring is what lies outside the inscribed circle. Size and aspect are those of the crop in pixels of its file.
     """
@@ -71,6 +72,8 @@ def read_views(manifest: pd.DataFrame) -> Views:
 
     def views(row: tuple[str, Sequence[float] | None, float]) -> list[list[float]]:
         pixels = read_cell(*row)
+        for countermeasure in countermeasures:
+            pixels = countermeasure(pixels)
         height, width = pixels.shape[:2]
         small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         tiny = cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA)
@@ -88,13 +91,16 @@ def read_views(manifest: pd.DataFrame) -> Views:
     return Views(*(np.asarray(view, np.float32) for view in zip(*found, strict=True)))
 
 
-def shortcut_scores(manifest: pd.DataFrame, seed: int = 0, cells: int = 2000) -> pd.DataFrame:
+def shortcut_scores(
+    manifest: pd.DataFrame, seed: int = 0, cells: int = 2000, countermeasures: Sequence[Countermeasure] = ()
+) -> pd.DataFrame:
     """Score each view on each question, cross-validated by group.
 
     Args:
         manifest: cells, see `hemblip.data.records`.
         seed: of the sample, the folds, the classifier and the bootstrap.
         cells: most cells used, drawn evenly over the answers.
+        countermeasures: applied to each cell first, to see what they leave.
 
     Returns:
         One row a question ("source", "diagnosis", "healthy or leukemic") and view: `balanced_accuracy` with its 95 %
@@ -108,7 +114,7 @@ def shortcut_scores(manifest: pd.DataFrame, seed: int = 0, cells: int = 2000) ->
             continue
         labels = answers.loc[chosen.index].to_numpy(dtype=str)
         groups = chosen["group"].astype(str).to_numpy()
-        for view, features in read_views(chosen).items():
+        for view, features in read_views(chosen, countermeasures).items():
             predicted = _cross_validated(features, labels, groups, seed)
             low, high = _interval(labels, predicted, groups, seed)
             rows.append(
