@@ -85,7 +85,7 @@ class CaptionEvaluation(L.Callback):
             "cell_ids": [batch["cell_ids"][i] for i in taken],
         }
         captions, confidences = captioner.generate_scored(chosen)
-        model = Path(str(trainer.log_dir)).parent.name
+        model = self._folder(trainer).parent.name
         for cell, reference, caption, confidence in zip(
             chosen["cell_ids"], chosen["captions"], captions, confidences, strict=True
         ):

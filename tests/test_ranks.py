@@ -1,0 +1,79 @@
+"""Two CPU processes with gloo do what one does."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+TESTS = Path(__file__).parent
+TINY = TESTS / "conf" / "tiny.yaml"
+TWO = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+BEST = "runs/tiny/version_0/checkpoints/best.ckpt"
+# Without dropout, and with the stem's batch norms frozen, one rank's gradients are the mean of two ranks'.
+EXACT = (
+    *("--model.init_args.adaptation", "lora", "--model.init_args.lora_dropout", "0"),
+    *("--model.init_args.compact.dropout", "0", "--data.init_args.augmentation.zoom", "0.1"),
+)
+
+
+def hemblip(folder, command, *more, check=True):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    environment.pop("HEMBLIP_RUN_FOLDER", None)
+    words = [sys.executable, "-m", "hemblip", command, "--config", str(TINY), *more]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def curves(folder, version):
+    table = pd.read_csv(folder / "runs" / "tiny" / f"version_{version}" / "metrics.csv")
+    return table.groupby("step")[["train_loss", "val_loss", "val_accuracy"]].first()
+
+
+def test_scores_and_loss_curve_are_those_of_one_rank(tmp_path):
+    hemblip(tmp_path, "fit", *EXACT, "--data.init_args.batch_size", "8")
+    hemblip(tmp_path, "fit", *EXACT, "--data.init_args.batch_size", "4", *TWO)
+    alone, together = curves(tmp_path, 0), curves(tmp_path, 1)
+    assert alone.index.equals(together.index)
+    pd.testing.assert_frame_equal(alone, together, rtol=1e-4)
+
+    results = []
+    for devices in ((), TWO):
+        hemblip(tmp_path, "test", *EXACT, *devices, "--ckpt_path", BEST)
+        run = tmp_path / "runs" / "tiny" / "version_0"
+        results.append(
+            (pd.read_parquet(run / "predictions" / "test.parquet"), json.loads((run / "metrics.json").read_text()))
+        )
+    (rows, scores), (two_rows, two_scores) = results
+    assert len(rows) == 24 and rows["cell_id"].is_unique
+    text = rows.columns.drop("confidence")
+    pd.testing.assert_frame_equal(rows[text], two_rows[text])
+    assert scores["test"] == two_scores["test"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_dead_rank_takes_the_other_down(tmp_path, rank):
+    kill = ("--trainer.callbacks+", "killing.KillAfterStep", "--trainer.callbacks.step", "7")
+    began = time.monotonic()
+    more = ("--resume_point.every_n_steps", "2", "--trainer.max_epochs", "1000")
+    done = hemblip(tmp_path, "fit", *TWO, *more, *kill, "--trainer.callbacks.rank", str(rank), check=False)
+    assert done.returncode != 0
+    assert time.monotonic() - began < 90  # of which 30 s are the start
+    assert torch.load(tmp_path / "runs/tiny/version_0/checkpoints/last.ckpt", weights_only=True)["global_step"] == 6
+    time.sleep(5)
+    running = subprocess.run(["pgrep", "-f", f"hemblip fit.*{TINY}.*max_epochs 1000"], capture_output=True, text=True)
+    assert not running.stdout
+
+
+@pytest.mark.slow
+def test_early_stopping_is_agreed(tmp_path):
+    never_better = ("--early_stopping.patience", "1", "--early_stopping.min_delta", "100", "--trainer.max_epochs", "6")
+    hemblip(tmp_path, "fit", *TWO, *never_better)
+    assert torch.load(tmp_path / "runs/tiny/version_0/checkpoints/last.ckpt", weights_only=True)["epoch"] < 3
