@@ -12,9 +12,10 @@ from PIL import Image
 
 from hemblip.data.images import read_cell, square
 from hemblip.errors import DataError
+from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.run_folder import PLACES
-from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption
+from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, words
 
 QUALITY = 80
 """Of thumbnails, in WebP: about 3 kB at 112 pixels."""
@@ -28,6 +29,7 @@ class Answer:
     confidence: float | None
     pieces: list[Piece]
     statements: list[Statement]
+    contradictions: list[str]
 
     @property
     def annotated(self) -> int:
@@ -72,6 +74,7 @@ class Card:
             "answers": [
                 {
                     "confidence": answer.confidence,
+                    "contradicts": bool(answer.contradictions),
                     **{v: [s.key for s in answer.statements if s.verdict == v] for v in VERDICTS},
                 }
                 for answer in self.answers
@@ -141,6 +144,10 @@ def _answer(model: str, row: pd.Series) -> Answer:
         None if confidence is None or pd.isna(confidence) else round(float(confidence), 4),
         marked_caption(row),
         judge(row),
+        [
+            f"{words(rule.key).lower()} {row[rule.key]} and {words(rule.other).lower()} {row[rule.other]}"
+            for rule in contradictions(row)
+        ],
     )
 
 

@@ -6,9 +6,10 @@ from hemblip.errors import ConfigError
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.findings import listed
 from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
-from hemblip.reporting.paper_tables import differences, sources_table, table1, table2, table2_end_to_end, table3
+from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import find_run, read_run
+from hemblip.reporting.side_tables import differences, sources_table
 
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 

@@ -24,14 +24,15 @@ NOT_BEATEN = (
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 
 
-def _absent(split: str) -> str:
+def absent(split: str) -> str:
+    """Say why a split has no figures."""
     return "no external set" if split == "external" else f"no {split} predictions"
 
 
 def _estimate(comparison: Comparison, who: Contestant, split: str, name: str, percent: bool) -> Estimate:
     style = {"percent": percent, "digits": 1 if percent else 3}
     if split not in who.scored:
-        return Estimate(None, reason=_absent(split), **style)  # type: ignore[arg-type]
+        return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
     reason = "no encoder for BERTScore" if name == "bertscore" else ""
     found = who.scored[split].estimate(name, reason, **style)
     if who.kind == "model" and found.value is not None and comparison.is_below(who, split, name):
@@ -199,72 +200,3 @@ def _probed(row: dict[str, object], column: str) -> Estimate:
     return Estimate(
         value, number(f"{column}_low"), number(f"{column}_high"), reason="" if value is not None else reason
     )
-
-
-def sources_table(comparison: Comparison) -> Table | None:
-    """External validation, one block a source; None without external cells."""
-    from hemblip.reporting.estimates import Scored
-
-    rows = []
-    names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes, end to end", "selective": "where stated"}
-    for who in comparison.contestants:
-        if "external" not in who.scored:
-            continue
-        table = who.scored["external"].table
-        for source, part in table.groupby("source"):
-            scored = Scored([part.reset_index(drop=True)], comparison.resamples, comparison.seed)
-            cells = [
-                scored.estimate(
-                    name,
-                    "no cell of this source is annotated",
-                    percent=name in ("accuracy", "selective"),
-                    digits=1 if name in ("accuracy", "selective") else 3,
-                )
-                for name in names
-            ]
-            rows.append(Row(who.name, [str(len(part)), *cells], who.kind, section=str(source)))
-    if not rows:
-        return None
-    rows.sort(key=lambda row: row.section)
-    columns = [
-        Column("", "Cells"),
-        *(Column("Text" if n in ("bleu", "rouge_l") else "Accuracy %", t) for n, t in names.items()),
-    ]
-    return Table("external", "External validation by source", "Model", columns, rows, [INTERVALS])
-
-
-def differences(comparison: Comparison) -> Table | None:
-    """Paired differences between captioners, and to the strongest baseline; None with nothing to compare."""
-    names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes %"}
-    columns = [Column(PLACES[split], name) for split in comparison.splits for name in names.values()]
-    rows = []
-    for index, one in enumerate(comparison.models):
-        for other in comparison.models[index + 1 :]:
-            rows.append(Row(f"{one.name} − {other.name}", _paired(comparison, one, other, names)))
-    for model in comparison.models:
-        cells: list[Estimate | str] = []
-        for split in comparison.splits:
-            for name in names:
-                baseline = comparison.strongest_baseline(split, name)
-                cells += [_difference(model, baseline, split, name)]
-        if comparison.baselines:
-            rows.append(Row(f"{model.name} − strongest baseline", cells))
-    if not rows:
-        return None
-    notes = ["Both are scored on the same resamples, so that what they share cancels out.", INTERVALS]
-    return Table("differences", "Paired differences with 95 % intervals", "Pair", columns, rows, notes)
-
-
-def _paired(comparison: Comparison, one: Contestant, other: Contestant, names: dict[str, str]) -> list[Estimate | str]:
-    return [_difference(one, other, split, name) for split in comparison.splits for name in names]
-
-
-def _difference(one: Contestant, other: Contestant | None, split: str, name: str) -> Estimate:
-    style: dict[str, bool | int] = {
-        "percent": name == "accuracy",
-        "digits": 1 if name == "accuracy" else 3,
-        "signed": True,
-    }
-    if other is None or split not in one.scored or split not in other.scored:
-        return Estimate(None, reason=_absent(split), **style)  # type: ignore[arg-type]
-    return one.scored[split].difference(other.scored[split], name, **style)

@@ -17,9 +17,10 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
-from hemblip.reporting.paper_tables import differences, sources_table, table1, table2, table2_end_to_end, table3
+from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
 from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
+from hemblip.reporting.side_tables import differences, sources_table
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 
 ERRORS_NOTE = (
@@ -63,7 +64,7 @@ def write_page(
         probes: folders of probe runs, for Table 3.
         gallery: most cells to show.
     """
-    page = render(comparison, title, probes, gallery)
+    page = render(comparison, title, probes, gallery, beside=(path.parent / "table1.csv").is_file())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(page, encoding="utf-8")
@@ -71,8 +72,8 @@ def write_page(
     return path
 
 
-def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: int) -> str:
-    """Make the page as text."""
+def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: int, beside: bool) -> str:
+    """Make the page as text; `beside` says that the tables lie in the same folder as files."""
     cards = make_cards(comparison, choose_cells(comparison, gallery), 112)
     cells = sum(len(_first(comparison, split)) for split in comparison.splits)
     facts = [card.facts() for card in cards]
@@ -135,6 +136,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             sources=sorted({fact["source"] for fact in facts}),
             verdicts=VERDICTS,
             marks=MARKS,
+            beside=beside,
             below=BELOW,
             published=PUBLISHED,
             glossary=glossary(comparison),

@@ -16,6 +16,7 @@
 
   function fits(answer, kind, key) {
     const has = (name) => (key ? answer[name].includes(key) : answer[name].length > 0);
+    if (kind === "contradicts") return answer.contradicts;
     if (kind === "clean") return !has("wrong") && !has("near") && !has("omitted") && (!key || answer.right.includes(key));
     if (kind) return has(kind);
     return !key || ["right", "near", "wrong", "unverifiable", "omitted"].some(has);
