@@ -6,12 +6,15 @@ chromatin is dense"). Denial reaches to the end of its noun phrase, comparison t
 
 from collections.abc import Sequence
 
+from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
 from hemblip.morphology.phrases import Head, Phrases
+from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
 from hemblip.morphology.tokens import Item, word_set
 
+_LOOSE_CONTRAST = word_set("over|like|against|relative to|and not")
 _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 
 
@@ -19,9 +22,9 @@ class Reader(Phrases):
     """Walks over the items of one sentence: one method for each kind of item."""
 
     def __init__(self, found: Sequence[Item], antecedent: str | None = None) -> None:
-        super().__init__(Sentence(found))
-        self._antecedent = antecedent
+        super().__init__(Sentence(found), antecedent)
         self._elsewhere = False
+        self._neither = False
 
     def read(self) -> list[Statement]:
         """Return the statements of the sentence, in order of place."""
@@ -37,14 +40,19 @@ class Reader(Phrases):
     def _scope_ends(self, place: int, item: Item) -> bool:
         """Comparisons and neighbours end at a comma, at "but" or where the cell itself is named again."""
         verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
+        verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
+        relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
         ends = item.kind in ("comma", "but", "self") or item.name in (".", "this")
-        if self._elsewhere or not (verb_of_cell or ends):
+        if self._elsewhere or not (verb_of_cell or ends) or relative:
             return False
         self.excluded = False
         return True
 
     def _contrast(self, place: int, item: Item) -> None:
-        if item.name in ("over", "like", "against", "relative to") and not self.sentence.other_cell_follows(place):
+        if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
+            if item.name == "and not":
+                self._and(place, item)
+                self._not(place, item)
             return
         if item.name == "than":
             self.pending = self.pending[:-1]
@@ -57,20 +65,28 @@ class Reader(Phrases):
         self.excluded = True
 
     def _near(self, place: int, item: Item) -> None:
-        following = self.sentence.next_thing(place)
-        if item.name.startswith(("in the", "elsewhere", "at the", "to the")):
-            self.excluded = self._elsewhere = place == 0 or (following.kind == "edge" and place < 2)
-        elif following.name in ("cell", "other"):
+        if item.name.startswith(("in the", "elsewhere", "at the")):
+            self._where(place, item)
+        elif self.sentence.next_thing(place).name in ("cell", "other"):
             self.flush()
             self.topics = [Head("other", (), place)]
             self.excluded = True
+
+    def _where(self, place: int, item: Item) -> None:
+        """What stands at a place of its own is another cell: "in the corner ...", "the cell on the right is ..."."""
+        other_subject = not self.predicate and self.sentence[place + 1].kind in ("copula", "have")
+        if other_subject and self.last is not None and self.last.thing == "cell":
+            self.statements.withdraw(("cell_type", *OWNED["cell"]))
+            self.excluded = self._elsewhere = True
+        elif place == 0 or (place < 2 and self.sentence.next_thing(place).kind == "edge"):
+            self.excluded = self._elsewhere = True
 
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
             self.flush()
         else:
-            keys = {key for topic in self.topics for key in topic.keys}
-            self.statements.withdraw(keys, [topic.place for topic in self.topics])
+            unsure = self.topics or [head for head in [self.last] if head is not None]
+            self.statements.withdraw({key for head in unsure for key in head.keys}, [head.place for head in unsure])
         self.pending = []
         self.excluded = True
 
@@ -82,6 +98,7 @@ class Reader(Phrases):
     def _word(self, place: int, item: Item) -> None:
         if item.name in (".", "!"):
             self.end_clause(place)
+            self._neither = False
         elif not self.predicate and not item.name.endswith(("ly", "ed", "ing")):
             self.pending = self.pending if self.sentence[place + 1].kind in _GOES_ON else []
 
@@ -89,7 +106,11 @@ class Reader(Phrases):
         self.denied = self.denied and self.sentence.denial_goes_on(place)
         self.joined = ","
         self.after_preposition = False
-        if item.name in "()" and self.pending:
+        if item.name == "(" and self.pending and not self.predicate and self.sentence.noun_after_parenthesis(place):
+            self.excluded = True
+        elif item.name == ")" and self.sentence[place + 1].kind in ("thing", "aspect", "value"):
+            self.joined = ""
+        elif item.name in "()" and self.pending:
             self.flush()
 
     def _and(self, place: int, item: Item) -> None:
@@ -109,11 +130,21 @@ class Reader(Phrases):
     def _det(self, place: int, item: Item) -> None:
         pass
 
+    def _one(self, place: int, item: Item) -> None:
+        """Stands for a noun before it: "unlike the coarse granules of basophils, it has round ones"."""
+        if self.pending and not self.predicate and not item.values:
+            thing = self.sentence.thing_before(self.pending[0].place)
+            if thing is None:
+                self.pending = []
+            else:
+                self.arrive(Head.of(thing, place))
+
     def _not(self, place: int, item: Item) -> None:
         before = self.sentence[place - 1]
         if item.name == "no" and before.name in (":", "=") and self.sentence.phrase_ends(place):
             self._absent(place, item)
             return
+        self._neither = self._neither or (item.name == "neither" and not self.topics)
         if item.name == "not" and before.kind == "thing" and self.sentence[place + 1].kind == "value":
             self.predicate = True
         self.denied = not (self.denied and before.kind == "not")
@@ -137,7 +168,7 @@ class Reader(Phrases):
         if self.pending and not self.predicate:
             self.flush()
         self._speak_of_last(before)
-        self.denied = self.denied and item.name == "be" and before.kind == "not"
+        self.denied = self.denied and (self._neither or (item.name == "be" and before.kind == "not"))
         self.predicate = True
         self.after_preposition = False
         self.joined = ""
@@ -166,6 +197,7 @@ class Reader(Phrases):
             self.predicate = True
             return
         self.flush()
+        self.denied = self.denied and not (self._neither and self.predicate)
         self.predicate = False
         self.after_preposition = True
 
@@ -213,8 +245,18 @@ class Reader(Phrases):
         if self.sentence.abbreviates_leukemia(place):
             self.state(place, "diagnosis", "ALL")
 
+    def _atypical(self, place: int, item: Item) -> None:
+        """A lymphocyte that "is reactive" is an atypical lymphocyte."""
+        named = self.sentence[self.topics[-1].place].type if self.topics else None
+        if named is not None and self.predicate and named in ATYPICAL and not self.denied and not self.excluded:
+            self.statements.replace(self.topics[-1].place, "cell_type", ATYPICAL[named])
+
+    def _indentation(self, place: int, item: Item) -> None:
+        self.pending = [] if not self.predicate else self.pending
+        self.state(place, "nucleus_shape", "unsegmented-indented")
+
     def _self(self, place: int, item: Item) -> None:
-        thing = self.subject or self._antecedent
+        thing = self.subject or self.antecedent
         if item.name == "it" and thing not in (None, "other", "diagnosis"):
             self.arrive(Head.of(thing or "", place))
         elif item.name != "here":
@@ -222,9 +264,12 @@ class Reader(Phrases):
 
     def _thing(self, place: int, item: Item) -> None:
         of_other = self.topics and self.topics[-1].thing == "other" and self.predicate
-        if item.type is not None and not of_other:
-            self.state(place, "cell_type", item.type)
-        if not self.sentence.is_first_part(place):
+        cell_type = item.type or ""
+        if self.sentence.is_called_atypical(place):
+            cell_type = ATYPICAL.get(cell_type, cell_type)
+        if cell_type in SCHEMA["cell_type"] and not of_other:
+            self.state(place, "cell_type", cell_type)
+        if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))
 
     def _aspect(self, place: int, item: Item) -> None:

@@ -10,9 +10,11 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|never|neither|nor|cannot|no evidence of|negative for|clear of|no sign of|no signs of|does not|do not"
     "|fails to show|without any|without evidence of|no trace of|no clear evidence of|no definite|in the absence of"
     "|absence of any|non|rather than being|hardly any|instead of being|void of",
-    "absent": "nowhere to be {seen,found}|absent|missing|none|nil|nonexistent|non existent|lacking entirely"
+    "absent": "negative|nowhere to be {seen,found}|absent|missing|none|nil|nonexistent|non existent|lacking entirely"
     "|not apparent|null",
-    "unsure": "cannot be {determined,"
+    "one": "one|ones",
+    "atypical": "atypical|abnormal|reactive|dysplastic|neoplastic|malignant|aberrant",
+    "unsure": "cannot be {excluded,ruled out,confirmed,determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
     "made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,"
     "clearly determined}"
@@ -23,10 +25,12 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|may or may not|impossible to {assess,determine,judge,tell}|n / a|if|unassessable|undetermined|unspecified"
     "|could not be {determined,assessed,evaluated,judged}|too blurred|not possible to {assess,determine,judge,tell}"
     "|unreadable",
-    "copula": "is|are|was|were|appears|appear|looks|look|seems|seem|remains|remain|:|=|being|be|described as|appeared"
+    "copula": "{can,may,could,might} be|is|are|was|were|appears|appear|looks|look|seems|seem|remains|remain|:|="
+    "|being|be|described as|appeared"
     "|looked|been|measures|becomes|reads|appearing|classified as|considered|as|rated|graded|scored|judged|deemed"
     "|stains|stain|noted as|tends to be",
-    "have": "has|have|shows|show|contains|contain|exhibits|exhibit|displays|display|reveals|reveal|having|showing"
+    "have": "{in,by} having|has|have|shows|show|contains|contain|exhibits|exhibit|displays|display|reveals|reveal"
+    "|having|showing"
     "|containing|exhibiting|displaying|features|demonstrates|demonstrating|possesses|possessing|holds|holding"
     "|presents|includes|including|carries|carrying|bears|bearing|harbors|harbours|harboring|featuring|revealing"
     "|presents with|shown|demonstrate|had|showed|contained|exhibited|displayed|revealed|demonstrated|encloses"
@@ -44,7 +48,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "or": "or|versus|vs|/|and / or|or possibly|or perhaps|or maybe|or else|or even",
     "to": "to",
     "comma": ",|(|)",
-    "but": "but|instead|however|while|whereas|although|though|because|since|and is therefore|only|rather|whilst|then"
+    "but": "in that|because of|due to|owing to|by virtue of|on account of|but|instead|however|while|whereas|although"
+    "|though|because|since|and is therefore|only|rather|whilst|then"
     "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each",
@@ -53,7 +58,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|distinguishes it from|distinguishing it from|distinguish it from|distinguishing this cell from"
     "|distinguish this cell from|ruling out|rules out|rule out|excluding|excludes|exclude|argues against"
     "|arguing against|argue against|not to be confused with|similar to|reminiscent of|mimicking|mimics|mimic|like"
-    "|over|in comparison to|in comparison with|relative to|contrary to|as in|as in a|less likely|in place of"
+    "|over|in comparison to|in comparison with|relative to|contrary to|as {it,they,one,you} would|as would be"
+    "|as {found,expected,observed} in|as in|as in a|less likely|in place of"
     "|should be distinguished from|must be distinguished from|to be distinguished from|distinguished from"
     "|differentiates it from|differentiating it from|differentiate it from|and not|not that of|dissimilar to"
     "|dissimilar from|except|resembling|resembles|similar in size to|looks like|contrasts with|against|ruled out for"
@@ -64,12 +70,16 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|do not fit|does not support|do not support|does not suggest|do not suggest|does not represent"
     "|not in keeping with|atypical for",
     "link": "{linked,connected,joined,united,bridged} by",
+    "indentation": "{indentation,indentations,indent,notch,cleft,concavity,hilum}",
+    "where": "{to,on,at,in} the {left,right,far left,far right,top,bottom,edge,corner,periphery,margin,border"
+    ",upper left,upper right,lower left,lower right,upper corner,lower corner,left side,right side,left corner"
+    ",right corner,background}",
     "normal": "normal|normal appearing|normal looking",
     "all": "all",
     "near": "next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another|other|a second|adjacent"
-    "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other|in the background"
-    "|elsewhere|in the same field|to the left|to the right|in the corner|at the edge of the image"
-    "|at the edge of the field|in the periphery|accompanying|bystander|additional|flanked by|close by|next to it"
+    "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other"
+    "|elsewhere|in the same field|at the edge of the image"
+    "|at the edge of the field|accompanying|bystander|additional|flanked by|close by|next to it"
     "|at the border of the image|in the rest of the field|amid|among|amongst|in the surrounding area|second"
     "|alongside a|alongside the|alongside several",
     "reject": "unlikely|excluded|ruled out|is excluded|can be excluded|can be ruled out|less likely|is not favored"

@@ -25,11 +25,17 @@ CELL_TYPES: Mapping[str, str] = {
     "atypical lymphocyte": "atypical lymphocyte|reactive lymphocyte|activated lymphocyte|variant lymphocyte"
     "|abnormal lymphocyte|atypical lymphoid cell|abnormal lymphoid cell|atypical lymphocytic cell"
     "|atypical looking lymphocyte|atypical appearing lymphocyte|aberrant lymphocyte|virocyte",
+    "promyelocyte": "promyelocyte|promyelocytic cell",
+    "other": "plasma cell|plasmacyte|megakaryocyte|hairy cell|prolymphocyte|erythroblast|normoblast|mast cell"
+    "|macrophage|histiocyte|proerythroblast",
 }
-"""Type -> names in the singular, separated by `|`."""
+"""Type -> names in the singular, separated by `|`; the last two types are outside the schema."""
+
+ATYPICAL: Mapping[str, str] = {"lymphocyte": "atypical lymphocyte", "promyelocyte": "abnormal promyelocyte"}
+"""Type -> what it is called where the text calls it atypical, however far from its name."""
 
 DISEASES: Mapping[str, str] = {
-    "ALL": "acute {lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia"
+    "ALL": "all leukemia|all {l1,l2,l3}|acute {lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia"
     "|acute {lymphoblastic,lymphocytic,lymphoid} disease|acute {lymphoblastic,lymphocytic} leukemic"
     "|lymphoblastic leukemia|b lymphoblastic leukemia|t lymphoblastic leukemia|acute {b,t} lymphoblastic leukemia"
     "|acute {b,t} cell {lymphoblastic,lymphocytic} leukemia|b all|t all|{b,t} cell all|pre b all|precursor b all"

@@ -48,9 +48,9 @@ ASPECT_NOUNS: Mapping[str, str] = {
 
 THINGS: Mapping[str, str] = {
     "cell": "cell|leukocyte|leucocyte|white cell|white blood cell|wbc|blast|blast cell|blood cell|cell body"
-    "|nucleated cell|granulocyte|plasma cell|megakaryocyte|hairy cell|prolymphocyte|promyelocyte|cell membrane"
+    "|nucleated cell|granulocyte|cell membrane"
     "|agranulocyte|leukemic cell|cell size|cell shape|cell contour|cell outline|overall cell|polymorphonuclear cell"
-    "|whole cell|plasmacyte",
+    "|whole cell",
     "nucleus": "nucleus|nuclei|nuclear|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
     "ratio": "nuclear cytoplasmic ratio|nuclear to cytoplasmic ratio|nucleus to cytoplasm ratio|n c ratio|n / c ratio"
     "|n : c ratio|n to c ratio|nc ratio|nucleocytoplasmic ratio|nucleo cytoplasmic ratio|nuclear / cytoplasmic ratio"
@@ -86,3 +86,8 @@ THINGS: Mapping[str, str] = {
     "|artifact",
 }
 """Thing -> nouns and their adjectives; "other" are things that own no attribute of the cell described."""
+
+ADJECTIVES: frozenset[str] = frozenset(
+    ("nuclear", "nucleated", "cytoplasmic", "nucleolar", "granular", "granulated", "vacuolar")
+)
+"""Those of `THINGS` that only lead to a noun."""

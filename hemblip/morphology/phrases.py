@@ -10,7 +10,8 @@ from hemblip.morphology.statements import Statements
 from hemblip.morphology.tokens import Item, word_set
 
 _INVERSE = {"low": "high", "high": "low"}
-_NUCLEAR_OF_CELL = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
+_ONLY_NUCLEAR = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
+_LOBES = ("lobes", "segments", "lobules")
 _VISIBLE = word_set(
     "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent"
     "|distinct|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined"
@@ -19,11 +20,21 @@ _VISIBLE = word_set(
 
 
 class Head(NamedTuple):
-    """A noun that modifiers can belong to: its thing, the attributes that it can have, its place."""
+    """A noun that modifiers can belong to.
+
+    Attributes:
+        thing: what it names.
+        keys: the attributes that it can have.
+        place: its place in the sentence.
+        first: where its modifiers begin, if it has any.
+        qualified: its modifiers tell which kind of the thing is meant ("coarse granules", not "visible granules").
+    """
 
     thing: str
     keys: tuple[str, ...]
     place: int
+    first: int | None = None
+    qualified: bool = False
 
     @classmethod
     def of(cls, thing: str, place: int) -> "Head":
@@ -46,18 +57,20 @@ class Phrases:
     Attributes:
         topics: the nouns that a predicate speaks of.
         last: the noun read last.
-        subject: the first thing of the sentence.
+        antecedent: the subject of the sentence before.
+        subject: the first thing of this sentence.
         pending: modifiers that have no noun yet.
         predicate: modifiers belong to the topics.
         denied: modifiers and nouns are denied.
         excluded: what is read is not said of the cell.
     """
 
-    def __init__(self, sentence: Sentence) -> None:
+    def __init__(self, sentence: Sentence, antecedent: str | None = None) -> None:
         self.sentence = sentence
         self.statements = Statements(sentence)
         self.topics: list[Head] = []
         self.last: Head | None = None
+        self.antecedent = antecedent
         self.subject: str | None = None
         self.pending: list[Modifier] = []
         self.predicate = False
@@ -79,11 +92,16 @@ class Phrases:
         rest = [] if head.thing == "other" else self.attach(front, head)
         if self.topics and self.sentence[self.topics[-1].place + 1].kind == "comma":
             self.attach_to_topics(_separated(rest, front, ","))
-        elif not self.topics:
+        elif self.topics:
+            self.attach_to_topics([modifier for modifier in rest if modifier.item.name.endswith(_LOBES)])
+        else:
             self._orphans += _separated(rest, front, ",", "and")
         self._state_presence(head, front)
         self.pending = []
         self.subject = self.subject or head.thing
+        if front:
+            qualified = any(modifier.item.name not in _VISIBLE for modifier in front)
+            head = head._replace(first=front[0].place, qualified=qualified)
         coordinated = self.joined in ("and", "or") and not front and not self.predicate
         if not self.after_preposition:
             self.topics = [*self.topics, head] if coordinated else [head]
@@ -98,14 +116,12 @@ class Phrases:
             if head.thing in DENIABLE and modifier.denied and modifier.item.name in _VISIBLE:
                 self._deny(head)
                 continue
-            keys = [key for key in head.keys if key in modifier.item.values]
-            if head.thing == "cell" and modifier.item.values.get("nucleus_shape") in _NUCLEAR_OF_CELL and not keys:
-                keys = ["nucleus_shape"]
-            if not keys:
+            key = _key_of(modifier.item, head)
+            if key is None or _overruled(modifier, key, modifiers):
                 rest.append(modifier)
-            for key in keys[:1]:
-                value = modifier.item.values[key]
-                self.state(modifier.place, key, _INVERSE[value] if head.thing == "inverse ratio" else value, modifier)
+                continue
+            value = modifier.item.values[key]
+            self.state(modifier.place, key, _INVERSE[value] if head.thing == "inverse ratio" else value, modifier)
         return rest
 
     def attach_to_topics(self, modifiers: Sequence[Modifier]) -> None:
@@ -136,10 +152,12 @@ class Phrases:
         self.statements.new_clause(place)
 
     def end_sentence(self) -> None:
-        """Modifiers that found no noun speak of the cell, if the sentence names anything."""
+        """Modifiers that found no noun speak of the cell, or of the subject of the sentence before."""
         self.flush()
         if self.last is not None:
             self.attach(self._orphans, Head.of("cell", 0))
+        elif self.antecedent is not None:
+            self.attach(self._orphans, Head.of(self.antecedent, 0))
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""
@@ -153,9 +171,13 @@ class Phrases:
             self.statements.add(place, key, value)
 
     def _deny(self, head: Head) -> None:
-        if not self.excluded:
-            key = DENIABLE[head.thing]
-            self.statements.replace(head.place, key, NEGATIVE_VALUES[key])
+        """The thing is not there; if one kind of it is meant, nothing is known of the others."""
+        first = head.place if head.first is None else head.first
+        key = DENIABLE[head.thing]
+        if head.qualified:
+            self.statements.withdraw(head.keys, range(first, head.place + 1))
+        elif not self.excluded:
+            self.statements.replace(first, key, NEGATIVE_VALUES[key])
 
     def _split_pending(self, head: Head) -> tuple[list[Modifier], list[Modifier]]:
         """Modifiers that belong to the topics, and those that belong to the noun at hand."""
@@ -180,6 +202,22 @@ class Phrases:
             self.statements.add(head.place, DENIABLE[head.thing], NEGATIVE_VALUES[DENIABLE[head.thing]])
         elif head.thing == "vacuole" and not self.denied:
             self.statements.add(head.place, "cytoplasm_vacuoles", "present")
+
+
+def _key_of(item: Item, head: Head) -> str | None:
+    """The attribute of `head` that a value states; shapes that only nuclei have are the nucleus of a cell."""
+    for key in head.keys:
+        if key in item.values:
+            return key
+    shape = item.values.get("nucleus_shape") if head.thing == "cell" else None
+    return "nucleus_shape" if shape in _ONLY_NUCLEAR or (shape and "segmented" in item.name) else None
+
+
+def _overruled(modifier: Modifier, key: str, phrase: Sequence[Modifier]) -> bool:
+    """Whether a later modifier of a list fits better: "small, round, high ratio"."""
+    return key == "nuclear_cytoplasmic_ratio" and any(
+        other.place > modifier.place and other.joined == "," and key in other.item.values for other in phrase
+    )
 
 
 def _separated(rest: Collection[Modifier], phrase: Sequence[Modifier], *marks: str) -> list[Modifier]:

@@ -7,7 +7,15 @@ from hemblip.morphology.tokens import Item, items, word_set
 
 _IMPERATIVES = word_set(
     "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|select|tell|please|question|prompt"
-    "|options|user|task|instruction|instructions|you|your|what|name|caption|example|format|given"
+    "|options|user|task|instruction|instructions|you|your|name|caption|example|format|given"
+)
+_INSTRUCTIONS = word_set("describe|identify|state|classify|explain|caption|name|tell|summarize|characterize")
+_LIST_HEADERS = word_set("possible|possibilities|options|candidates|choices|alternatives|following|classes|categories")
+_SPECIMENS = word_set("cases|samples|specimens|smears|is|cells|was|s")
+_ASKED = word_set("is|are|type|kind|cell|does|do|can")
+_PEOPLE = word_set("donors|individuals|adults|people|children|patients|subjects|humans|persons|controls|volunteers")
+_HALLMARKS = word_set(
+    "pathognomonic|hallmark|hallmarks|characteristic|typical|diagnostic|feature|features|sign|signs|marker|common"
 )
 _LABELS = word_set("answer|response|caption|description|output|model|assistant|findings|result|report|summary")
 _SPEAKERS = word_set("model|assistant")
@@ -24,7 +32,9 @@ _POINTING = word_set("this|these|here|image|shown|depicted|current|present|it|it
 def about_the_cell(tokens: tuple[str, ...]) -> list[int]:
     """The places of the tokens that speak of the cell described."""
     start = _after_label(tokens)
-    if _is_prompt(tokens[start:]) or _is_differential(tokens[start:]):
+    if _is_prompt(tokens[start:]):
+        start = _after_instruction(tokens, start)
+    if _is_differential(tokens[start:]):
         return []
     return [
         place
@@ -48,12 +58,21 @@ def _is_prompt(tokens: Sequence[str]) -> bool:
     """A question or an instruction, as echoed by instruction-tuned models."""
     if not tokens:
         return False
-    return tokens[-1] == "?" or tokens[0] in _IMPERATIVES or "choose between" in " ".join(tokens[:12])
+    asks = tokens[-1] == "?" or (tokens[0] == "what" and not _ASKED.isdisjoint(tokens[1:2]))
+    return asks or tokens[0] in _IMPERATIVES or "choose between" in " ".join(tokens[:12])
+
+
+def _after_instruction(tokens: Sequence[str], start: int) -> int:
+    """The first token of an answer that follows its instruction: "describe this cell: ..."."""
+    if tokens[start] not in _INSTRUCTIONS or ":" not in tokens[start:] or tokens[-1] == "?" or "or" in tokens:
+        return len(tokens)
+    return tokens.index(":", start) + 1
 
 
 def _is_differential(tokens: Sequence[str]) -> bool:
     """An unranked list of possible diagnoses or types."""
-    return "differential" in tokens[:8]
+    header = tokens[: tokens.index(":")] if ":" in tokens else ()
+    return "differential" in tokens[:8] or not _LIST_HEADERS.isdisjoint(header)
 
 
 def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
@@ -73,7 +92,33 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
         return False
     named = subject.kind == "disease" or subject.type is not None
     defined = named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
-    return defined or not _GENERIC_ADVERBS.isdisjoint(tokens) or _has_bare_plural_subject(found)
+    generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
+    return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
+
+
+def _concerns_people(tokens: Sequence[str]) -> bool:
+    """As in "in healthy donors", "among adults"."""
+    return any(
+        token in ("in", "among") and not _PEOPLE.isdisjoint(tokens[place + 1 : place + 3])
+        for place, token in enumerate(tokens)
+    )
+
+
+def _names_hallmark(found: Sequence[Item]) -> bool:
+    """As in "Auer rods are pathognomonic of AML": no determiner, and a disease or type is said to be known by it."""
+    copula = next((place for place, item in enumerate(found) if item.kind == "copula" and item.name != ":"), None)
+    if not copula or found[0].type is not None or any(i.kind in ("det", "self", "disease") for i in found[:copula]):
+        return False
+    hallmark = any(not _HALLMARKS.isdisjoint(item.name.split()) for item in found[copula + 1 : copula + 4])
+    return hallmark and any(item.kind == "disease" or item.plural for item in found[copula + 1 :])
+
+
+def _is_disease_at_work(found: Sequence[Item]) -> bool:
+    """As in "chronic lymphocytic leukemia (CLL) affects ...": a disease is the subject of a verb."""
+    if found[0].kind != "disease":
+        return False
+    verb = next(item for item in (*found, Item("word", ".")) if item.kind not in ("disease", "comma"))
+    return verb.kind == "word" and verb.name.endswith("s") and verb.name not in _PEOPLE | _SPECIMENS
 
 
 def _is_definition(tokens: Sequence[str]) -> bool:
@@ -87,9 +132,10 @@ def _is_definition(tokens: Sequence[str]) -> bool:
 
 def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
     """As in "lymphocytes have ...": a plural type without determiner that is the subject of a verb."""
-    if len(found) > 1 and _is_plural_cell(found[0]) and found[1].kind == "word" and found[1].name.isalpha():
-        return True
     for place, item in enumerate(found):
+        begins = place == 0 or found[place - 1].kind == "comma"
+        if _is_plural_cell(item) and begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
+            return True
         before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
         if _is_plural_cell(item) and not (before and before[-1] in _NO_SUBJECT_AFTER):
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)
@@ -99,4 +145,8 @@ def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
 
 
 def _is_plural_cell(item: Item) -> bool:
-    return item.kind == "thing" and item.plural and item.name == "cell"
+    return item.plural and item.type is not None
+
+
+def _is_plain_verb(item: Item) -> bool:
+    return item.kind == "word" and item.name.isalpha() and not item.name.endswith(("ed", "ing", "ly"))

@@ -55,6 +55,18 @@ class Sentence:
                 return self[following + 1] if self[following + 1].kind == "thing" else self[following]
         return EDGE
 
+    def thing_before(self, place: int) -> str | None:
+        """The nearest part of a cell that is named before `place`, said of whichever cell."""
+        things = [item.name for item in self._items[:place] if item.kind == "thing"]
+        return next((thing for thing in reversed(things) if thing not in ("cell", "other")), None)
+
+    def noun_after_parenthesis(self, place: int) -> bool:
+        """Whether the parenthesis that opens at `place` stands within a noun phrase: "clumped (dark) chromatin"."""
+        for following in range(place + 1, len(self._items)):
+            if self[following].name == ")":
+                return self[following + 1].kind in ("thing", "aspect", "value")
+        return False
+
     def other_cell_follows(self, place: int) -> bool:
         """Whether a cell, another thing or a disease follows, as in "over a lymphocyte", "against AML"."""
         near = self.between(place, place + 5)
@@ -92,6 +104,15 @@ class Sentence:
             if (item.kind == "thing" and item.name == "cell") or (item.kind == "word" and item.name in _PEOPLE):
                 return True
             if item.kind not in ("value", "word", "comma"):
+                return False
+        return False
+
+    def is_called_atypical(self, place: int) -> bool:
+        """Whether the noun at `place` is called atypical before it: "an abnormal, hypergranular promyelocyte"."""
+        for before in range(place - 1, -1, -1):
+            if self[before].kind == "atypical":
+                return True
+            if self[before].kind not in ("value", "comma", "word", "thing"):
                 return False
         return False
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
 from hemblip.morphology.names import CELL_TYPES, DISEASES
-from hemblip.morphology.nouns import ASPECT_NOUNS, THINGS
+from hemblip.morphology.nouns import ADJECTIVES, ASPECT_NOUNS, THINGS
 from hemblip.morphology.value_words import VALUE_WORDS
 
 
@@ -19,8 +19,9 @@ class Item(NamedTuple):
         kind: "thing", "aspect", "value", "direct", "disease", a key of `FUNCTION_WORDS`, or "word".
         name: the thing, aspect, disease or the words themselves.
         values: for a value, the attribute values it can state: {key: value}.
-        type: for a cell that is named by its type, that type.
+        type: for a cell that is named by its type, that type, within the schema or not.
         plural: the thing is named in the plural.
+        adjective: the thing is named by its adjective.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Item(NamedTuple):
     values: Mapping[str, str] = {}
     type: str | None = None
     plural: bool = False
+    adjective: bool = False
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -50,6 +52,8 @@ _SPELLING = (
     (re.compile(r"\bw/(?=\s|[a-z])"), "with "),
     (re.compile(r"(?m)^\s*\|(.*?)\|?\s*$"), lambda row: row[1].replace("|", " : ")),
     (re.compile(r"(?:^|(?<=\s))[*•·▪●‣-](?=\s+\w+(?: \w+){0,3} ?:)"), "•"),
+    (re.compile(r"(?:^|(?<=\s))\(?\d{1,2}\)(?=\s)"), "•"),
+    (re.compile(r"(?<=\s)\(?[a-h]\)(?=\s)"), ","),
     (re.compile(r"\|"), " ; "),
     (re.compile(r"[*`\"“”#_<>{}\[\]~^\\]+"), " "),
     (re.compile(r"[–—―]+|(?<=\s)--+(?=\s)"), lambda match: " , " if match[0] != "–" else "-"),
@@ -59,8 +63,13 @@ _TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
 _ENDS = frozenset(".!?;•\n")
 
 
+_CAPITAL_ALL = re.compile(r"\bALL\b(?!\s+(?:of|the|these|those|other|its|cells?|lobes)\b)")
+
+
 def normalise(text: str) -> str:
     """Lower case, American spelling, plain punctuation; hyphens stay."""
+    if not text.isupper():
+        text = _CAPITAL_ALL.sub("ALL leukemia", text)
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "").replace("−", "-").replace("‐", "-")
     text = re.sub(r"\s+–\s+", " , ", text)
     for pattern, replacement in _SPELLING:
@@ -99,7 +108,8 @@ def _entries() -> Iterable[tuple[str, Item]]:
             yield wording, Item("direct", wording, {key: value})
     for thing, wordings in THINGS.items():
         for wording in wordings.split("|"):
-            yield wording, Item("thing", thing, plural=wording.endswith("s") and thing == "vacuole")
+            plural = wording.endswith("s") and thing == "vacuole"
+            yield wording, Item("thing", thing, plural=plural, adjective=wording in ADJECTIVES)
             if thing in ("cell", "other"):
                 yield _plural(wording), Item("thing", thing, plural=True)
     values: dict[str, dict[str, str]] = {}

@@ -57,7 +57,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "unsegmented-indented": "{,unsegmented ,non segmented ,nonsegmented ,unsegmented and ,deeply ,slightly "
         ",mildly }"
         "{indented,notched,dented,clefted,reniform}|{,unsegmented }{kidney,bean,kidney bean,heart} {shaped,like}"
-        "|{indentation,indentations,indent,notch,cleft,concave,concavity,hilum,kidney,kidney bean}",
+        "|concave|kidney|kidney bean",
         "unsegmented-round": "{,unsegmented ,unsegmented and ,non segmented ,nonsegmented ,unsegmented but }"
         "{round,rounded,circular,spherical,roundish} {,shaped,unsegmented}"
         "|{near,nearly,almost,roughly} {round,circular}",
@@ -87,7 +87,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "|obscure|obscured|hidden|imperceptible|rudimentary",
         "prominent": f"prominent|conspicuous|distinct|obvious|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|marked"
         "|{well,clearly} defined|{well,clearly,easily,readily} seen|pronounced|striking|clear|large|big|present"
-        "|well developed|stand out|enlarged"
+        "|well developed|stand out|stands out|standing out|enlarged"
         "|eye catching|easily {identified,recognized,recognizable}",
     },
     "cytoplasm_amount": {
