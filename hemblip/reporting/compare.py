@@ -9,7 +9,7 @@ from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import find_run, read_run
-from hemblip.reporting.side_tables import differences, sources_table
+from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
 
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
@@ -49,7 +49,9 @@ def compare(
     comparison = Comparison(found, resamples, seed)
     folder = Path(output)
     tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table3(probes)]
-    tables += [table for table in (sources_table(comparison), differences(comparison)) if table is not None]
+    beside = [sources_table(comparison), differences(comparison)]
+    beside += [attribute_differences(comparison, split) for split in comparison.splits]
+    tables += [table for table in beside if table is not None]
     for table in tables:
         _write(table, folder)
     title = listed([model.name for model in comparison.models])

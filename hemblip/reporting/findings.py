@@ -36,7 +36,7 @@ def findings(comparison: Comparison) -> list[str]:
             text = (
                 f"{place}: {model.name} states {_percent(accuracy)} of the annotated attributes right"
                 f" (it states {_percent(_style(model, split, 'coverage'))}; of those, "
-                f"{_percent(_style(model, split, 'selective'))} are right)."
+                f"{_percent(_style(model, split, 'selective_accuracy'))} are right)."
             )
             found.append(f"{text} {_against_baselines(comparison, model, split)}".strip())
     if "external" not in comparison.splits:

@@ -28,6 +28,7 @@ class Estimate:
         percent: written times 100.
         digits: behind the decimal point.
         signed: a difference, written with its sign.
+        p: of a difference, corrected for the number of comparisons.
     """
 
     value: float | None
@@ -38,6 +39,7 @@ class Estimate:
     percent: bool = False
     digits: int = 3
     signed: bool = False
+    p: float | None = None
 
     def number(self, value: float) -> str:
         """Write one number of this kind."""
@@ -54,7 +56,15 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return f"n/a ({self.reason})" if self.reason else "n/a"
-        return " ".join(filter(None, [self.number(self.value) + (BELOW if self.below else ""), self.interval]))
+        number = self.number(self.value) + (BELOW if self.below else "")
+        return " ".join(filter(None, [number, self.interval, self.chance]))
+
+    @property
+    def chance(self) -> str:
+        """The p value in words, or nothing."""
+        if self.p is None:
+            return ""
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,7 @@ def to_csv(table: Table) -> str:
                 writer.writerow([*place, cell, "", "", ""])
                 continue
             note = f"n/a ({cell.reason})" if cell.value is None else "does not beat the baselines" if cell.below else ""
+            note = note or (f"p {cell.p:.6g}" if cell.p is not None else "")
             writer.writerow(
                 [*place, *("" if v is None else f"{v:.6g}" for v in (cell.value, cell.low, cell.high)), note]
             )
@@ -201,7 +212,8 @@ def _tex_cell(cell: Estimate | str) -> str:
     if cell.value is None:
         return "n/a"
     number = _tex(cell.number(cell.value)) + (r"$^\triangledown$" if cell.below else "")
-    return number + (rf" {{\scriptsize {_tex(cell.interval)}}}" if cell.interval else "")
+    small = " ".join(filter(None, [cell.interval, cell.chance]))
+    return number + (rf" {{\scriptsize {_tex(small)}}}" if small else "")
 
 
 _TEX = {
@@ -215,6 +227,7 @@ _TEX = {
     "≤": r"$\leq$",
     "–": "--",
     "≈": r"$\approx$",
+    "<": "$<$",
 }
 
 

@@ -20,7 +20,7 @@ from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
 from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
-from hemblip.reporting.side_tables import differences, sources_table
+from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 
 ERRORS_NOTE = (
@@ -80,7 +80,9 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     tables = [table1(comparison)]
     for split in comparison.splits:
         tables += [table2_end_to_end(comparison, [split]), table2(comparison, [split])]
-    tables += [t for t in (sources_table(comparison), differences(comparison)) if t is not None]
+    more = [sources_table(comparison), differences(comparison)]
+    more += [attribute_differences(comparison, split) for split in comparison.splits]
+    tables += [table for table in more if table is not None]
     tables.append(table3(probes))
     plots = [
         plot

@@ -1,16 +1,28 @@
 """Tables beside the paper's: external validation by source, and paired differences."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hemblip.metrics.intervals import holm
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import INTERVALS, absent
+from hemblip.reporting.paper_tables import INTERVALS, absent, feature, features
 from hemblip.reporting.run_folder import PLACES
+
+MOST_PAIRS = 6
+"""Pairs of captioners in one table: all pairs of four."""
 
 
 def sources_table(comparison: Comparison) -> Table | None:
     """External validation, one block a source; None without external cells."""
     rows = []
-    names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes, end to end", "selective": "where stated"}
+    names = {
+        "bleu": "BLEU",
+        "rouge_l": "ROUGE-L",
+        "accuracy": "Attributes, end to end",
+        "selective_accuracy": "where stated",
+    }
     for who in comparison.contestants:
         if "external" not in who.scored:
             continue
@@ -21,8 +33,8 @@ def sources_table(comparison: Comparison) -> Table | None:
                 scored.estimate(
                     name,
                     "no cell of this source is annotated",
-                    percent=name in ("accuracy", "selective"),
-                    digits=1 if name in ("accuracy", "selective") else 3,
+                    percent=name in ("accuracy", "selective_accuracy"),
+                    digits=1 if name in ("accuracy", "selective_accuracy") else 3,
                 )
                 for name in names
             ]
@@ -72,3 +84,34 @@ def _difference(one: Contestant, other: Contestant | None, split: str, name: str
     if other is None or split not in one.scored or split not in other.scored:
         return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
     return one.scored[split].difference(other.scored[split], name, **style)
+
+
+def attribute_differences(comparison: Comparison, split: str) -> Table | None:
+    """End-to-end accuracy of each attribute, captioner against captioner and against the strongest baseline.
+
+    The p values are corrected for the number of attributes (Holm); None with nothing to compare.
+    """
+    baseline = comparison.strongest_baseline(split)
+    having = [model for model in comparison.models if split in model.scored]
+    pairs = [(one, other) for index, one in enumerate(having) for other in having[index + 1 :]][:MOST_PAIRS]
+    pairs += [(model, baseline) for model in having if baseline is not None]
+    if not pairs:
+        return None
+    keys = features(comparison)
+    corrected = [_corrected(one.scored[split], other.scored[split], keys) for one, other in pairs]
+    rows = [Row(feature(key), [found[key] for found in corrected]) for key in keys]
+    columns = [Column(f"{one.name} − {other.name}", "") for one, other in pairs]
+    notes = ["Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for the number of attributes "
+             "(Holm).", INTERVALS]  # fmt: skip
+    title = f"Paired differences by attribute – {PLACES[split].lower()} cells"
+    return Table(f"attribute_differences_{split}", title, "Feature", columns, rows, notes)
+
+
+def _corrected(one: Scored, other: Scored, keys: Sequence[str]) -> dict[str, Estimate]:
+    names = {key: f"accuracy/{key}" for key in keys}
+    p = {key: value for key, name in names.items() if (value := one.p_value(other, name)) is not None}
+    adjusted = dict(zip(p, holm(list(p.values())), strict=True))
+    return {
+        key: replace(one.difference(other, name, percent=True, digits=1, signed=True), p=adjusted.get(key))
+        for key, name in names.items()
+    }
