@@ -127,8 +127,9 @@ class HemblipCLI(LightningCLI):
                 config.ckpt_path = str(self.folder / RESUME_POINT)
         else:
             self.folder = new_run(config.name)
-        if "weights_only" in config:
-            config.weights_only = True
+        for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
+            if setting in config:
+                config[setting] = value
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
 

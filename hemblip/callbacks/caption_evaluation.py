@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
+from hemblip.data.atomic import replacing
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.metrics import majority_baseline, score
@@ -16,11 +17,16 @@ from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.reporting.figures import draw_cells
+from hemblip.reporting.report import write_report
+from hemblip.reporting.run_folder import BASELINES
 from hemblip.reporting.tables import score_table
 from hemblip.runs import write_metrics
 
 SHOWN_CELLS = 16
 """Cells in a figure or a W&B table."""
+
+TRAINING_CELLS = "training_cells.parquet"
+"""Manifest of the training cells, in the run folder."""
 
 
 class CaptionEvaluation(L.Callback):
@@ -40,6 +46,13 @@ class CaptionEvaluation(L.Callback):
         self._rows: list[dict[str, Any]] = []
         self._annotations: dict[str, dict[str, Any]] = {}
         self._sample: set[str] | None = None
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep with the run what it is trained on."""
+        if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            manifest: pd.DataFrame = trainer.datamodule.manifest  # type: ignore[attr-defined]
+            with replacing(self._folder(trainer) / TRAINING_CELLS) as partial:
+                manifest[manifest["split"] == "train"].to_parquet(partial, index=False)
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start without rows, and choose the sample."""
@@ -100,29 +113,14 @@ class CaptionEvaluation(L.Callback):
             )
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the scores of the sample."""
-        table = self._gathered(trainer)
-        if table.empty:
-            return
-        scores = score(table)
-        self._log(pl_module, "val", scores)
-        if trainer.is_global_zero:
-            self._keep(trainer, "val", table, scores, figure=False)
+        """Log the scores of the sample, or of all cells in `validate`."""
+        table = self._evaluate(trainer, pl_module)
+        if table is not None and trainer.is_global_zero:
             self._show_in_wandb(trainer, table)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write rows, scores and a figure; print a table."""
-        table = self._gathered(trainer)
-        if table.empty:
-            return
-        split = str(table["split"].iloc[0])
-        if trainer.is_global_zero:
-            # Rows are on disk before anything that could fail is done with them.
-            write_predictions(table, self._folder(trainer) / "predictions" / f"{split}.parquet")
-        scores = score(table)
-        self._log(pl_module, split, scores)
-        if trainer.is_global_zero:
-            self._keep(trainer, split, table, scores, figure=True)
+        """Score all cells."""
+        self._evaluate(trainer, pl_module)
 
     def _gathered(self, trainer: L.Trainer) -> pd.DataFrame:
         """Rows of all ranks, each cell once."""
@@ -140,22 +138,40 @@ class CaptionEvaluation(L.Callback):
     def _folder(self, trainer: L.Trainer) -> Path:
         return Path(trainer.default_root_dir)
 
-    def _keep(self, trainer: L.Trainer, split: str, table: pd.DataFrame, scores: dict[str, Any], figure: bool) -> None:
-        """Write rows, scores and the figure; after testing, print them too."""
-        folder = self._folder(trainer)
-        predictions = folder / "predictions" / f"{split}.parquet"
-        write_predictions(table, predictions)
-        training = self._training_cells(trainer)
-        majority = None if training is None else score(majority_baseline(training, table))
-        metrics = write_metrics(folder, split, {"model": scores, "majority": majority})
-        if not figure:
-            return
-        path = draw_cells(table.head(SHOWN_CELLS), folder / "figures" / f"{split}.png")
-        trainer.print(f"\n{score_table(split, scores, majority)}\n")
-        for label, written in (("predictions", predictions), ("metrics", metrics), ("figure", path)):
-            trainer.print(f"{label:<12}{written}")
+    def _evaluate(self, trainer: L.Trainer, captioner: L.LightningModule) -> pd.DataFrame | None:
+        """Write rows and scores of what was described, and log the scores; None if nothing was."""
+        table = self._gathered(trainer)
+        if table.empty:
+            return None
+        folder, split = self._folder(trainer), str(table["split"].iloc[0])
+        rows = folder / "predictions" / f"{split}.parquet"
+        if trainer.is_global_zero:
+            write_predictions(table, rows)  # on disk before anything that could fail is done with them
+        scores = score(table)
+        self._log(captioner, split, scores)
+        if trainer.is_global_zero:
+            training = self._training_cells(trainer)
+            baseline = None if training is None else majority_baseline(training, table)
+            majority = None if baseline is None else score(baseline)
+            written = {
+                "predictions": rows,
+                "metrics": write_metrics(folder, split, {"model": scores, "majority": majority}),
+            }
+            if trainer.state.fn == "test":
+                if baseline is not None:
+                    write_predictions(baseline, folder / "predictions" / BASELINES / f"{split}.parquet")
+                written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
+                written["report"] = write_report(folder)
+            if trainer.state.fn != "fit":
+                paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
+                trainer.print(f"\n{score_table(split, scores, majority)}\n\n{paths}")
+        return table
 
     def _training_cells(self, trainer: L.Trainer) -> pd.DataFrame | None:
+        """What the captioner was trained on: external cells have baselines too."""
+        stored = self._folder(trainer) / TRAINING_CELLS
+        if stored.is_file():
+            return pd.read_parquet(stored)
         manifest: pd.DataFrame = trainer.datamodule.manifest  # type: ignore[attr-defined]
         training = manifest[manifest["split"] == "train"]
         return None if training.empty else training
@@ -171,3 +187,10 @@ class CaptionEvaluation(L.Callback):
                     [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption] for row in shown.itertuples()
                 ]
                 logger.experiment.log({"val_captions": wandb.Table(["cell_id", "image", "reference", "caption"], rows)})
+
+
+def _varied(table: pd.DataFrame) -> pd.DataFrame:
+    """A few cells of as many types as there are."""
+    turn = table.groupby(f"{TRUE_PREFIX}cell_type", dropna=False).cumcount()
+    chosen = turn.sort_values(kind="stable").index[:SHOWN_CELLS]
+    return table.loc[chosen].sort_values([f"{TRUE_PREFIX}diagnosis", f"{TRUE_PREFIX}cell_type"], na_position="last")
