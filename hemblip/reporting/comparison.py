@@ -1,12 +1,20 @@
 """Captioners and baselines side by side: who is compared on which cells, and who beats whom."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from hemblip.reporting.estimates import RESAMPLES, Scored
 from hemblip.reporting.layout import Estimate, Kind
 from hemblip.reporting.run_folder import PLACES, Run, check_same_cells
+
+if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
+    from hemblip.metrics.bert import BertScore
 
 
 @dataclass(frozen=True)
@@ -31,15 +39,18 @@ class Comparison:
         runs: in the order in which they are shown; runs that differ only in their seed are one captioner.
         resamples: bootstrap draws.
         seed: of the draws.
+        bert: encoder of BERTScore; None leaves it out.
 
     Raises:
         DataError: the runs describe different cells.
     """
 
-    def __init__(self, runs: Sequence[Run], resamples: int = RESAMPLES, seed: int = 0) -> None:
+    def __init__(
+        self, runs: Sequence[Run], resamples: int = RESAMPLES, seed: int = 0, bert: BertScore | None = None
+    ) -> None:
         self.runs = list(runs)
         self.warnings = check_same_cells(self.runs)
-        self.resamples, self.seed = resamples, seed
+        self.resamples, self.seed, self.bert = resamples, seed, bert
         self.models = [self._captioner(seeds) for seeds in _seeds(self.runs)]
         self.baselines = self._baselines()
         if not self.baselines:
@@ -53,13 +64,16 @@ class Comparison:
         for split in PLACES:
             tables = [run.predictions[split] for run in seeds if split in run.predictions]
             if tables:
-                scored[split] = Scored(tables, self.resamples, self.seed)
+                scored[split] = self._score(tables)
         label = seeds[0].name
         if any(run.name == label and run not in seeds for run in self.runs):
             label = seeds[0].label  # one name, different settings
         if len(seeds) > 1:
             label = f"{label} ({len(seeds)} seeds)"
         return Contestant(label, "model", scored)
+
+    def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
+        return Scored(tables, self.resamples, self.seed, self.bert)
 
     def _baselines(self) -> list[Contestant]:
         found: dict[str, dict[str, Scored]] = {}
@@ -72,8 +86,21 @@ class Comparison:
                     known = found.setdefault(str(name), {})
                     if split not in known and set(rows["cell_id"]) == cells:
                         table = rows.sort_values("cell_id", ignore_index=True)
-                        known[split] = Scored([table], self.resamples, self.seed)
+                        known[split] = self._score([table])
         return [Contestant(name, "baseline", scored) for name, scored in found.items()]
+
+    @cached_property
+    def by_source(self) -> dict[str, list[tuple[Contestant, Scored]]]:
+        """External cells of each source, scored apart."""
+        found: dict[str, list[tuple[Contestant, Scored]]] = {}
+        for who in self.contestants:
+            if "external" not in who.scored:
+                continue
+            tables = who.scored["external"].tables
+            for source in sorted(set(tables[0]["source"])):
+                parts = [table[table["source"] == source].reset_index(drop=True) for table in tables]
+                found.setdefault(str(source), []).append((who, self._score(parts)))
+        return found
 
     @property
     def contestants(self) -> list[Contestant]:

@@ -39,7 +39,7 @@ class Scored:
         seed: int = 0,
         bert: BertScore | None = None,
     ) -> None:
-        self.table, self.seeds = tables[0], len(tables)
+        self.table, self.tables = tables[0], list(tables)
         self.resampled = Resampled(tables, resamples, seed)
         self.groups, self.keys = self.resampled.groups, self.resampled.keys
         self._bert = None if bert is None else _bert_draws(tables, resamples, seed, bert)

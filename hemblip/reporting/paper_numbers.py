@@ -15,6 +15,9 @@ CAVEAT = (
     "caption states the attribute. Shown for orientation, not as a like-for-like comparison."
 )
 
+ENCODER = "BioBERT (dmis-lab/biobert-base-cased-v1.1), layer 12"
+"""Of the paper's BERTScore."""
+
 MODELS = ("HemBLIP Full", "HemBLIP LoRA", "MedGEMMA Base", "MedGEMMA LoRA")
 
 TEXT: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(

@@ -24,6 +24,8 @@ NOT_BEATEN = (
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 
 
+NO_ENCODER = "no encoder for BERTScore; name one with --bertscore"
+
 WHOLE = "Whole captions"
 
 SECTIONS = {
@@ -48,7 +50,7 @@ def _estimate(comparison: Comparison, who: Contestant, split: str, name: str, pe
     style = {"percent": percent, "digits": 1 if percent else 3}
     if split not in who.scored:
         return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
-    reason = "no encoder for BERTScore; name one with --bertscore" if name == "bertscore" else ""
+    reason = NO_ENCODER if name == "bertscore" else ""
     found = who.scored[split].estimate(name, reason, **style)
     if who.kind == "model" and found.value is not None and comparison.is_below(who, split, name):
         return replace(found, below=True)
@@ -75,6 +77,13 @@ def table1(comparison: Comparison) -> Table:
         for model in paper_numbers.MODELS
     ]
     notes = [INTERVALS, NOT_BEATEN, f"Texts are normalised alike first: {NORMALISATION}.", THEIRS]
+    if comparison.bert is not None:
+        made = comparison.bert.description()
+        notes.insert(
+            2,
+            f"BERTScore: {made['bertscore_encoder']}, layer {made['bertscore_layer']}, {made['bertscore_hash']}; "
+            f"the paper's: {paper_numbers.ENCODER}. Scores of different encoders cannot be compared.",
+        )
     return Table("table1", "Table 1. Caption metrics on internal and external cells", "Model", columns, rows, notes)
 
 

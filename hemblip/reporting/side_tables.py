@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hemblip.metrics.intervals import holm
+from hemblip.predictions import TRUE_KEYS
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import INTERVALS, absent, feature, features
+from hemblip.reporting.paper_tables import INTERVALS, NO_ENCODER, TEXT_SCORES, absent, feature, features
 from hemblip.reporting.run_folder import PLACES
+
+NOT_ANNOTATED = "no cell of this source is annotated"
 
 MOST_PAIRS = 6
 """Pairs of captioners in one table: all pairs of four."""
@@ -16,37 +19,26 @@ MOST_PAIRS = 6
 
 def sources_table(comparison: Comparison) -> Table | None:
     """External validation, one block a source; None without external cells."""
+    percents = {"accuracy": "End to end", "selective_accuracy": "Where stated", "coverage": "Coverage"}
     rows = []
-    names = {
-        "bleu": "BLEU",
-        "rouge_l": "ROUGE-L",
-        "accuracy": "Attributes, end to end",
-        "selective_accuracy": "where stated",
-    }
-    for who in comparison.contestants:
-        if "external" not in who.scored:
-            continue
-        table = who.scored["external"].table
-        for source, part in table.groupby("source"):
-            scored = Scored([part.reset_index(drop=True)], comparison.resamples, comparison.seed)
-            cells = [
-                scored.estimate(
-                    name,
-                    "no cell of this source is annotated",
-                    percent=name in ("accuracy", "selective_accuracy"),
-                    digits=1 if name in ("accuracy", "selective_accuracy") else 3,
-                )
-                for name in names
-            ]
-            rows.append(Row(who.name, [str(len(part)), *cells], who.kind, section=str(source)))
+    for source, scored in comparison.by_source.items():
+        for who, part in scored:
+            annotated = part.table[list(TRUE_KEYS)].notna().any(axis=1).sum()
+            cells: list[Estimate | str] = [f"{len(part.table):,}", f"{annotated:,}", f"{part.groups:,}"]
+            cells += [part.estimate(name, NO_ENCODER) for name in TEXT_SCORES]
+            cells += [part.estimate(name, NOT_ANNOTATED, percent=True, digits=1) for name in percents]
+            rows.append(Row(who.name, cells, who.kind, section=source))
     if not rows:
         return None
-    rows.sort(key=lambda row: row.section)
-    columns = [
-        Column("", "Cells"),
-        *(Column("Text" if n in ("bleu", "rouge_l") else "Accuracy %", t) for n, t in names.items()),
+    columns = [Column("", "Cells"), Column("", "Annotated"), Column("", "Groups")]
+    columns += [Column("Caption", name) for name in TEXT_SCORES.values()]
+    columns += [Column("Attributes, mean %", name) for name in percents.values()]
+    notes = [
+        INTERVALS,
+        "Annotated: cells with at least one attribute. Where a source gives only free text, captions are compared with "
+        "it, but no attribute score is made from it.",
     ]
-    return Table("external", "External validation by source", "Model", columns, rows, [INTERVALS])
+    return Table("external", "External validation by source", "Model", columns, rows, notes)
 
 
 def differences(comparison: Comparison) -> Table | None:
