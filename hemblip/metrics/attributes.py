@@ -1,14 +1,23 @@
-"""How often captions state the annotated attributes: PROTOCOL of the paper's Table 2, with silence made visible."""
+"""How often captions state the annotated attributes: PROTOCOL of the paper's Table 2, with silence made visible.
+
+Every score of an attribute is a function of its confusion matrix: annotated value against stated value or silence.
+"""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score, recall_score
 
-from hemblip.morphology import KEYS, NEGATIVE_VALUES
+from hemblip.errors import DataError
+from hemblip.metrics.plausible import is_plausible
+from hemblip.morphology import KEYS, NEGATIVE_VALUES, SCHEMA
 from hemblip.predictions import TRUE_PREFIX
 
 SILENT = "not stated"
+
+METRICS = ("coverage", "selective_accuracy", "accuracy", "macro_f1", "balanced_accuracy", "omission")
+"""Scores made from a confusion matrix."""
+
+Values = NDArray[np.float64]
 
 
 def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -22,45 +31,131 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
         `count` annotated cells; `coverage` share of them whose caption states the attribute; `selective_accuracy` share
         right of those stated (the paper's accuracy; None if none is); `accuracy` share right of all annotated, silence
         being wrong; `macro_f1` and `balanced_accuracy` over annotated values, silence being wrong; `omission` share not
-        stated; `hallucination` share of all cells whose caption fills the attribute although the annotation has
-        none or says that the thing is not there.
+        stated; `plausible` share that states a neighbour of the annotated value (`hemblip.metrics.plausible`);
+        `hallucination` share of all cells whose caption fills the attribute although the annotation has
+        none or says that the thing is not there, and `hallucination_possible` the share where that could happen.
+
+    Raises:
+        DataError: a value is not in the schema.
     """
     rows = {}
     for key in KEYS:
-        truth, stated = table[TRUE_PREFIX + key], table[key]
-        annotated = truth.notna()
-        if not annotated.any():
+        counts = confusion_counts(table, key)
+        if not counts.any():
             continue
-        gold = truth[annotated].astype(str)
-        said = stated[annotated].where(stated[annotated].notna(), SILENT).astype(str)
-        answered, right = (said != SILENT).to_numpy(), (said == gold).to_numpy()
-        labels = sorted(set(gold))
+        scores = {name: _known(value) for name, value in confusion_scores(counts).items()}
         rows[key] = {
-            "count": int(annotated.sum()),
-            "coverage": float(answered.mean()),
-            "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
-            "accuracy": float(right.mean()),
-            "macro_f1": float(f1_score(gold, said, labels=labels, average="macro", zero_division=0)),
-            "balanced_accuracy": float(recall_score(gold, said, labels=labels, average="macro", zero_division=0)),
+            "count": int(counts.sum()),
+            **scores,
+            "plausible": float(counts[neighbours(key)].sum() / counts.sum()),
             "hallucination": float(hallucinated(table, key).mean()),
-            "omission": float(1 - answered.mean()),
+            "hallucination_possible": float(_baseless(table, key).mean()),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    return frame.astype(object).where(frame.notna(), None)
+
+
+def confusion_scores(counts: Values) -> dict[str, Values]:
+    """Score confusion matrices.
+
+    Args:
+        counts: (..., C, C + 1): annotated value, stated value; the last column is silence.
+
+    Returns:
+        For each of `METRICS`, values (...), NaN where there is nothing to score; means over values are over those that
+        are annotated at all.
+    """
+    right = np.diagonal(counts, axis1=-2, axis2=-1)  # (..., C)
+    annotated, stated = counts.sum(-1), counts[..., :-1].sum(-2)
+    total, answered, hits = annotated.sum(-1), stated.sum(-1), right.sum(-1)
+    occurs = annotated > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.where(occurs, 2 * right / (annotated + stated), 0.0)
+        recall = np.where(occurs, right / annotated, 0.0)
+        return {
+            "coverage": answered / total,
+            "selective_accuracy": hits / answered,
+            "accuracy": hits / total,
+            "macro_f1": f1.sum(-1) / occurs.sum(-1),
+            "balanced_accuracy": recall.sum(-1) / occurs.sum(-1),
+            "omission": 1 - answered / total,
+        }
+
+
+def codes(table: pd.DataFrame, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the values of a key as the schema orders them.
+
+    Returns:
+        Annotated values (N,), -1 where there is none, and stated values (N,), the number of values where there is none.
+
+    Raises:
+        DataError: a column is missing, or a value is not in the schema.
+    """
+    truth, stated = _numbered(table, TRUE_PREFIX + key, key), _numbered(table, key, key)
+    return truth, np.where(stated < 0, len(SCHEMA[key]), stated)
+
+
+def _numbered(table: pd.DataFrame, column: str, key: str) -> NDArray[np.int64]:
+    if column not in table.columns:
+        raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
+    values = table[column]
+    numbers = np.asarray(pd.Categorical(values, categories=SCHEMA[key]).codes, dtype=np.int64)
+    unknown = (numbers < 0) & values.notna().to_numpy()
+    if unknown.any():
+        value = values[unknown].iloc[0]
+        raise DataError(f"prediction rows: {column} holds '{value}'; the schema has {', '.join(SCHEMA[key])}")
+    return numbers
+
+
+def confusion_counts(table: pd.DataFrame, key: str) -> Values:
+    """Count annotated against stated values: (C, C + 1) in the order of the schema, silence last."""
+    truth, stated = codes(table, key)
+    counts = np.zeros((len(SCHEMA[key]), len(SCHEMA[key]) + 1))
+    annotated = truth >= 0
+    np.add.at(counts, (truth[annotated], stated[annotated]), 1)
+    return counts
+
+
+def confusion_matrix(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Count annotated (rows) against stated values (columns, `SILENT` last), without values that do not occur."""
+    values = list(SCHEMA[key])
+    matrix = pd.DataFrame(confusion_counts(table, key).astype(int), index=values, columns=[*values, SILENT])
+    columns = [name for name in matrix.columns if name == SILENT or matrix[name].any() or matrix.loc[name].any()]
+    return matrix.loc[matrix.any(axis=1), columns]
+
+
+def neighbours(key: str) -> NDArray[np.bool_]:
+    """Mark the plausible errors in a confusion matrix of `key`: (C, C + 1)."""
+    values = SCHEMA[key]
+    return np.array([[*(is_plausible(key, truth, said) for said in values), False] for truth in values])
 
 
 def hallucinated(table: pd.DataFrame, key: str) -> NDArray[np.bool_]:
     """Tell which captions fill `key` although the cell's annotation has none or the negative value."""
-    truth, stated = table[TRUE_PREFIX + key], table[key]
-    negative = NEGATIVE_VALUES.get(key)
-    baseless = truth.isna() | ((truth == negative) if negative else False)
-    filled = stated.notna() & (stated != negative)
-    return np.asarray(baseless & filled, dtype=bool)
+    filled = table[key].notna() & (table[key] != NEGATIVE_VALUES.get(key))
+    return np.asarray(_baseless(table, key) & filled.to_numpy(dtype=bool), dtype=bool)
 
 
-def exact_match(table: pd.DataFrame) -> float:
-    """Share of captions that state every annotated attribute of their cell right."""
+def _baseless(table: pd.DataFrame, key: str) -> NDArray[np.bool_]:
+    """Cells of which nothing but the negative value can be said."""
+    truth, negative = table[TRUE_PREFIX + key], NEGATIVE_VALUES.get(key)
+    return np.asarray(truth.isna() | ((truth == negative) if negative else False), dtype=bool)
+
+
+def matches(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell which captions state every annotated attribute of their cell right."""
     right = np.ones(len(table), dtype=bool)
     for key in KEYS:
-        truth = table[TRUE_PREFIX + key]
-        right &= (truth.isna() | (truth == table[key])).to_numpy(dtype=bool)
-    return float(right.mean())
+        truth, stated = codes(table, key)
+        right &= (truth < 0) | (truth == stated)
+    return right
+
+
+def exact_match(table: pd.DataFrame) -> float | None:
+    """Share of captions that state every annotated attribute of their cell right; None if no cell is annotated."""
+    annotated = table[[TRUE_PREFIX + key for key in KEYS]].notna().any(axis=1).to_numpy()
+    return float(matches(table)[annotated].mean()) if annotated.any() else None
+
+
+def _known(value: Values) -> float | None:
+    return None if np.isnan(value) else float(value)

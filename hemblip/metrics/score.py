@@ -1,29 +1,59 @@
 """All scores of one model on one set of cells."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
-from hemblip.metrics.attributes import attribute_scores, exact_match
+from hemblip.errors import DataError
+from hemblip.metrics.attributes import attribute_scores, exact_match, hallucinated
+from hemblip.metrics.incompatible import incompatible_statements
 from hemblip.metrics.text import text_scores
+from hemblip.morphology import KEYS
+from hemblip.predictions import check
+
+if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
+    from hemblip.metrics.bert import BertScore
 
 Scores = dict[str, object]
 
 
-def score(table: pd.DataFrame) -> Scores:
+def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     """Score prediction rows of one model.
 
     Args:
         table: prediction rows, see `hemblip.predictions`; at least one.
+        bert: encoder of BERTScore; None leaves it out.
 
     Returns:
         Ready for JSON: `cells`; the text scores; `accuracy` and `macro_f1`, means over annotated attributes;
-        `exact_match`; and `attributes`, a mapping key -> scores of `attribute_scores`.
+        `exact_match`; `incompatible`, captions that contradict themselves; `attributes`, a mapping key -> scores of
+        `attribute_scores`; and `unannotated`, a mapping from keys without any annotation to the share of captions that
+        fill them nevertheless. With `bert` also `bertscore` and what it was made with.
+
+    Raises:
+        DataError: there are no rows, a column is missing, or a value is not in the schema.
     """
-    attributes = attribute_scores(table)
-    means = {name: float(attributes[name].mean()) if len(attributes) else None for name in ("accuracy", "macro_f1")}
+    check(table, "prediction rows")
+    if table.empty:
+        raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
+    attributes: dict[str, dict[str, object]] = attribute_scores(table).to_dict("index")
+    references, captions = table["reference"].tolist(), table["caption"].tolist()
     return {
         "cells": len(table),
-        **text_scores(table["reference"].tolist(), table["caption"].tolist()),
-        **means,
-        "exact_match": exact_match(table) if len(attributes) else None,
-        "attributes": attributes.astype(object).where(attributes.notna(), None).to_dict("index"),
+        **text_scores(references, captions),
+        **(bert.summary(references, captions) if bert else {}),
+        **{name: mean(row[name] for row in attributes.values()) for name in ("accuracy", "macro_f1")},
+        "exact_match": exact_match(table),
+        "incompatible": incompatible_statements(table),
+        "attributes": attributes,
+        "unannotated": {key: float(hallucinated(table, key).mean()) for key in KEYS if key not in attributes},
     }
+
+
+def mean(values: Iterable[object]) -> float | None:
+    """Average the numbers among `values`; None if there is none."""
+    known = [value for value in values if isinstance(value, float)]
+    return sum(known) / len(known) if known else None

@@ -12,6 +12,8 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
+from hemblip.errors import DataError
+
 NORMALISATION = "lower case; one space around punctuation"
 
 
@@ -56,9 +58,14 @@ def text_scores(references: Sequence[str], captions: Sequence[str]) -> dict[str,
 
     Returns:
         Means over cells of `sentence_scores`, and `sacrebleu` (corpus BLEU, 0 to 100) with its `sacrebleu_signature`.
+
+    Raises:
+        DataError: there are no captions.
     """
+    if not captions:
+        raise DataError("no captions to score; run `python -m hemblip test` on a split that has cells")
     scores = sentence_scores(references, captions)
-    corpus = BLEU()
+    corpus = BLEU(force=True)  # no warning that the text is tokenised: the normalisation is meant
     score = corpus.corpus_score([normalise(text) for text in captions], [[normalise(text) for text in references]])
     return {
         "bleu": sum(score["bleu"] for score in scores) / len(scores),
