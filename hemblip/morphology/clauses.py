@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
-from hemblip.morphology.phrases import Head, Phrases
+from hemblip.morphology.phrases import Head, Phrases, is_noun
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
@@ -25,6 +25,7 @@ class Reader(Phrases):
         super().__init__(Sentence(found), antecedent)
         self._elsewhere = False
         self._neither = False
+        self._framed: str | None = None
 
     def read(self) -> list[Statement]:
         """Return the statements of the sentence, in order of place."""
@@ -42,7 +43,8 @@ class Reader(Phrases):
         verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
         verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
         relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
-        ends = item.kind in ("comma", "but", "self") or item.name in (".", "this")
+        ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
+        ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
         if self._elsewhere or not (verb_of_cell or ends) or relative:
             return False
         self.excluded = False
@@ -58,6 +60,10 @@ class Reader(Phrases):
             self.pending = self.pending[:-1]
         self.flush()
         self.excluded = True
+
+    def _frame(self, place: int, item: Item) -> None:
+        thing = self.sentence.next_thing(place)
+        self._framed = thing.name if thing.name in OWNED else None
 
     def _link(self, place: int, item: Item) -> None:
         """What links the lobes of a nucleus is no part of the description: "joined by a thin strand"."""
@@ -84,6 +90,8 @@ class Reader(Phrases):
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
             self.flush()
+        elif item.name.startswith("if "):  # "the granules, if present, are ..."
+            self._elsewhere = True
         else:
             unsure = self.topics or [head for head in [self.last] if head is not None]
             self.statements.withdraw({key for head in unsure for key in head.keys}, [head.place for head in unsure])
@@ -99,8 +107,11 @@ class Reader(Phrases):
         if item.name in (".", "!"):
             self.end_clause(place)
             self._neither = False
-        elif not self.predicate and not item.name.endswith(("ly", "ed", "ing")):
-            self.pending = self.pending if self.sentence[place + 1].kind in _GOES_ON else []
+            return
+        after = self.sentence[place + 1].kind
+        self.after_preposition = self.after_preposition and after != "det"  # "in this case the nucleus"
+        if not self.predicate and not item.name.endswith(("ly", "ed", "ing")) and after not in _GOES_ON:
+            self.pending = [modifier for modifier in self.pending if is_noun(modifier.item)]
 
     def _comma(self, place: int, item: Item) -> None:
         self.denied = self.denied and self.sentence.denial_goes_on(place)
@@ -165,7 +176,7 @@ class Reader(Phrases):
         before = self.sentence[place - 1]
         if (item.name in ("as", "described as", "being") and self.predicate) or (item.name == ":" and not self.topics):
             return
-        if self.pending and not self.predicate:
+        if self.pending:
             self.flush()
         self._speak_of_last(before)
         self.denied = self.denied and (self._neither or (item.name == "be" and before.kind == "not"))
@@ -226,6 +237,8 @@ class Reader(Phrases):
             of_other = self.topics and self.topics[-1].thing == "other" and self.predicate
             if of_other or (key == "nuclear_cytoplasmic_ratio" and not of_nucleus):
                 continue
+            if item.name.endswith("cell"):
+                self.last = Head.of("cell", place)
             if not self.denied:
                 self.state(place, key, value)
             elif key == "cytoplasm_vacuoles" and not self.excluded:
@@ -288,15 +301,16 @@ class Reader(Phrases):
 
     def _owner(self, place: int) -> str | None:
         """Whose size, shape or colour: the noun before it, the noun after "of", or the subject."""
-        if self.sentence[place - 1].kind == "thing":
-            return self.sentence[place - 1].name
+        before = self.sentence[place - (2 if self.sentence[place - 1].name == "(" else 1)]
+        if before.kind == "thing":
+            return before.name
         if self.sentence[place + 1].kind == "of":
             for item in self.sentence.between(place + 1, place + 5):
                 if item.kind == "thing":
                     return item.name
         if self.topics and (self.predicate or self._subject_has(place)):
             return self.topics[-1].thing
-        return None
+        return self._framed
 
     def _subject_has(self, place: int) -> bool:
         """The subject of "has" or "with" owns the property: "the nucleus has an irregular contour"."""

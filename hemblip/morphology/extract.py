@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hemblip.morphology.clauses import Reader
 from hemblip.morphology.schema import KEYS
-from hemblip.morphology.scope import about_the_cell
+from hemblip.morphology.scope import about_the_cell, heads_list, only_names
 from hemblip.morphology.tokens import measured_items, normalise, sentences
 
 
@@ -45,7 +45,12 @@ def extract_attributes(text: str) -> dict[str, str | None]:
 def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, ...]]]:
     """Yield the normalised tokens of each sentence and what it states, in order."""
     subject: str | None = None
+    listing = False
     for tokens in sentences(normalise(text)):
+        listing = heads_list(tokens) or (listing and only_names(tokens))
+        if listing:
+            yield tokens, ()
+            continue
         stated, subject = _read(tokens, subject)
         yield tokens, stated
 

@@ -14,7 +14,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|not apparent|null",
     "one": "one|ones",
     "atypical": "atypical|abnormal|reactive|dysplastic|neoplastic|malignant|aberrant",
-    "unsure": "cannot be {excluded,ruled out,confirmed,determined,"
+    "unsure": "if {present,any,visible,there}|cannot be {excluded,ruled out,confirmed,determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
     "made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,"
     "clearly determined}"
@@ -58,7 +58,9 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|distinguishes it from|distinguishing it from|distinguish it from|distinguishing this cell from"
     "|distinguish this cell from|ruling out|rules out|rule out|excluding|excludes|exclude|argues against"
     "|arguing against|argue against|not to be confused with|similar to|reminiscent of|mimicking|mimics|mimic|like"
-    "|over|in comparison to|in comparison with|relative to|contrary to|as {it,they,one,you} would|as would be"
+    "|over|in comparison to|in comparison with|relative to|contrary to"
+    "|{roughly,about,approximately,around,nearly,almost} the size of|the size of a|cf|as {it,they,one,you} would"
+    "|as would be"
     "|as {found,expected,observed} in|as in|as in a|less likely|in place of"
     "|should be distinguished from|must be distinguished from|to be distinguished from|distinguished from"
     "|differentiates it from|differentiating it from|differentiate it from|and not|not that of|dissimilar to"
@@ -69,6 +71,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|inconsistent with|incompatible with|not representative of|not diagnostic of|not indicative of|does not fit"
     "|do not fit|does not support|do not support|does not suggest|do not suggest|does not represent"
     "|not in keeping with|atypical for",
+    "frame": "with respect to|with regard to|in terms of|as regards|regarding|as for|concerning|as to|turning to",
     "link": "{linked,connected,joined,united,bridged} by",
     "indentation": "{indentation,indentations,indent,notch,cleft,concavity,hilum}",
     "where": "{to,on,at,in} the {left,right,far left,far right,top,bottom,edge,corner,periphery,margin,border"
@@ -117,15 +120,17 @@ DIRECT: Mapping[tuple[str, str], str] = {
 """(key, value) -> wordings that state it whatever the noun."""
 
 PLAIN: str = (
-    "blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple|purplish pink|reddish purple|purplish red"
+    "{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}|all in all|all told"
+    "|among them|amongst them|between them|blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple"
+    "|purplish pink|reddish purple|purplish red"
     "|pink purple|violet pink|violet red|pink red|red purple|blue black|pinkish red|reddish pink|red violet"
     "|pink violet|purple pink|purple red|reddish violet|pinkish violet|red blue|pink blue|gray purple|band of"
     "|bands of|small number of|large number of|large numbers of|small numbers of|on the other hand|high power"
     "|high magnification|low magnification|low power|large group|small group|as well|large degree|medium power"
     "|oil immersion|high quality|high resolution|low resolution|high cost|low cost|close up|not only|no more than"
     "|no doubt|without doubt|not unlike|open source|clear image|clear picture|small image|such as|of note|no longer"
-    "|with respect to|with regard to|in terms of|in keeping with|consistent with|compatible with|suggestive of"
-    "|in line with|as regards|according to|at least|by contrast|not necessarily|small dot|a large proportion"
+    "|in keeping with|consistent with|compatible with|suggestive of"
+    "|in line with|according to|at least|by contrast|not necessarily|small dot|a large proportion"
     "|a large part|a large portion|point|large nucleus|small nucleus|high confidence|low confidence"
     "|moderate confidence|large area|small area|not just|nothing but|light microscope|light microscopy|wright giemsa"
     "|may grunwald|coarse focus|prominent feature|clear evidence|clearly|dense smear|is not only|clear zone"

@@ -11,7 +11,8 @@ from hemblip.morphology.tokens import Item, word_set
 
 _INVERSE = {"low": "high", "high": "low"}
 _ONLY_NUCLEAR = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
-_LOBES = ("lobes", "segments", "lobules")
+_NOUNS = word_set("lobes|segments|lobules|rim|ring")
+_SIZED = word_set("nucleus|nucleolus|vacuole|granule")
 _VISIBLE = word_set(
     "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent"
     "|distinct|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined"
@@ -93,7 +94,8 @@ class Phrases:
         if self.topics and self.sentence[self.topics[-1].place + 1].kind == "comma":
             self.attach_to_topics(_separated(rest, front, ","))
         elif self.topics:
-            self.attach_to_topics([modifier for modifier in rest if modifier.item.name.endswith(_LOBES)])
+            same = head.thing == self.topics[-1].thing  # "cytoplasm of moderate amount and blue color"
+            self.attach_to_topics([modifier for modifier in rest if same or is_noun(modifier.item)])
         else:
             self._orphans += _separated(rest, front, ",", "and")
         self._state_presence(head, front)
@@ -117,6 +119,8 @@ class Phrases:
                 self._deny(head)
                 continue
             key = _key_of(modifier.item, head)
+            if key is None and "cell_size" in modifier.item.values and head.thing in _SIZED:
+                continue  # "large nucleus"
             if key is None or _overruled(modifier, key, modifiers):
                 rest.append(modifier)
                 continue
@@ -204,11 +208,18 @@ class Phrases:
             self.statements.add(head.place, "cytoplasm_vacuoles", "present")
 
 
+def is_noun(item: Item) -> bool:
+    """Whether a value is a noun phrase of its own: "two lobes", "a thin rim"."""
+    return item.name.rpartition(" ")[2] in _NOUNS
+
+
 def _key_of(item: Item, head: Head) -> str | None:
     """The attribute of `head` that a value states; shapes that only nuclei have are the nucleus of a cell."""
     for key in head.keys:
         if key in item.values:
             return key
+    if head.thing == "cell" and "cytoplasm_amount" in item.values and is_noun(item):
+        return "cytoplasm_amount"  # "has a thin rim"
     shape = item.values.get("nucleus_shape") if head.thing == "cell" else None
     return "nucleus_shape" if shape in _ONLY_NUCLEAR or (shape and "segmented" in item.name) else None
 

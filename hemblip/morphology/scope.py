@@ -6,7 +6,7 @@ from itertools import pairwise
 from hemblip.morphology.tokens import Item, items, word_set
 
 _IMPERATIVES = word_set(
-    "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|select|tell|please|question|prompt"
+    "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|remember|recall|select|tell|please|question|prompt"
     "|options|user|task|instruction|instructions|you|your|name|caption|example|format|given"
 )
 _INSTRUCTIONS = word_set("describe|identify|state|classify|explain|caption|name|tell|summarize|characterize")
@@ -25,8 +25,19 @@ _GENERIC_ADVERBS = word_set(
 )
 _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
-_NO_SUBJECT_AFTER = word_set("det|of|prep|with|contrast|near|have")
+_NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
+_DETERMINERS = word_set("det|self")
 _POINTING = word_set("this|these|here|image|shown|depicted|current|present|it|its")
+
+
+def heads_list(tokens: tuple[str, ...]) -> bool:
+    """Whether the sentence announces an unranked list, whose entries may be sentences of their own."""
+    return _is_differential(tokens[_after_label(tokens) :])
+
+
+def only_names(tokens: tuple[str, ...]) -> bool:
+    """Whether the sentence is an entry of a list of diseases or cell types."""
+    return {item.kind for item in items(tokens)} <= {"disease", "thing", "comma", "word", "all", "and", "or"}
 
 
 def about_the_cell(tokens: tuple[str, ...]) -> list[int]:
@@ -137,7 +148,8 @@ def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
         if _is_plural_cell(item) and begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
             return True
         before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
-        if _is_plural_cell(item) and not (before and before[-1] in _NO_SUBJECT_AFTER):
+        bare = _NO_SUBJECT_AFTER.isdisjoint(before[-1:]) and _DETERMINERS.isdisjoint(before)
+        if _is_plural_cell(item) and bare:
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)
             if after is not None and after.kind in ("copula", "have") and after.name not in (":", "=", "as"):
                 return True

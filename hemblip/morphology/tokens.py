@@ -91,7 +91,7 @@ def _plural(noun: str) -> str:
 
 def _entries() -> Iterable[tuple[str, Item]]:
     """Every wording with its item, the stronger reading first."""
-    for wording in PLAIN.split("|"):
+    for wording in _alternatives(PLAIN):
         yield wording, Item("word", wording)
     for kind, wordings in FUNCTION_WORDS.items():
         for wording in _alternatives(wordings):

@@ -135,7 +135,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "coarse": "coarse {,grained}|coarsely {,granulated,grained}|chunky|clumped|rough|blocky|coarsened|clumpy",
     },
     "granule_colour": {
-        "pink": "{,light ,pale ,faint ,soft ,bright ,delicate ,salmon ,faintly ,lightly ,rose ,rosy ,dusty }{pink"
+        "pink": "{,light ,pale ,faint ,soft ,bright ,salmon ,faintly ,lightly ,rose ,rosy ,dusty }{pink"
         ",pinkish}"
         f" {_SHADE}|rose|rosy|rose colored",
         "red": "{,bright ,deep ,dark ,vivid ,brick ,intense ,intensely ,brilliant ,orange ,orangish ,brightly "

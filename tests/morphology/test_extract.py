@@ -1,0 +1,92 @@
+"""`extract_attributes` takes any text, and reads through case, spacing and the artefacts of tokenizers."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from morphology.cells import cells
+from morphology.scoring import load
+
+from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
+from hemblip.morphology.tokens import measured_items
+
+# Words that mean something to the reader, so that random texts reach all of its rules.
+WORDS = sorted({word for part in load("corpus.yaml").values() for text, _ in part for word in text.split(" ")})
+
+
+def assert_of_schema(found):
+    assert tuple(found) == KEYS
+    assert all(value is None or value in SCHEMA[key] for key, value in found.items())
+    assert found["granules"] != "absent" or found["granule_colour"] is None
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.text())
+def test_any_text_gives_the_15_keys(text):
+    assert_of_schema(extract_attributes(text))
+
+
+@settings(max_examples=1500, deadline=None)
+@given(words=st.lists(st.sampled_from(WORDS), max_size=25))
+def test_any_order_of_words_gives_the_15_keys(words):
+    assert_of_schema(extract_attributes(" ".join(words)))
+
+
+def spaced(text):
+    """As BLIP's tokenizer decodes: lower case, blanks around punctuation and hyphens."""
+    return re.sub(r"([.,;:()/-])", r" \1 ", text.lower())
+
+
+REWRITTEN = {
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "decoded": spaced,
+    "blanks doubled": lambda text: text.replace(" ", "  "),
+    "special tokens": lambda text: f"[CLS] {spaced(text)} [SEP]",
+    "turn markers": lambda text: f"<start_of_turn>model\n{text}<end_of_turn>",
+    "bold": lambda text: f"**{text}**",
+    "quoted": lambda text: f'"{text}"',
+    "blanks around": lambda text: f"\n  {text}\t",
+    "non-breaking hyphens": lambda text: text.replace("-", "\u2011"),
+    "en dashes": lambda text: text.replace("-", "\u2013"),
+    "repeated": lambda text: f"{text} {text} {text}",
+    "wrapped lines": lambda text: text.replace(". ", ".\n"),
+}
+
+
+@pytest.mark.parametrize("artefact", REWRITTEN)
+@settings(max_examples=120, deadline=None)
+@given(cell=cells, style=st.integers(0, STYLES - 1))
+def test_artefacts_are_read_through(artefact, cell, style):
+    assert extract_attributes(REWRITTEN[artefact](describe(cell, style))) == cell
+
+
+def test_first_statement_wins():
+    assert extract_attributes("A small cell. The cell is large.")["cell_size"] == "small"
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_repetition_states_no_more(count):
+    found = extract_attributes("the cell has small pink granules . " * count)
+    assert {key: value for key, value in found.items() if value} == {"granules": "small", "granule_colour": "pink"}
+
+
+def test_thousands_of_captions_take_seconds():
+    texts = [text for part in load("corpus.yaml").values() for text, _ in part]
+    start = time.process_time()
+    for number in range(3000):
+        extract_attributes(f"{texts[number % len(texts)]} Cell {number}.")
+    assert time.process_time() - start < 10
+
+
+def test_long_text_is_read_in_linear_time():
+    start = time.process_time()
+    extract_attributes("small round pink , granules and or no not with " * 1000)
+    assert time.process_time() - start < 10
+
+
+def test_longest_wording_wins():
+    (item, length), *_ = measured_items(("light", "blue", "cytoplasm"))
+    assert (item.values["cytoplasm_colour"], length) == ("light blue", 2)
