@@ -144,12 +144,13 @@ def _is_definition(tokens: Sequence[str]) -> bool:
 def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
     """As in "lymphocytes have ...": a plural type without determiner that is the subject of a verb."""
     for place, item in enumerate(found):
+        if not _is_plural_cell(item):
+            continue
         begins = place == 0 or found[place - 1].kind == "comma"
-        if _is_plural_cell(item) and begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
+        if begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
             return True
         before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
-        bare = _NO_SUBJECT_AFTER.isdisjoint(before[-1:]) and _DETERMINERS.isdisjoint(before)
-        if _is_plural_cell(item) and bare:
+        if _NO_SUBJECT_AFTER.isdisjoint(before[-1:]) and _DETERMINERS.isdisjoint(before):
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)
             if after is not None and after.kind in ("copula", "have") and after.name not in (":", "=", "as"):
                 return True

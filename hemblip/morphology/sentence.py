@@ -1,6 +1,7 @@
 """The items of one sentence, with what stands before and after each of them."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from hemblip.morphology.nouns import DENIABLE
 from hemblip.morphology.tokens import Item, word_set
@@ -74,10 +75,11 @@ class Sentence:
 
     def denial_goes_on(self, place: int) -> bool:
         """Whether denial goes over to the next noun of a list: "no granules, vacuoles or inclusions"."""
-        rest = [item for item in self._items[place + 1 :] if item.kind not in ("det", "word")]
-        if not rest or rest[0].kind != "thing" or (rest[0].name not in DENIABLE and rest[0].name != "other"):
-            return bool(rest) and rest[0].kind == "or"
-        return not (len(rest) > 1 and rest[1].kind in ("value", "copula", "have", "absent"))
+        rest = (item for item in islice(self._items, place + 1, None) if item.kind not in ("det", "word"))
+        noun, after = next(rest, EDGE), next(rest, EDGE)
+        if noun.kind != "thing" or (noun.name not in DENIABLE and noun.name != "other"):
+            return noun.kind == "or"
+        return after.kind not in ("value", "copula", "have", "absent")
 
     def is_property_of_value(self, place: int) -> bool:
         """Whether the property noun at `place` follows its value: "large in size"."""

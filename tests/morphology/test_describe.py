@@ -37,7 +37,6 @@ def test_styles_differ():
 
 
 @pytest.mark.real
-@pytest.mark.slow
 def test_every_wbcatt_row_reads_back_in_every_style():
     try:
         rows = sources.WBCAtt(keep_copies=True).records()
