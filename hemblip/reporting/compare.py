@@ -5,17 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from hemblip.errors import ConfigError
+from hemblip.reporting.cards import choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.findings import listed
 from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
-from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
+from hemblip.reporting.panels import draw_panels
+from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.run_folder import find_run, read_run
+from hemblip.reporting.run_folder import PLACES, find_run, read_run
 from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
+
+SHOWN = {"accuracy": "attributes %", "coverage": "coverage %", "bleu": "BLEU", "rouge_l": "ROUGE-L"}
 
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
@@ -66,11 +72,27 @@ def compare(
     for table in tables:
         _write(table, folder)
     title = listed([model.name for model in comparison.models])
+    figures = draw_panels(make_cards(comparison, choose_examples(comparison), 160), folder / "figure2")
     page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
-    print(to_markdown(tables[0]))
+    print(summary(comparison))
     for warning in comparison.warnings:
         print(f"note: {warning}")
-    print(f"tables   {folder}/{{{','.join(table.name for table in tables)}}}.{{md,csv,tex}}\nreport   {page}")
+    print(
+        f"tables   {folder}/{{{','.join(table.name for table in tables)}}}.{{md,csv,tex}}\nfigure   {figures[0]}\nreport   {page}"
+    )
+
+
+def summary(comparison: Comparison) -> str:
+    """Lay out the scores that matter most for the terminal: one line a captioner and baseline, without intervals."""
+    lines = {
+        who.name: {
+            f"{PLACES[split]} {title}": estimate(comparison, who, split, name, percent="%" in title).short
+            for split in comparison.splits
+            for name, title in SHOWN.items()
+        }
+        for who in comparison.contestants
+    }
+    return f"{pd.DataFrame.from_dict(lines, orient='index').to_string()}\n\n{NOT_BEATEN}"
 
 
 def _encoder(name: str | None, layer: int | None) -> BertScore | None:

@@ -56,8 +56,12 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return f"n/a ({self.reason})" if self.reason else "n/a"
-        number = self.number(self.value) + (BELOW if self.below else "")
-        return " ".join(filter(None, [number, self.interval, self.chance]))
+        return " ".join(filter(None, [self.short, self.interval, self.chance]))
+
+    @property
+    def short(self) -> str:
+        """The number with its mark, without interval and reason."""
+        return "n/a" if self.value is None else self.number(self.value) + (BELOW if self.below else "")
 
     @property
     def chance(self) -> str:

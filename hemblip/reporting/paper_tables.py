@@ -46,13 +46,15 @@ def absent(split: str) -> str:
     return "no external set" if split == "external" else f"no {split} predictions"
 
 
-def _estimate(comparison: Comparison, who: Contestant, split: str, name: str, percent: bool) -> Estimate:
+def estimate(comparison: Comparison, who: Contestant, split: str, name: str, percent: bool) -> Estimate:
+    """One score of one contestant, marked if it does not beat the baselines."""
     style = {"percent": percent, "digits": 1 if percent else 3}
     if split not in who.scored:
         return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
     reason = NO_ENCODER if name == "bertscore" else ""
     found = who.scored[split].estimate(name, reason, **style)
-    if who.kind == "model" and found.value is not None and comparison.is_below(who, split, name):
+    judged = who.kind == "model" and found.value is not None and not name.startswith(("coverage", "hallucination"))
+    if judged and comparison.is_below(who, split, name):
         return replace(found, below=True)
     return found
 
@@ -63,7 +65,7 @@ def table1(comparison: Comparison) -> Table:
     rows = [
         Row(
             who.name,
-            [_estimate(comparison, who, split, name, percent=False) for split in PLACES for name in TEXT_SCORES],
+            [estimate(comparison, who, split, name, percent=False) for split in PLACES for name in TEXT_SCORES],
             who.kind,
         )
         for who in comparison.contestants
@@ -150,13 +152,7 @@ def _model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column
 
 
 def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
-    judged = not name.startswith(("coverage", "hallucination"))
-    cells: list[Estimate | str] = []
-    for who in comparison.contestants:
-        for split in splits:
-            found = _estimate(comparison, who, split, name, percent=True)
-            cells.append(found if judged else replace(found, below=False))
-    return cells
+    return [estimate(comparison, who, split, name, percent=True) for who in comparison.contestants for split in splits]
 
 
 def features(comparison: Comparison) -> list[str]:

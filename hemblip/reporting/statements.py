@@ -23,6 +23,15 @@ VERDICTS: Mapping[Verdict, str] = {
 MARKS: Mapping[Verdict, str] = {"right": "✓", "near": "≈", "wrong": "✗", "unverifiable": "?", "omitted": "–"}
 """One sign each, so that no verdict is told by colour alone."""
 
+COLOURS: Mapping[Verdict, str] = {
+    "right": "#1b6e3c",
+    "near": "#8a4b00",
+    "wrong": "#b3261e",
+    "unverifiable": "#574a9c",
+    "omitted": "#565d6b",
+}
+"""Text colours, each with a contrast above 5:1 on white."""
+
 _WORST: tuple[Verdict, ...] = ("wrong", "near", "unverifiable", "right")
 
 
