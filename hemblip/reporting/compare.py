@@ -77,9 +77,8 @@ def compare(
     print(summary(comparison))
     for warning in comparison.warnings:
         print(f"note: {warning}")
-    print(
-        f"tables   {folder}/{{{','.join(table.name for table in tables)}}}.{{md,csv,tex}}\nfigure   {figures[0]}\nreport   {page}"
-    )
+    names = ",".join(table.name for table in tables)
+    print(f"tables   {folder}/{{{names}}}.{{md,csv,tex}}\nfigure   {figures[0]}\nreport   {page}")
 
 
 def summary(comparison: Comparison) -> str:
