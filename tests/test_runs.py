@@ -1,0 +1,90 @@
+"""Run folders and the table of predictions."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from hemblip.errors import CheckpointError, DataError
+from hemblip.morphology import KEYS
+from hemblip.predictions import (
+    COLUMNS,
+    TRUE_PREFIX,
+    prediction_table,
+    read_predictions,
+    write_captions,
+    write_predictions,
+)
+from hemblip.runs import checkpoint_run, new_run, read_metrics, resumed_run, write_metrics
+
+
+def row(cell, **changes):
+    known = dict.fromkeys([*KEYS, *(TRUE_PREFIX + key for key in KEYS)])
+    texts = {"split": "test", "source": "s", "group": "g", "image": "i.png", "model": "m"}
+    return {**known, **texts, "cell_id": cell, "reference": "a", "caption": "b", "confidence": 0.5, **changes}
+
+
+def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
+    assert new_run("x").as_posix() == "runs/x/version_0" == resumed_run("x").as_posix()
+    for version in (0, 9, 10):
+        (workplace / f"runs/x/version_{version}").mkdir(parents=True)
+    (workplace / "runs/x/version_old").mkdir()
+    assert new_run("x").name == "version_11" and resumed_run("x").name == "version_10"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("HEMBLIP_RUN_FOLDER", "runs/x/version_7")
+    assert new_run("x").name == "version_7"
+
+
+def test_a_checkpoint_names_its_run(workplace):
+    path = workplace / "runs/x/version_0/checkpoints/best.ckpt"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert checkpoint_run(str(path), "y") == path.parents[1]
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file; there is .*best\.ckpt"):
+        checkpoint_run(str(path.with_name("last.ckpt")), "y")
+
+
+def test_metrics_of_splits_are_kept_together(tmp_path):
+    write_metrics(tmp_path, "test", {"accuracy": 0.5})
+    write_metrics(tmp_path, "external", {"accuracy": None})
+    assert read_metrics(tmp_path) == {"test": {"accuracy": 0.5}, "external": {"accuracy": None}}
+    with pytest.raises(ValueError, match="JSON"):
+        write_metrics(tmp_path, "test", {"accuracy": float("nan")})
+    assert json.loads((tmp_path / "metrics.json").read_text())["test"] == {"accuracy": 0.5}
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(DataError, match=r"metrics\.json: not readable as JSON"):
+        read_metrics(tmp_path)
+
+
+def test_each_cell_has_one_row_in_order(tmp_path):
+    table = prediction_table([row("b"), row("a", chromatin="open"), row("b")])
+    assert table["cell_id"].tolist() == ["a", "b"] and list(table.columns) == list(COLUMNS)
+    write_predictions(table, tmp_path / "new" / "test.parquet")
+    again = read_predictions(tmp_path / "new" / "test.parquet")
+    assert again["chromatin"].tolist() == ["open", None]
+    with pytest.raises(DataError, match="missing column caption"):
+        prediction_table([{name: value for name, value in row("a").items() if name != "caption"}])
+
+
+def test_predictions_that_cannot_be_read(tmp_path):
+    path = tmp_path / "test.parquet"
+    with pytest.raises(DataError, match="no predictions"):
+        read_predictions(path)
+    path.write_text("no table")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_predictions(path)
+    write_predictions(prediction_table([]), path)
+    with pytest.raises(DataError, match="holds no rows"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_captions_are_written_with_what_they_state(tmp_path, suffix):
+    manifest = pd.DataFrame({"cell_id": ["a"], "image": ["a.png"]})
+    rows = [{"cell_id": "a", "caption": "A large monocyte.", "confidence": 0.5}]
+    path = tmp_path / f"captions.{suffix}"
+    write_captions(rows, manifest, path)
+    table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
+    assert table.loc[0, ["image", "cell_type", "cell_size"]].tolist() == ["a.png", "monocyte", "large"]
+    with pytest.raises(DataError, match="neither"):
+        write_captions(rows, manifest, tmp_path / "captions.txt")
