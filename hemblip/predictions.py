@@ -27,15 +27,24 @@ COLUMNS: tuple[str, ...] = (
     *TRUE_KEYS,
 )
 
+CONFIDENCE_PREFIX = "confidence_"
+"""`confidence_<key>` is the probability, by the captioner, of the words that state `<key>`; None where none do."""
+
+CONFIDENCE_KEYS: tuple[str, ...] = tuple(CONFIDENCE_PREFIX + key for key in KEYS)
+
+OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", *CONFIDENCE_KEYS)
+"""Kept where rows have them."""
+
 
 def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     """Make the table from rows gathered over all ranks: each cell and model once, ordered by id.
 
     Args:
-        rows: mappings with the names of `COLUMNS`; a cell that a sampler gave out twice may repeat.
+        rows: mappings with the names of `COLUMNS`, and of `OPTIONAL_COLUMNS` as they have them; a cell that a sampler
+            gave out twice may repeat.
 
     Returns:
-        Table with the columns `COLUMNS`; unstated attributes are `None`.
+        Table with the columns `COLUMNS`, then the optional ones; unstated attributes are `None`.
 
     Raises:
         DataError: a column is missing.
@@ -45,7 +54,7 @@ def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     check(table, "prediction rows")
     table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
-    return table[list(COLUMNS)]
+    return table[[*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]]
 
 
 def check(table: pd.DataFrame, origin: str) -> None:

