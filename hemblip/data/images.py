@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -73,7 +74,7 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
     Raises:
         DataError: the image cannot be read, or the box lies outside of it.
     """
-    pixels = read_image(path)
+    pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
         x, y, width, height = (round(value) for value in bbox)
         crop = pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
@@ -85,6 +86,21 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
         size = (max(1, round(width * width_factor)), height)
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
     return pixels
+
+
+@lru_cache(maxsize=16)
+def _read_field(path: str, change: int) -> Pixels:
+    """Fields hold several cells, which are read one after the other."""
+    pixels = read_image(path)
+    pixels.setflags(write=False)
+    return pixels
+
+
+def _change(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - called for each cell
+    except OSError:
+        return 0
 
 
 def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:

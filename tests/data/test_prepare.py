@@ -221,6 +221,19 @@ def test_paths_that_leave_the_data_folder(root):
         prepare(sources())
 
 
+def test_values_in_another_case_are_read_and_in_another_language_are_told(root):
+    path = root / "WBCAtt" / "pbc_attr_v1_train.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    published = WBCAtt("WBCAtt").records()
+    table["cell_size"] = table["cell_size"].str.upper() + " "
+    table.to_csv(path, index=False)
+    assert WBCAtt("WBCAtt").records()["cell_size"].tolist() == published["cell_size"].tolist()
+    table.loc[3, "cell_size"] = "groß"
+    table.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"wbcatt/train_3' has unknown cell_size 'groß'; allowed are small, medium"):
+        prepare(sources())
+
+
 def test_settings_are_checked(root):
     with pytest.raises(ConfigError, match="sources is empty"):
         prepare([])
