@@ -54,7 +54,13 @@ def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     check(table, "prediction rows")
     table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
-    return table[[*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]]
+    return _without_nan(table[[*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]])
+
+
+def _without_nan(table: pd.DataFrame) -> pd.DataFrame:
+    """Attributes that are not stated as `None`: pandas turns them into NaN in columns of text."""
+    keys = [*KEYS, *TRUE_KEYS]
+    return table.assign(**{key: table[key].astype(object).where(table[key].notna(), None) for key in keys})
 
 
 def check(table: pd.DataFrame, origin: str) -> None:
@@ -87,9 +93,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     check(table, str(path))
     if table.empty:
         raise DataError(f"{path}: holds no rows; run `python -m hemblip test` on a split that has cells")
-    objects = [*KEYS, *TRUE_KEYS]
-    table[objects] = table[objects].astype(object).where(table[objects].notna(), None)
-    return table
+    return _without_nan(table)
 
 
 def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame, path: Path) -> None:

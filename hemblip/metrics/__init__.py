@@ -1,8 +1,25 @@
-"""Scores: pure functions of prediction rows."""
+"""Scores: pure functions of prediction rows, and of frozen features for two of the baselines.
 
-from hemblip.metrics.attributes import attribute_scores, exact_match
-from hemblip.metrics.baselines import majority_baseline
+What needs an encoder (`hemblip.metrics.bert`) or features (`hemblip.metrics.feature_baselines`) is imported from there.
+"""
+
+from hemblip.metrics.attributes import attribute_scores, confusion_matrix, exact_match
+from hemblip.metrics.baselines import majority_baseline, modal_caption_baseline
+from hemblip.metrics.intervals import Resampled, compare
+from hemblip.metrics.plausible import is_plausible
 from hemblip.metrics.score import score
-from hemblip.metrics.text import text_scores
+from hemblip.metrics.text import sentence_scores, text_scores
 
-__all__ = ["attribute_scores", "exact_match", "majority_baseline", "score", "text_scores"]
+__all__ = [
+    "Resampled",
+    "attribute_scores",
+    "compare",
+    "confusion_matrix",
+    "exact_match",
+    "is_plausible",
+    "majority_baseline",
+    "modal_caption_baseline",
+    "score",
+    "sentence_scores",
+    "text_scores",
+]

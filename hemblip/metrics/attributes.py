@@ -99,7 +99,8 @@ def _numbered(table: pd.DataFrame, column: str, key: str) -> NDArray[np.int64]:
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
     values = table[column]
-    numbers = np.asarray(pd.Categorical(values, categories=SCHEMA[key]).codes, dtype=np.int64)
+    known = {value: number for number, value in enumerate(SCHEMA[key])}
+    numbers: NDArray[np.int64] = values.map(known).fillna(-1).to_numpy(dtype=np.int64)
     unknown = (numbers < 0) & values.notna().to_numpy()
     if unknown.any():
         value = values[unknown].iloc[0]

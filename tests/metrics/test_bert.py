@@ -8,24 +8,7 @@ from hemblip.metrics import bert
 from hemblip.metrics.bert import BUNDLED, BertScore, bundled_folder
 from hemblip.metrics.text import normalise
 
-WORDS = [
-    "a",
-    "the",
-    "cell",
-    "is",
-    "round",
-    "large",
-    "small",
-    "neutrophil",
-    "basophil",
-    "with",
-    "pink",
-    "granules",
-    "nucleus",
-    ".",
-    "-",
-    "##s",
-]
+WORDS = ["a", "the", "cell", "is", "round", "large", "small", "neutrophil", "with", "pink", "granules", ".", "-", "##s"]
 EDGES = [
     ("A large neutrophil with pink granules.", "a large neutrophil with pink granules ."),
     ("a large neutrophil", "basophil"),

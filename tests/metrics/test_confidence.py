@@ -1,0 +1,159 @@
+import math
+
+import numpy as np
+import pytest
+from metrics.drawn import confident_rows, rows
+
+from hemblip.errors import ConfigError, DataError
+from hemblip.metrics import attribute_scores
+from hemblip.metrics.abstention import (
+    abstain,
+    area_under_risk,
+    confidence_scores,
+    fit_thresholds,
+    risk_coverage,
+    threshold_for_risk,
+)
+from hemblip.metrics.calibration import (
+    calibrated,
+    expected_calibration_error,
+    fit_temperature,
+    fit_temperatures,
+    judged,
+    reliability,
+    scaled,
+)
+from hemblip.metrics.confidence import attribute_confidences, caption_confidence, token_scores
+from hemblip.morphology import KEYS, extract_attributes
+from hemblip.predictions import CONFIDENCE_PREFIX
+
+
+def tokens_of(words, unsure=None):
+    """Tokens of single words; `unsure` maps a word to its probability."""
+    prefixes = [" ".join(words[: end + 1]) for end in range(len(words))]
+    return prefixes[-1], token_scores(prefixes, [math.log((unsure or {}).get(word, 1.0)) for word in words])
+
+
+def test_tokens_are_placed_in_the_caption():
+    scores = token_scores(
+        [" a", " a light", " a light-", " a light-blue", " a light-blue", " a light-blue cell."], [0.0] * 6
+    )
+    caption = "a light-blue cell."
+    assert [caption[token.start : token.end] for token in scores] == ["a", "light", "-", "blue", "", "cell."]
+    assert token_scores([], []) == []
+    with pytest.raises(DataError, match="2 decoded prefixes but 1"):
+        token_scores(["a", "a b"], [0.0])
+
+
+def test_each_statement_has_the_confidence_of_its_own_words():
+    words = "a large neutrophil with coarse chromatin , no vacuoles and small pink granules"
+    caption, tokens = tokens_of(words.split(), {"large": 0.5, "coarse": 0.25, "no": 0.6, "pink": 0.7, "with": 0.01})
+    sure = attribute_confidences(caption, tokens)
+    assert sure["cell_size"] == pytest.approx(0.5)
+    assert sure["chromatin"] == pytest.approx(0.25)
+    assert sure["cytoplasm_vacuoles"] == pytest.approx(0.6)
+    assert sure["granule_colour"] == pytest.approx(0.7)
+    assert sure["cell_type"] == pytest.approx(1.0)
+    assert sure["diagnosis"] is None
+    assert {key for key, value in sure.items() if value is not None} == {
+        key for key, value in extract_attributes(caption).items() if value is not None
+    }
+
+
+def test_every_stated_attribute_of_the_templates_has_a_confidence():
+    for caption in rows(60)["caption"]:
+        text, tokens = tokens_of(caption.split(" "), {})
+        stated = {key for key, value in extract_attributes(text).items() if value}
+        assert {key for key, value in attribute_confidences(text, tokens).items() if value is not None} == stated
+
+
+def test_a_caption_has_the_geometric_mean_of_its_tokens():
+    _, tokens = tokens_of(["a", "cell"], {"a": 0.9, "cell": 0.4})
+    assert caption_confidence(tokens) == pytest.approx(0.6)
+    assert caption_confidence([]) is None
+
+
+def test_calibration_error_is_the_mean_gap():
+    sure, right = np.array([0.9, 0.9, 0.9, 0.9, 0.3]), np.array([True, True, False, False, True])
+    assert expected_calibration_error(sure, right, bins=10) == pytest.approx((4 * 0.4 + 1 * 0.7) / 5)
+    assert reliability(sure, right, bins=10)["count"].tolist() == [1, 4]
+    assert expected_calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0
+    assert expected_calibration_error(sure[:0], right[:0]) is None
+
+
+def test_the_temperature_takes_overconfidence_away():
+    table = confident_rows(1500)
+    columns = [name for name in table.columns if name.startswith(CONFIDENCE_PREFIX)]
+    honest = table[columns].astype(float)
+    boastful = table.assign(**{name: scaled(honest[name].to_numpy(), 1 / 3) for name in columns})
+    temperatures = fit_temperatures(boastful)
+    assert temperatures["cell_size"] == pytest.approx(3, rel=0.2)
+    assert temperatures["diagnosis"] is None
+    after = calibrated(boastful, temperatures)
+    errors = [confidence_scores(one)["cell_size"]["ece"] for one in (boastful, after)]
+    assert errors[1] < 0.05 < errors[0]
+
+
+def test_there_is_no_temperature_where_all_is_right_or_all_is_wrong():
+    sure = np.array([0.4, 0.9])
+    assert fit_temperature(sure, np.ones(2, dtype=bool)) is None
+    assert fit_temperature(sure, np.zeros(2, dtype=bool)) is None
+    assert fit_temperature(sure[:0], np.ones(0, dtype=bool)) is None
+    assert np.isfinite(scaled(np.array([0.0, 1.0]), 2.0)).all()
+
+
+def test_risk_falls_with_coverage_if_confidence_means_something():
+    curve = risk_coverage(np.array([0.9, 0.8, 0.8, 0.1]), np.array([True, True, False, False]))
+    assert curve["threshold"].tolist() == [0.9, 0.8, 0.1]
+    assert curve["coverage"].tolist() == [0.25, 0.75, 1.0]
+    assert curve["risk"].tolist() == pytest.approx([0, 1 / 3, 1 / 2])
+    right = np.array([True, True, False, False])
+    assert area_under_risk(np.array([4, 3, 2, 1]) / 4, right) < area_under_risk(np.array([1, 2, 3, 4]) / 4, right)
+    assert risk_coverage(np.zeros(0), np.zeros(0, dtype=bool)).empty
+
+
+def test_the_chosen_risk_holds_on_other_cells():
+    held = 0
+    for seed in range(20):
+        sure, right = judged(confident_rows(300, seed), "chromatin")
+        threshold = threshold_for_risk(sure, right, 0.2, 0.9)
+        others, theirs = judged(confident_rows(300, 100 + seed), "chromatin")
+        held += threshold is None or (~theirs[others >= threshold]).mean() <= 0.2 + 0.04  # 300 cells are a sample, too
+        assert threshold is None or threshold > 0.3
+    assert held >= 18
+
+
+def test_too_few_cells_prove_nothing():
+    sure, right = np.ones(5), np.ones(5, dtype=bool)
+    assert threshold_for_risk(sure, right, 0.1) is None
+    assert threshold_for_risk(np.ones(50), np.ones(50, dtype=bool), 0.1) == 1.0
+    with pytest.raises(ConfigError, match="risk 0"):
+        threshold_for_risk(sure, right, 0)
+
+
+def test_abstention_says_less_and_nothing_else():
+    table = confident_rows(400)
+    silent = abstain(table, fit_thresholds(table, 0.25, 0.8))
+    assert len(silent) == len(table)
+    for before, after in zip(table.to_dict("records"), silent.to_dict("records"), strict=True):
+        assert extract_attributes(after["caption"]) == {key: after[key] for key in KEYS}
+        lost = [key for key in KEYS if after[key] != before[key]]
+        assert all(after[key] is None for key in lost)
+        assert bool(lost) == (after["caption"] != before["caption"])
+    before, after = attribute_scores(table), attribute_scores(silent)
+    for key in ("cell_size", "chromatin"):
+        assert after.loc[key, "coverage"] < 1
+        assert after.loc[key, "selective_accuracy"] > before.loc[key, "selective_accuracy"]
+
+
+def test_without_thresholds_nothing_is_said():
+    silent = abstain(confident_rows(5), dict.fromkeys(KEYS))
+    assert silent[list(KEYS)].isna().all(axis=None)
+    assert silent["caption"].nunique() == 1
+
+
+def test_rows_without_confidences_are_one_line():
+    with pytest.raises(DataError, match="missing column confidence_cell_type"):
+        confidence_scores(rows(5))
+    with pytest.raises(DataError, match="outside 0 to 1"):
+        confidence_scores(confident_rows(5).assign(confidence_cell_size=-0.3))
