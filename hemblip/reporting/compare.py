@@ -17,6 +17,7 @@ from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2,
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import PLACES, find_run, read_run
 from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
+from hemblip.reporting.sureness import confidence_table
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
@@ -68,6 +69,7 @@ def compare(
     tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table3(probes)]
     beside = [sources_table(comparison), differences(comparison)]
     beside += [attribute_differences(comparison, split) for split in comparison.splits]
+    beside.append(confidence_table(comparison))
     tables += [table for table in beside if table is not None]
     for table in tables:
         _write(table, folder)

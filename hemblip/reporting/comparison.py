@@ -51,7 +51,9 @@ class Comparison:
         self.runs = list(runs)
         self.warnings = check_same_cells(self.runs)
         self.resamples, self.seed, self.bert = resamples, seed, bert
-        self.models = [self._captioner(seeds) for seeds in _seeds(self.runs)]
+        gathered = _seeds(self.runs)
+        self.models = [self._captioner(seeds) for seeds in gathered]
+        self._first = {model.name: seeds[0] for model, seeds in zip(self.models, gathered, strict=True)}
         self.baselines = self._baselines()
         if not self.baselines:
             self.warnings.append(
@@ -88,6 +90,10 @@ class Comparison:
                         table = rows.sort_values("cell_id", ignore_index=True)
                         known[split] = self._score([table])
         return [Contestant(name, "baseline", scored) for name, scored in found.items()]
+
+    def validation(self, model: Contestant) -> pd.DataFrame | None:
+        """Validation rows of a captioner's first seed; None without."""
+        return self._first[model.name].validation
 
     @cached_property
     def by_source(self) -> dict[str, list[tuple[Contestant, Scored]]]:

@@ -7,6 +7,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib
 
@@ -14,15 +15,17 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hemblip.predictions import TRUE_PREFIX
-from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.run_folder import PLACES, Run, annotated_keys
+from hemblip.metrics.abstention import risk_coverage
+from hemblip.metrics.calibration import expected_calibration_error
+from hemblip.metrics.calibration import reliability as bins_of
+from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.run_folder import PLACES, Run
+from hemblip.reporting.sureness import has_statement_confidences, statements
 
 STYLES = (
     ("#0072b2", "-", "o"),
@@ -33,7 +36,8 @@ STYLES = (
 )
 """Colour, dash and marker of each line; colours after Okabe and Ito, darkened for contrast."""
 
-BINS = 10
+FEWEST = 10
+"""Statements in a bin of the reliability plot."""
 
 
 @dataclass(frozen=True)
@@ -62,70 +66,51 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def sureness(table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Confidence of each caption with one, its right statements, and its statements of annotated attributes."""
-    told = table[table["confidence"].notna()]
-    right, stated = np.zeros(len(told)), np.zeros(len(told))
-    for key in annotated_keys(table):
-        answered = (told[key].notna() & told[TRUE_PREFIX + key].notna()).to_numpy()
-        stated += answered
-        right += answered & (told[key] == told[TRUE_PREFIX + key]).to_numpy()
-    return told["confidence"].to_numpy(dtype=float), right, stated
-
-
 def reliability(comparison: Comparison, split: str) -> Plot | None:
-    """Share of right statements by confidence of the caption; None without confidences."""
-    figure, axes = _axes("Confidence of the caption", "Statements that are right")
+    """Share of right statements by confidence; None without confidences."""
+    figure, axes = _axes(_confidence_of(comparison, split), "Statements that are right")
     axes.plot([0, 1], [0, 1], color="#868c99", linewidth=1, linestyle=(0, (1, 2)), label="as sure as right")
-    words = []
-    for (colour, dash, marker), model in zip(STYLES, comparison.models, strict=False):
-        if split not in model.scored:
-            continue
-        confidence, right, stated = sureness(model.scored[split].table)
-        if not stated.sum():
-            continue
-        order = np.argsort(confidence, kind="stable")
-        bins = [part for part in np.array_split(order, min(BINS, len(order))) if stated[part].sum()]
-        x = [float(confidence[part].mean()) for part in bins]
-        y = [float(right[part].sum() / stated[part].sum()) for part in bins]
-        gap = sum(stated[p].sum() * abs(a - b) for p, a, b in zip(bins, x, y, strict=True)) / stated.sum()
-        axes.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=5, label=model.name)
-        words.append(f"{model.name}: expected calibration error {gap:.3f}")
-    return _finished(
-        figure, axes, words, f"Reliability, {PLACES[split].lower()} cells", "Bins hold equally many captions."
-    )
+    told = []
+    for (colour, dash, marker), model in zip(cycle(STYLES), comparison.models, strict=False):
+        sure, right = _statements(model, split)
+        if len(sure):
+            bins = bins_of(sure, right)
+            bins = bins[bins["count"] >= FEWEST]
+            axes.plot(bins["confidence"], bins["accuracy"], color=colour, ls=dash, marker=marker, label=model.name)
+            told.append(f"{model.name}: expected calibration error {expected_calibration_error(sure, right):.3f}")
+    note = f"Bins of equal width with at least {FEWEST} statements."
+    return _finished(figure, axes, told, f"Reliability, {PLACES[split].lower()} cells", note)
 
 
 def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:
-    """Accuracy of the captions kept when the least confident are withheld; None without confidences."""
-    figure, axes = _axes("Captions kept, most confident first", "Statements that are right")
-    words = []
-    for (colour, dash, marker), model in zip(STYLES, comparison.models, strict=False):
-        if split not in model.scored:
+    """Accuracy of the statements kept when the least sure are withheld; None without confidences."""
+    figure, axes = _axes("Statements kept, the surest first", "Statements that are right")
+    told = []
+    for (colour, dash, marker), model in zip(cycle(STYLES), comparison.models, strict=False):
+        sure, right = _statements(model, split)
+        if not len(sure):
             continue
-        confidence, right, stated = sureness(model.scored[split].table)
-        if not stated.sum():
-            continue
-        order = np.argsort(-confidence, kind="stable")
-        with np.errstate(invalid="ignore"):
-            accuracy = np.cumsum(right[order]) / np.cumsum(stated[order])
-        kept = np.arange(1, len(order) + 1) / len(order)
-        shown = kept >= 0.05
-        axes.plot(
-            kept[shown],
-            accuracy[shown],
-            color=colour,
-            linestyle=dash,
-            marker=marker,
-            markersize=5,
-            markevery=max(1, int(shown.sum() / 8)),
-            label=model.name,
-        )
-        half = accuracy[max(0, len(order) // 2 - 1)]
-        words.append(
-            f"{model.name}: {100 * accuracy[-1]:.1f} % right of all captions, {100 * half:.1f} % of the surer half"
-        )
-    return _finished(figure, axes, words, f"Coverage and accuracy, {PLACES[split].lower()} cells", "")
+        curve = risk_coverage(sure, right)
+        shown = curve[curve["coverage"] >= 0.05]
+        shown = shown.iloc[:: max(1, len(shown) // 200)]
+        accuracy = 1 - shown["risk"]
+        every = max(1, len(shown) // 8)
+        axes.plot(shown["coverage"], accuracy, color=colour, ls=dash, marker=marker, markevery=every, label=model.name)
+        half = 1 - curve["risk"].iloc[int(np.searchsorted(curve["coverage"], 0.5).clip(0, len(curve) - 1))]
+        told.append(f"{model.name}: {100 * right.mean():.1f} % right of all, {100 * half:.1f} % of the surer half")
+    return _finished(figure, axes, told, f"Coverage and accuracy, {PLACES[split].lower()} cells", "")
+
+
+def _statements(model: Contestant, split: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    if split not in model.scored:
+        return np.empty(0), np.empty(0, dtype=bool)
+    return statements(model.scored[split].table)
+
+
+def _confidence_of(comparison: Comparison, split: str) -> str:
+    tables = [model.scored[split].table for model in comparison.models if split in model.scored]
+    own = all(has_statement_confidences(table) for table in tables)
+    return "Confidence of the statement" if own else "Confidence of the caption"
 
 
 def learning_curves(runs: Sequence[Run]) -> list[Plot]:
@@ -137,7 +122,7 @@ def learning_curves(runs: Sequence[Run]) -> list[Plot]:
     ):
         figure, axes = _axes("Epoch", title)
         words = []
-        for (colour, _, marker), run in zip(STYLES * len(runs), runs, strict=False):
+        for (colour, _, marker), run in zip(cycle(STYLES), runs, strict=False):
             for column, label in columns.items():
                 if column not in run.curves or "epoch" not in run.curves:
                     continue

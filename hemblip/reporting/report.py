@@ -15,6 +15,7 @@ from hemblip.morphology import SCHEMA
 from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
+from hemblip.reporting.estimates import RESAMPLES
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
@@ -22,6 +23,7 @@ from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliabil
 from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
 from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
 from hemblip.reporting.statements import MARKS, VERDICTS, words
+from hemblip.reporting.sureness import confidence_table
 
 ERRORS_NOTE = (
     "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
@@ -34,12 +36,13 @@ GALLERY = 240
 """Cells in the gallery: about 2 MB, small enough for a mail."""
 
 
-def write_report(folder: Path, gallery: int = GALLERY) -> Path:
+def write_report(folder: Path, gallery: int = GALLERY, resamples: int = RESAMPLES) -> Path:
     """Write the report of one run into its folder.
 
     Args:
         folder: `runs/<name>/version_<n>` with predictions of test or external cells.
         gallery: most cells to show.
+        resamples: bootstrap draws.
 
     Returns:
         The path of `report.html`.
@@ -48,7 +51,7 @@ def write_report(folder: Path, gallery: int = GALLERY) -> Path:
         DataError: there are no such predictions.
     """
     run = read_run(folder)
-    comparison = Comparison([run])
+    comparison = Comparison([run], resamples)
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
 
 
@@ -82,6 +85,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
         tables += [table2_end_to_end(comparison, [split]), table2(comparison, [split])]
     more = [sources_table(comparison), differences(comparison)]
     more += [attribute_differences(comparison, split) for split in comparison.splits]
+    more.append(confidence_table(comparison))
     tables += [table for table in more if table is not None]
     tables.append(table3(probes))
     plots = [

@@ -34,6 +34,7 @@ class Run:
         folder: `runs/<name>/version_<n>`.
         predictions: split -> prediction rows.
         baselines: split -> prediction rows of all baselines, told apart by `model`.
+        validation: prediction rows of validation cells, on which confidences are calibrated; None without.
         config: as in `config.yaml`; empty without one.
         curves: `metrics.csv`; empty without one.
     """
@@ -42,6 +43,7 @@ class Run:
     folder: Path
     predictions: Mapping[str, pd.DataFrame]
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    validation: pd.DataFrame | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -107,13 +109,15 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     }
     place = folder.resolve()
     versioned = re.fullmatch(r"version_\d+", place.name)
+    validation = folder / "predictions" / "val.parquet"
     return Run(
-        name or (place.parent.name if versioned else place.name),
-        folder,
-        predictions,
-        baselines,
-        read_config(folder),
-        read_curves(folder),
+        name=name or (place.parent.name if versioned else place.name),
+        folder=folder,
+        predictions=predictions,
+        baselines=baselines,
+        validation=read_predictions(validation) if validation.is_file() else None,
+        config=read_config(folder),
+        curves=read_curves(folder),
     )
 
 

@@ -10,7 +10,7 @@ import yaml
 from hemblip.data.sources import Synthetic
 from hemblip.metrics import majority_baseline
 from hemblip.morphology import KEYS, SCHEMA, describe, extract_attributes
-from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
+from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 
 
 def manifests(cells: int = 60, size: int = 48) -> dict[str, pd.DataFrame]:
@@ -42,6 +42,7 @@ def predictions(manifest: pd.DataFrame, model: str, skill: float, seed: int = 0,
         if said["granules"] == "absent":
             said["granule_colour"] = None
         caption = describe(said, style=seed % 3)
+        sure = {key: np.clip(skill + 0.2 * (said[key] == truth[key]) + rng.normal(0, 0.1), 0.01, 0.99) for key in KEYS}
         rows.append(
             {
                 **{name: cell[name] for name in ("cell_id", "split", "source", "group", "image")},
@@ -49,6 +50,7 @@ def predictions(manifest: pd.DataFrame, model: str, skill: float, seed: int = 0,
                 "reference": describe(truth),
                 "caption": caption,
                 "confidence": float(np.clip(right / len(KEYS) + rng.normal(0, 0.15), 0.01, 0.99)),
+                **{CONFIDENCE_PREFIX + key: None if said[key] is None else float(sure[key]) for key in KEYS},
                 **extract_attributes(caption),
                 **{TRUE_PREFIX + key: truth[key] for key in KEYS},
             }
@@ -92,6 +94,8 @@ def make_run(
         if baselines:
             rows = majority_baseline(cells["train"], table)
             write_predictions(rows, folder / "predictions" / "baselines" / f"{split}.parquet")
+    validation = predictions(cells["train"][:40].assign(split="val"), name, skill, seed, talk)
+    write_predictions(validation, folder / "predictions" / "val.parquet")
     config = {
         "seed_everything": seed,
         "model": {

@@ -117,14 +117,14 @@ def test_captions_in_the_report_are_escaped(workplace):
     table = read_predictions(path)
     table.loc[0, "caption"] = "</script><script>alert(1)</script> a large neutrophil"
     write_predictions(table, path)
-    text = write_report(folder).read_text()
+    text = write_report(folder, resamples=200).read_text()
     assert "<script>alert" not in text
     assert text.count("</script>") == 2
 
 
 def test_one_run_has_a_report_of_its_own(workplace):
     folder = make_run(Path("runs/only/version_0"), manifests(cells=20, size=32), 0.8, splits=("test",), baselines=False)
-    path = write_report(folder)
+    path = write_report(folder, resamples=200)
     text = path.read_text()
     assert path == folder / "report.html"
     assert "no external set" in text
@@ -202,7 +202,7 @@ def test_a_class_with_one_example_and_one_group_gives_no_nan(workplace):
     cells = manifests(cells=20, size=32)
     cells["test"] = cells["test"][:1]
     folder = make_run(Path("runs/a/version_0"), cells, 0.0, talk=0.0, splits=("test",), baselines=False)
-    text = write_report(folder).read_text()
+    text = write_report(folder, resamples=200).read_text()
     assert not re.search(r"\bnan\b", text)
     facts = re.search(r'id="facts">(.*?)</script>', text)[1]
     assert len(json.loads(facts)) == 1

@@ -1,0 +1,108 @@
+"""How sure captioners are and how right: calibration, temperature scaling, abstention at a chosen risk."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds
+from hemblip.metrics.attributes import codes
+from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
+from hemblip.predictions import CONFIDENCE_KEYS
+from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.layout import Column, Estimate, Row, Table
+from hemblip.reporting.run_folder import PLACES, annotated_keys
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+RISK = 0.05
+"""Share of wrong statements that abstention aims at."""
+
+NO_CONFIDENCES = "captions carry no confidences"
+
+NO_VALIDATION = "no validation predictions with confidences; run `python -m hemblip validate`"
+
+
+def has_statement_confidences(table: pd.DataFrame | None) -> bool:
+    """Whether rows say how sure each statement is, not only each caption."""
+    return table is not None and set(CONFIDENCE_KEYS) <= set(table.columns)
+
+
+def statements(table: pd.DataFrame) -> tuple[Values, Flags]:
+    """Confidence (S,) and rightness (S,) of all statements about annotated attributes.
+
+    Where rows do not say how sure a statement is, its caption's confidence stands for it.
+    """
+    parts = []
+    for key in annotated_keys(table):
+        if has_statement_confidences(table):
+            parts.append(judged(table, key))
+            continue
+        truth, stated = codes(table, key)
+        sure = table["confidence"].to_numpy(dtype=np.float64, na_value=np.nan)
+        usable = (truth >= 0) & table[key].notna().to_numpy() & ~np.isnan(sure)
+        parts.append((sure[usable], (truth == stated)[usable]))
+    if not parts:
+        return np.empty(0), np.empty(0, dtype=bool)
+    return np.concatenate([sure for sure, _ in parts]), np.concatenate([right for _, right in parts])
+
+
+def confidence_table(comparison: Comparison) -> Table | None:
+    """Calibration and abstention of each captioner, the first seed; None if no caption carries a confidence."""
+    rows = []
+    for model in comparison.models:
+        cells: list[Estimate | str] = []
+        for split in PLACES:
+            cells += _figures(comparison, model, split)
+        if any(isinstance(cell, Estimate) and cell.value is not None for cell in cells):
+            rows.append(Row(model.name, cells))
+    if not rows:
+        return None
+    names = ("ECE", "ECE, scaled", "AURC", f"Kept at {RISK:.0%} risk", "wrong of those")
+    columns = [Column(place, name) for place in PLACES.values() for name in names]
+    notes = [
+        "ECE: expected calibration error, the mean gap between confidence and accuracy of statements; scaled: after "
+        "temperature scaling on validation cells. AURC: area under the risk-coverage curve, smaller is better.",
+        "Kept: share (%) of annotated attributes still stated when a caption leaves out what it is not sure enough of, "
+        f"with thresholds chosen on validation cells so that at most {RISK:.0%} of the statements are wrong; beside it "
+        "the share (%) that is wrong on these cells.",
+    ]
+    return Table("calibration", "Confidence of captions", "Model", columns, rows, notes)
+
+
+def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Estimate]:
+    if split not in model.scored:
+        reason = "no external set" if split == "external" else f"no {split} predictions"
+        return [Estimate(None, reason=reason)] * 5
+    table, validation = model.scored[split].table, comparison.validation(model)
+    sure, right = statements(table)
+    found = [_known(expected_calibration_error(sure, right)), None, _known(area_under_risk(sure, right)), None, None]
+    if not has_statement_confidences(validation) or not has_statement_confidences(table):
+        missing = Estimate(None, reason=NO_VALIDATION)
+        return [missing if figure is None else figure for figure in found]
+    assert validation is not None
+    scaled = statements(calibrated(table, fit_temperatures(validation)))
+    found[1] = _known(expected_calibration_error(*scaled))
+    kept, wrong = _abstained(table, fit_thresholds(validation, RISK))
+    found[3] = Estimate(kept, percent=True, digits=1, reason=NO_CONFIDENCES)
+    found[4] = Estimate(wrong, percent=True, digits=1, reason="nothing is sure enough to be stated")
+    return [figure for figure in found if figure is not None]
+
+
+def _known(value: float | None) -> Estimate:
+    return Estimate(value, reason=NO_CONFIDENCES)
+
+
+def _abstained(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> tuple[float | None, float | None]:
+    """Share of annotated attributes still stated, and share wrong of those."""
+    rest = abstain(table, thresholds)
+    annotated = stated = wrong = 0
+    for key in annotated_keys(rest):
+        truth, said = codes(rest, key)
+        spoken = (truth >= 0) & rest[key].notna().to_numpy()
+        annotated += int((truth >= 0).sum())
+        stated += int(spoken.sum())
+        wrong += int((spoken & (truth != said)).sum())
+    return (stated / annotated if annotated else None), (wrong / stated if stated else None)
