@@ -73,9 +73,13 @@ def warnings_of(card: Card) -> list[str]:
         lines.append(f"Warning: official splits tear {card.torn} groups; their sources were split anew by group.")
     if card.seen:
         lines.append(f"Warning: {card.seen} external cells are of patients or slides that are internal too.")
-    without = [split for split in SPLITS[:3] if split not in set(internal["split"])]
-    if without:
-        lines.append(f"Warning: there are no cells for {' and '.join(without)}; more groups are needed.")
+    diagnoses = set(internal["diagnosis"].dropna())
+    for split in SPLITS[:3]:
+        lacking = sorted(diagnoses - set(internal.loc[internal["split"] == split, "diagnosis"]))
+        if lacking or split not in set(internal["split"]):
+            lines.append(
+                f"Warning: {split} has no cells of {', '.join(lacking) or 'any kind'}; more groups are needed."
+            )
     return [line for line in lines if line]
 
 

@@ -53,6 +53,9 @@ def examples(manifest: pd.DataFrame) -> pd.DataFrame:
 def _bars(axis: Axes, table: pd.DataFrame, key: str) -> None:
     rows = table.sort_values("total", kind="stable").drop(columns="total")
     rows.plot.barh(stacked=True, ax=axis, color=[COLOURS[split] for split in rows.columns])
-    axis.set(title=f"Cells by {key.replace('_', ' ')}", xlabel="cells", ylabel="")
-    axis.legend(frameon=False)
+    totals = rows.sum(axis=1)
+    for place, total in enumerate(totals):
+        axis.annotate(f"{total:,}", (total, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axis.set(title=f"Cells by {key.replace('_', ' ')}", xlabel="cells", ylabel="", xlim=(0, 1.12 * totals.max()))
+    axis.legend(frameon=False, loc="lower right")
     axis.spines[["top", "right"]].set_visible(False)

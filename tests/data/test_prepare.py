@@ -177,6 +177,12 @@ def test_copies_stay_in_test(root):
     assert len(pd.read_parquet("data/manifest.parquet")) == 32
 
 
+def test_a_diagnosis_of_one_patient_is_told(root, capsys):
+    prepare([WBCAtt("WBCAtt"), LeukemiaAttri("LeukemiaAttri", "L_100X_C2")])
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning")]
+    assert "Warning: val has no cells of CML; more groups are needed." in warnings
+
+
 def test_new_patients_only(root):
     prepare(sources(), low_cost(), seen_groups="drop")
     table = pd.read_parquet("data/manifest.parquet")
