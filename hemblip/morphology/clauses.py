@@ -21,10 +21,12 @@ _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 class Reader(Phrases):
     """Walks over the items of one sentence: one method for each kind of item."""
 
-    def __init__(self, found: Sequence[Item], antecedent: str | None = None) -> None:
+    def __init__(self, found: Sequence[Item], antecedent: str | None = None, aside: str | None = None) -> None:
         super().__init__(Sentence(found), antecedent)
+        self._aside = aside
         self._elsewhere = False
         self._neither = False
+        self._undecided = False
         self._framed: str | None = None
 
     def read(self) -> list[Statement]:
@@ -45,9 +47,10 @@ class Reader(Phrases):
         relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
         ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
         ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
+        ends = ends or (self._undecided and item.kind in ("with", "have", "copula"))
         if self._elsewhere or not (verb_of_cell or ends) or relative:
             return False
-        self.excluded = False
+        self.excluded = self._undecided = False
         return True
 
     def _contrast(self, place: int, item: Item) -> None:
@@ -98,6 +101,12 @@ class Reader(Phrases):
         self.pending = []
         self.excluded = True
 
+    def _either(self, place: int, item: Item) -> None:
+        """Nothing is decided: "either CLL or another disease"."""
+        if any(other.kind == "or" for other in self.sentence.between(place, place + 9)):
+            self.flush()
+            self.excluded = self._undecided = True
+
     def _reject(self, place: int, item: Item) -> None:
         self.statements.withdraw(("cell_type", "diagnosis"))
 
@@ -144,11 +153,8 @@ class Reader(Phrases):
     def _one(self, place: int, item: Item) -> None:
         """Stands for a noun before it: "unlike the coarse granules of basophils, it has round ones"."""
         if self.pending and not self.predicate and not item.values:
-            thing = self.sentence.thing_before(self.pending[0].place)
-            if thing is None:
-                self.pending = []
-            else:
-                self.arrive(Head.of(thing, place))
+            thing = self.sentence.thing_before(self.pending[0].place) or self._aside
+            self.arrive(Head.of(thing or "cell", place))
 
     def _not(self, place: int, item: Item) -> None:
         before = self.sentence[place - 1]
@@ -179,7 +185,7 @@ class Reader(Phrases):
         if self.pending:
             self.flush()
         self._speak_of_last(before)
-        self.denied = self.denied and (self._neither or (item.name == "be" and before.kind == "not"))
+        self.denied = self.denied and (self._neither or (before.kind == "not" and item.name not in (":", "=")))
         self.predicate = True
         self.after_preposition = False
         self.joined = ""
@@ -272,7 +278,9 @@ class Reader(Phrases):
         thing = self.subject or self.antecedent
         if item.name == "it" and thing not in (None, "other", "diagnosis"):
             self.arrive(Head.of(thing or "", place))
-        elif item.name != "here":
+        elif item.name == "here":
+            self.antecedent = self.antecedent or "cell"
+        else:
             self.arrive(Head.of("cell", place))
 
     def _thing(self, place: int, item: Item) -> None:
@@ -280,8 +288,8 @@ class Reader(Phrases):
         cell_type = item.type or ""
         if self.sentence.is_called_atypical(place):
             cell_type = ATYPICAL.get(cell_type, cell_type)
-        if cell_type in SCHEMA["cell_type"] and not of_other:
-            self.state(place, "cell_type", cell_type)
+        if cell_type and not of_other:
+            self.state(place, "cell_type", cell_type if cell_type in SCHEMA["cell_type"] else "")
         if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from hemblip.morphology.clauses import Reader
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.scope import about_the_cell, heads_list, only_names
-from hemblip.morphology.tokens import measured_items, normalise, sentences
+from hemblip.morphology.sentence import Sentence
+from hemblip.morphology.tokens import items, measured_items, normalise, sentences
 
 
 class Stated(NamedTuple):
@@ -62,7 +63,9 @@ def _read(tokens: tuple[str, ...], antecedent: str | None) -> tuple[tuple[Stated
     measured = measured_items(tuple(tokens[place] for place in kept))
     found = [item for item, _ in measured]
     ends = list(accumulate(length for _, length in measured))
-    reader = Reader(found, antecedent)
+    left_out = items(tuple(token for place, token in enumerate(tokens) if place not in set(kept)))
+    aside = Sentence(left_out).thing_before(len(left_out))
+    reader = Reader(found, antecedent, aside)
     stated = []
     for place, key, value in reader.read():
         first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"

@@ -13,6 +13,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "absent": "negative|nowhere to be {seen,found}|absent|missing|none|nil|nonexistent|non existent|lacking entirely"
     "|not apparent|null",
     "one": "one|ones",
+    "either": "either",
     "atypical": "atypical|abnormal|reactive|dysplastic|neoplastic|malignant|aberrant",
     "unsure": "if {present,any,visible,there}|cannot be {excluded,ruled out,confirmed,determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
@@ -29,7 +30,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|being|be|described as|appeared"
     "|looked|been|measures|becomes|reads|appearing|classified as|considered|as|rated|graded|scored|judged|deemed"
     "|stains|stain|noted as|tends to be",
-    "have": "{in,by} having|has|have|shows|show|contains|contain|exhibits|exhibit|displays|display|reveals|reveal"
+    "have": "forms|form|forming|leaves|leaving|{in,by} having|has|have|shows|show|contains|contain|exhibits|exhibit"
+    "|displays|display|reveals|reveal"
     "|having|showing"
     "|containing|exhibiting|displaying|features|demonstrates|demonstrating|possesses|possessing|holds|holding"
     "|presents|includes|including|carries|carrying|bears|bearing|harbors|harbours|harboring|featuring|revealing"
@@ -79,7 +81,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     ",right corner,background}",
     "normal": "normal|normal appearing|normal looking",
     "all": "all",
-    "near": "next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another|other|a second|adjacent"
+    "near": "between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another"
+    "|other|a second|adjacent"
     "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other"
     "|elsewhere|in the same field|at the edge of the image"
     "|at the edge of the field|accompanying|bystander|additional|flanked by|close by|next to it"
@@ -100,6 +103,7 @@ _SLIGHT = (
 _MODERATE = "moderate,moderately,medium,intermediate,moderate degree of,moderate level of"
 
 _FILLING = "occupies,occupying,occupy,fills,filling,fill,takes up,taking up,covers,covering"
+_NEARLY = "{nearly,almost,virtually,practically} {completely ,entirely ,}"
 _MOST = (
     "most of,nearly all of,almost all of,the majority of,much of,nearly,almost,virtually all of,nearly all,almost all"
 )
@@ -115,12 +119,14 @@ DIRECT: Mapping[tuple[str, str], str] = {
     ("cytoplasm_basophilia", "moderate"): f"{{{_MODERATE}}} {{basophilic,basophilia,cytoplasmic basophilia}}",
     ("nuclear_cytoplasmic_ratio", "high"): f"{{{_FILLING}}} {{{_MOST}}} {{the,its,this}} {{,entire ,whole }}"
     "{cell,cell area,cell volume,cell body,cytoplasm,available space,cellular area,cell surface}"
-    "|{dominating,dominates} the cell",
+    "|{dominating,dominates} the cell"
+    f"|{_NEARLY}{{{_FILLING}}} {{the,}} {{,entire ,whole }}cell",
 }
 """(key, value) -> wordings that state it whatever the noun."""
 
 PLAIN: str = (
-    "{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}|all in all|all told"
+    "in the {middle,center}|{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}"
+    "|all in all|all told"
     "|among them|amongst them|between them|blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple"
     "|purplish pink|reddish purple|purplish red"
     "|pink purple|violet pink|violet red|pink red|red purple|blue black|pinkish red|reddish pink|red violet"

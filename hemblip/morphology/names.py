@@ -6,13 +6,16 @@ Everything is written in lower case, American spelling, without hyphens: `tokens
 from collections.abc import Mapping
 
 CELL_TYPES: Mapping[str, str] = {
-    "neutrophil": "neutrophil|neutrophilic granulocyte|neutrophil granulocyte|pmn|neutrophile|neutrophilic leukocyte"
+    "neutrophil": "neutrophil|neut|neutro|neutrophilic granulocyte|neutrophil granulocyte|pmn|neutrophile"
+    "|neutrophilic leukocyte"
     "|polymorph|polymorphonuclear neutrophil|polymorphonuclear leukocyte|neutrophil cell|neutrophilic cell",
-    "eosinophil": "eosinophil|eosinophilic granulocyte|eosinophil granulocyte|eosinophile|eosinophilic leukocyte"
+    "eosinophil": "eosinophil|eo|eos|eosinophilic granulocyte|eosinophil granulocyte|eosinophile"
+    "|eosinophilic leukocyte"
     "|eosinophil cell",
-    "basophil": "basophil|basophilic granulocyte|basophil granulocyte|basophile|basophilic leukocyte|basophil cell",
-    "lymphocyte": "lymphocyte|lymphocytic cell|lymphoid cell|lymphocyte cell",
-    "monocyte": "monocyte|monocytic cell|monocyte cell",
+    "basophil": "basophil|baso|basophilic granulocyte|basophil granulocyte|basophile|basophilic leukocyte"
+    "|basophil cell",
+    "lymphocyte": "lymphocyte|lymph|lympho|lymphocytic cell|lymphoid cell|lymphocyte cell",
+    "monocyte": "monocyte|mono|monocytic cell|monocyte cell",
     "myeloblast": "myeloblast|myeloid blast|myeloblastic cell|myeloblast cell|granulocytic blast",
     "lymphoblast": "lymphoblast|lymphoid blast|lymphoblastic cell|lymphoblast cell|lymphatic blast",
     "monoblast": "monoblast|monocytic blast|monoblastic cell|monoblast cell",
@@ -60,6 +63,10 @@ DISEASES: Mapping[str, str] = {
     "CML": "chronic {myeloid,myelogenous,granulocytic,myelocytic,myeloblastic} leukemia|cml|chronic granulocytic"
     "|chronic {myeloid,myelogenous}|chronic phase cml|bcr abl1 positive chronic myeloid leukemia",
     "healthy": "healthy",
-    "": "chronic myelomonocytic leukemia|cmml|acute leukemia|chronic leukemia|chronic lymphoproliferative",
+    "": "lymphoma|{mantle cell,follicular,burkitt,hodgkin,non hodgkin,splenic marginal zone} lymphoma|lymphocytosis"
+    "|reactive {lymphocytosis,process,changes}|myeloma|multiple myeloma|myelodysplastic syndrome|myelodysplasia|mds"
+    "|leukemoid reaction|{viral ,bacterial ,}infection|infectious mononucleosis|hairy cell leukemia"
+    "|prolymphocytic leukemia|chronic myelomonocytic leukemia|cmml|acute leukemia|chronic leukemia"
+    "|chronic lymphoproliferative",
 }
 """Diagnosis -> names; `{a,b}` are alternatives; the empty diagnosis is outside the schema."""

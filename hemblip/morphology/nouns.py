@@ -51,7 +51,7 @@ THINGS: Mapping[str, str] = {
     "|nucleated cell|granulocyte|cell membrane"
     "|agranulocyte|leukemic cell|cell size|cell shape|cell contour|cell outline|overall cell|polymorphonuclear cell"
     "|whole cell",
-    "nucleus": "nucleus|nuclei|nuclear|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
+    "nucleus": "nuc|nucleus|nuclei|nuclear|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
     "ratio": "nuclear cytoplasmic ratio|nuclear to cytoplasmic ratio|nucleus to cytoplasm ratio|n c ratio|n / c ratio"
     "|n : c ratio|n to c ratio|nc ratio|nucleocytoplasmic ratio|nucleo cytoplasmic ratio|nuclear / cytoplasmic ratio"
     "|nuclear : cytoplasmic ratio|nucleus cytoplasm ratio|nucleus / cytoplasm ratio|ratio of nucleus to cytoplasm"
@@ -67,15 +67,16 @@ THINGS: Mapping[str, str] = {
     "|cytoplasm / nucleus ratio|cytoplasm to nuclear ratio|ratio of the cytoplasm to the nucleus"
     "|cytoplasm to nucleus proportion|cytoplasmic to nuclear proportion|cytoplasmic : nuclear ratio"
     "|cytoplasmic to nucleus ratio",
-    "chromatin": "chromatin|nuclear chromatin|chromatin texture|chromatin pattern|nuclear texture|nuclear density"
+    "chromatin": "chrom|chromatin|nuclear chromatin|chromatin texture|chromatin pattern|nuclear texture"
+    "|nuclear density"
     "|nuclear material|chromatin strands",
     "nucleolus": "nucleolus|nucleoli|nucleolar|nucleolar prominence|nucleolie|nucleolii|nucleoluses",
-    "cytoplasm": "cytoplasm|cytoplasmic|cytoplasma|cytosol|ground substance|cytoplasms",
+    "cytoplasm": "cyto|cytopl|cytoplasm|cytoplasmic|cytoplasma|cytosol|ground substance|cytoplasms",
     "basophilia": "basophilia|cytoplasmic basophilia|basophilic|basophilic staining|basophilic hue|basophilic tinge"
     "|basophilic tint|basophily",
-    "vacuole": "vacuole|vacuoles|vacuolation|vacuolization|cytoplasmic vacuoles|vacuolar|vacuolations"
+    "vacuole": "vac|vacs|vacuole|vacuoles|vacuolation|vacuolization|cytoplasmic vacuoles|vacuolar|vacuolations"
     "|vacuolated areas|vacuolizations|vacuolated spaces",
-    "granule": "granule|granules|granulation|granularity|granulations|cytoplasmic granules|granular material"
+    "granule": "grans|granule|granules|granulation|granularity|granulations|cytoplasmic granules|granular material"
     "|granular content|granular|granulated",
     "diagnosis": "diagnosis|condition|disease|health status|disease status|disease label|pathology|leukemia subtype"
     "|leukemia type|subtype",

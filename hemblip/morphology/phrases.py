@@ -91,7 +91,7 @@ class Phrases:
         back, front = self._split_pending(head)
         self.attach_to_topics(back)
         rest = [] if head.thing == "other" else self.attach(front, head)
-        if self.topics and self.sentence[self.topics[-1].place + 1].kind == "comma":
+        if self.topics and any(self._lists_cell(m) for m in front):
             self.attach_to_topics(_separated(rest, front, ","))
         elif self.topics:
             same = head.thing == self.topics[-1].thing  # "cytoplasm of moderate amount and blue color"
@@ -119,8 +119,9 @@ class Phrases:
                 self._deny(head)
                 continue
             key = _key_of(modifier.item, head)
-            if key is None and "cell_size" in modifier.item.values and head.thing in _SIZED:
-                continue  # "large nucleus"
+            sizes_part = key is None and "cell_size" in modifier.item.values and head.thing in _SIZED
+            if sizes_part and not self._lists_cell(modifier):  # "large nucleus"
+                continue
             if key is None or _overruled(modifier, key, modifiers):
                 rest.append(modifier)
                 continue
@@ -136,6 +137,13 @@ class Phrases:
             taken |= {modifier.place for modifier in modifiers if modifier not in rest}
         if self.last is not None and self.last not in self.topics:
             self.attach([modifier for modifier in modifiers if modifier.place not in taken], self.last)
+
+    def _lists_cell(self, modifier: Modifier) -> bool:
+        """Whether a modifier is an entry of a list that begins with its cell: "monoblast, large, open chromatin"."""
+        if not self.topics or self.sentence[modifier.place - 1].kind != "comma":
+            return False
+        kinds = {item.kind for item in self.sentence.between(self.topics[-1].place, modifier.place)}
+        return kinds.isdisjoint(("copula", "have", "with", "that", "but"))
 
     def flush(self) -> None:
         """End of a phrase: modifiers without a noun of their own belong to the topics."""
@@ -186,6 +194,8 @@ class Phrases:
     def _split_pending(self, head: Head) -> tuple[list[Modifier], list[Modifier]]:
         """Modifiers that belong to the topics, and those that belong to the noun at hand."""
         if self.predicate and self.topics and self.pending:
+            if self.sentence[head.place + 1].name in (":", "="):  # "size: small shape: round"
+                return self.pending, []
             cut = max((index for index, modifier in enumerate(self.pending) if modifier.joined), default=0)
             cut = len(self.pending) if self.joined else cut
             return self.pending[:cut], self.pending[cut:]

@@ -24,10 +24,13 @@ _GENERIC_ADVERBS = word_set(
     "|sometimes|always|rarely"
 )
 _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
+_LEADING = _OPPOSING | word_set("unlike|where")
+_SETTING_AGAINST = word_set("while|whereas|whilst|where")
+_ARTICLES = word_set("a|an|the|this|it|its")
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
 _NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
 _DETERMINERS = word_set("det|self")
-_POINTING = word_set("this|these|here|image|shown|depicted|current|present|it|its")
+_POINTING = word_set("this|these|here|image|shown|depicted|current|it|its")
 
 
 def heads_list(tokens: tuple[str, ...]) -> bool:
@@ -90,8 +93,8 @@ def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
     """Split where one clause is set against another: "while a neutrophil would ..., this cell ..."."""
     starts = [start]
     for place, token in enumerate(tokens[start + 1 :], start=start + 1):
-        after_comma = tokens[place - 1] == ","
-        if token in _OPPOSING or (after_comma and (token == "and" or tokens[starts[-1]] in _OPPOSING)):
+        after_comma = tokens[place - 1] == "," and (token == "and" or tokens[starts[-1]] in _LEADING)
+        if token in _OPPOSING or after_comma or (tokens[place - 1] == ":" and token in _ARTICLES):
             starts.append(place)
     return list(pairwise([*starts, len(tokens)]))
 
@@ -99,12 +102,19 @@ def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
 def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     """A statement about cells or diseases in general, not about the one in the image."""
     subject = next((item for item in found if item.kind in ("thing", "disease", "self")), None)
-    if subject is None or not _POINTING.isdisjoint(tokens):
+    if subject is None or _points(tokens):
         return False
     named = subject.kind == "disease" or subject.type is not None
+    if named and tokens[0] in _SETTING_AGAINST:
+        return True
     defined = named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
     generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
     return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
+
+
+def _points(tokens: Sequence[str]) -> bool:
+    """Whether something is pointed at: "this", "the image", "the present cell"."""
+    return not _POINTING.isdisjoint(tokens) or ("the", "present") in pairwise(tokens)
 
 
 def _concerns_people(tokens: Sequence[str]) -> bool:
@@ -146,8 +156,11 @@ def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
     for place, item in enumerate(found):
         if not _is_plural_cell(item):
             continue
-        begins = place == 0 or found[place - 1].kind == "comma"
+        start = next((before for before in reversed(found[:place]) if before.kind not in ("value", "normal")), None)
+        begins = start is None or start.kind == "comma"
         if begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
+            return True
+        if begins and any(mark.kind == "comma" and verb.kind == "have" for mark, verb in pairwise(found[place + 1 :])):
             return True
         before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
         if _NO_SUBJECT_AFTER.isdisjoint(before[-1:]) and _DETERMINERS.isdisjoint(before):

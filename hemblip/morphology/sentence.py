@@ -31,7 +31,7 @@ class Sentence:
     """Items by place; places outside the sentence give `EDGE`."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        self._items = tuple(items)
+        self._items = tuple(_with_alternatives(items))
 
     def __getitem__(self, place: int) -> Item:
         return self._items[place] if 0 <= place < len(self._items) else EDGE
@@ -128,3 +128,11 @@ class Sentence:
         ends = ends or (after.kind == "copula" and before.kind != "word")
         begins = before.kind in _BEFORE_ALL or before.name in _WORDS_BEFORE_ALL
         return ends and begins and before.name not in _IDIOMS_WITH_ALL
+
+
+def _with_alternatives(items: Sequence[Item]) -> Iterator[Item]:
+    """Read "between round and indented" as "round or indented"."""
+    between = 0
+    for item in items:
+        between = 5 if item.name == "between" else between - 1 if item.kind in ("value", "and", "det") else 0
+        yield Item("or", item.name) if between > 0 and item.kind == "and" else item

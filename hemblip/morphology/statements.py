@@ -24,8 +24,8 @@ class Statements:
         self._clause_start = 0
 
     def in_order(self) -> list[Statement]:
-        """All statements, in order of place."""
-        return sorted(self._stated)
+        """All statements with a value of the schema, in order of place."""
+        return sorted(s for s in self._stated if s.value)
 
     def new_clause(self, place: int) -> None:
         """Alternatives before `place` do not concern what comes after it."""
@@ -33,7 +33,7 @@ class Statements:
         self._undecided = set()
 
     def add(self, place: int, key: str, value: str) -> None:
-        """State `value`, unless it is one of several alternatives of this clause: then nothing is stated."""
+        """State `value`, "" if it is outside the schema; of several alternatives of this clause, none is stated."""
         earlier = [s for s in self._stated if s.key == key and s.place >= self._clause_start]
         if earlier and earlier[-1].value != value and self._sentence.alternatives(earlier[-1].place, place):
             self._undecided.add(key)

@@ -102,7 +102,7 @@ def _entries() -> Iterable[tuple[str, Item]]:
             yield _plural(wording), Item("thing", "cell", type=cell_type, plural=True)
     for diagnosis, names in DISEASES.items():
         for wording in _alternatives(names):
-            yield wording, Item("disease" if diagnosis else "word", diagnosis)
+            yield wording, Item("disease", diagnosis)
     for (key, value), wordings in DIRECT.items():
         for wording in _alternatives(wordings):
             yield wording, Item("direct", wording, {key: value})
@@ -148,6 +148,8 @@ def sentences(text: str) -> list[tuple[str, ...]]:
     for token in (*_TOKEN.findall(text), "\n"):
         if token not in _ENDS:
             current.append(token)
+        elif token == "?" and _names_property(current):  # "nuclear shape? band."
+            current.append(":")
         elif current:
             current.append("." if token in "\n•" else token)
             if found and found[-1][-1] in ";." and _continues(current):
@@ -155,6 +157,11 @@ def sentences(text: str) -> list[tuple[str, ...]]:
             found.append(tuple(current))
             current = []
     return found
+
+
+def _names_property(tokens: Sequence[str]) -> bool:
+    kinds = {item.kind for item in items(tuple(tokens))}
+    return not kinds.isdisjoint(("thing", "aspect")) and kinds <= {"thing", "aspect", "and", "comma"}
 
 
 def _continues(tokens: Sequence[str]) -> bool:

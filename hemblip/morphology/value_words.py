@@ -81,7 +81,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "|{,highly ,heavily ,strongly ,markedly }condensed|compact|compacted|heterochromatic|pyknotic|thick|tight",
     },
     "nucleoli": {
-        "inconspicuous": f"inconspicuous|indistinct|faint|subtle|unapparent|invisible|unremarkable"
+        "inconspicuous": f"inconspicuous|inconsp|indistinct|faint|subtle|unapparent|invisible|unremarkable"
         f"|{_BARELY} {{seen,{_SEEN[1:]}"
         "|{poorly,ill} defined|non prominent|{hard,difficult} to {see,discern,identify,make out,find,appreciate}"
         "|obscure|obscured|hidden|imperceptible|rudimentary",
