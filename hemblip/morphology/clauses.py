@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
 from hemblip.morphology.phrases import Head, Phrases, is_noun
-from hemblip.morphology.schema import SCHEMA
+from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
 from hemblip.morphology.tokens import Item, word_set
@@ -74,7 +74,7 @@ class Reader(Phrases):
         self.excluded = True
 
     def _near(self, place: int, item: Item) -> None:
-        if item.name.startswith(("in the", "elsewhere", "at the")):
+        if item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
             self._where(place, item)
         elif self.sentence.next_thing(place).name in ("cell", "other"):
             self.flush()
@@ -93,7 +93,9 @@ class Reader(Phrases):
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
             self.flush()
-        elif item.name.startswith("if "):  # "the granules, if present, are ..."
+        elif item.name.startswith("if "):  # "the granules, if present, are not visible"
+            if not any(other.kind in ("not", "absent", "unsure") for other in self.sentence.between(place, place + 9)):
+                return
             self._elsewhere = True
         else:
             unsure = self.topics or [head for head in [self.last] if head is not None]
@@ -168,6 +170,12 @@ class Reader(Phrases):
         if self.pending and not self.predicate:
             self.flush()
 
+    def _likewise(self, place: int, item: Item) -> None:
+        """Denies what follows if what stands before is denied: "nucleoli are absent and so are vacuoles"."""
+        said = self.statements.in_order()
+        self.denied = bool(said) and NEGATIVE_VALUES.get(said[-1].key) == said[-1].value
+        self.predicate = False
+
     def _absent(self, place: int, item: Item) -> None:
         adjective = item.name in ("absent", "missing") and not self.predicate
         before_noun = self.sentence[place + 1].kind in ("thing", "value")
@@ -231,6 +239,9 @@ class Reader(Phrases):
     # --- words that state something
 
     def _value(self, place: int, item: Item) -> None:
+        degree = self.sentence[place - 1].name
+        if degree == "less" or (degree == "more" and any(other.kind == "contrast" for other in self.sentence)):
+            return  # "more open than", "less dense"
         after_noun = self.sentence[place - 1].kind in ("thing", "aspect")
         if after_noun and self.topics and not self.pending and not self.denied:
             self.predicate = True

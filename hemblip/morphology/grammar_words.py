@@ -14,6 +14,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|not apparent|null",
     "one": "one|ones",
     "either": "either",
+    "likewise": "so {are,is}",
     "atypical": "atypical|abnormal|reactive|dysplastic|neoplastic|malignant|aberrant",
     "unsure": "if {present,any,visible,there}|cannot be {excluded,ruled out,confirmed,determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"

@@ -102,7 +102,7 @@ class Phrases:
         self.pending = []
         self.subject = self.subject or head.thing
         if front:
-            qualified = any(modifier.item.name not in _VISIBLE for modifier in front)
+            qualified = any(_tells_kind(modifier.item) for modifier in front)
             head = head._replace(first=front[0].place, qualified=qualified)
         coordinated = self.joined in ("and", "or") and not front and not self.predicate
         if not self.after_preposition:
@@ -115,7 +115,7 @@ class Phrases:
         """State the values that `head` can have; return the modifiers that it cannot."""
         rest = []
         for modifier in modifiers:
-            if head.thing in DENIABLE and modifier.denied and modifier.item.name in _VISIBLE:
+            if head.thing in DENIABLE and modifier.denied and not _tells_kind(modifier.item):
                 self._deny(head)
                 continue
             key = _key_of(modifier.item, head)
@@ -212,7 +212,7 @@ class Phrases:
         """A thing that is denied is absent; vacuoles that are named are there."""
         if head.thing not in DENIABLE or self.excluded:
             return
-        if self.denied and all(modifier.item.name in _VISIBLE for modifier in modifiers):
+        if self.denied and not any(_tells_kind(modifier.item) for modifier in modifiers):
             self.statements.add(head.place, DENIABLE[head.thing], NEGATIVE_VALUES[DENIABLE[head.thing]])
         elif head.thing == "vacuole" and not self.denied:
             self.statements.add(head.place, "cytoplasm_vacuoles", "present")
@@ -221,6 +221,11 @@ class Phrases:
 def is_noun(item: Item) -> bool:
     """Whether a value is a noun phrase of its own: "two lobes", "a thin rim"."""
     return item.name.rpartition(" ")[2] in _NOUNS
+
+
+def _tells_kind(item: Item) -> bool:
+    """Whether a modifier tells one kind of the thing from others, rather than that it is there to be seen."""
+    return item.name not in _VISIBLE and item.values.get("nucleoli") != "prominent"
 
 
 def _key_of(item: Item, head: Head) -> str | None:

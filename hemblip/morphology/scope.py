@@ -6,11 +6,16 @@ from itertools import pairwise
 from hemblip.morphology.tokens import Item, items, word_set
 
 _IMPERATIVES = word_set(
-    "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|remember|recall|select|tell|please|question|prompt"
+    "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|remember|recall|generate|write"
+    "|produce|create|analyze|examine|look|determine|report|select|tell|please|question|prompt"
     "|options|user|task|instruction|instructions|you|your|name|caption|example|format|given"
 )
-_INSTRUCTIONS = word_set("describe|identify|state|classify|explain|caption|name|tell|summarize|characterize")
+_INSTRUCTIONS = word_set(
+    "describe|identify|state|classify|explain|caption|name|tell|summarize|characterize|generate|write|produce|create"
+    "|give|provide|analyze|report"
+)
 _LIST_HEADERS = word_set("possible|possibilities|options|candidates|choices|alternatives|following|classes|categories")
+_COUNTS = word_set("range|percentage|percent|count|counts|%|proportion")
 _SPECIMENS = word_set("cases|samples|specimens|smears|is|cells|was|s")
 _ASKED = word_set("is|are|type|kind|cell|does|do|can")
 _PEOPLE = word_set("donors|individuals|adults|people|children|patients|subjects|humans|persons|controls|volunteers")
@@ -109,6 +114,7 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
         return True
     defined = named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
     generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
+    generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
     return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
 
 
@@ -123,6 +129,18 @@ def _concerns_people(tokens: Sequence[str]) -> bool:
         token in ("in", "among") and not _PEOPLE.isdisjoint(tokens[place + 1 : place + 3])
         for place, token in enumerate(tokens)
     )
+
+
+def _counts_cells(tokens: Sequence[str], found: Sequence[Item]) -> bool:
+    """As in "the normal range for lymphocytes is 20-40%"."""
+    return not _COUNTS.isdisjoint(tokens) and any(_is_plural_cell(item) for item in found)
+
+
+def _begins_with_disease(found: Sequence[Item]) -> bool:
+    """As in "in acute leukemia, blasts have ..."."""
+    kinds = [item.kind for item in found[:3]]
+    plural = any(item.plural and item.name == "cell" for item in found[3:])
+    return kinds == ["prep", "disease", "comma"] and plural and any(item.kind in ("have", "copula") for item in found)
 
 
 def _names_hallmark(found: Sequence[Item]) -> bool:

@@ -91,7 +91,7 @@ class Sentence:
         item, after = self[place], self[place + 1]
         if after.kind == "aspect":
             return True
-        if after.kind != "thing" or after.name == "cell":
+        if after.kind != "thing" or after.name == "cell" or (item.plural and item.name in DENIABLE):
             return False
         return item.name != "cell" or not (item.plural or after.name == "other")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
 from hemblip.morphology.names import CELL_TYPES, DISEASES
-from hemblip.morphology.nouns import ADJECTIVES, ASPECT_NOUNS, THINGS
+from hemblip.morphology.nouns import ADJECTIVES, ASPECT_NOUNS, DENIABLE, THINGS
 from hemblip.morphology.value_words import VALUE_WORDS
 
 
@@ -43,7 +43,11 @@ _SPELLING = (
     (re.compile(r"colour"), "color"),
     (re.compile(r"\bgrey"), "gray"),
     (re.compile(r"centre\b"), "center"),
-    (re.compile(r"(?<=[a-z])is(ation|ed|ing)\b(?<=lised|ation|ising)"), r"iz\1"),
+    (
+        re.compile(r"\b(?!raised|advised|comprised|revised|raising|comprising)([a-z]{3,})is(ation|ed|ing|es)\b"),
+        r"\1iz\2",
+    ),
+    (re.compile(r"leukemias"), "leukemia"),
     (re.compile(r"n['’]t\b"), " not"),
     (re.compile(r"['’]s\b"), ""),
     (re.compile(r"\b(e\.g|i\.e|vs|approx|cf|ca|etc|dr|fig)\."), r"\1"),
@@ -108,7 +112,7 @@ def _entries() -> Iterable[tuple[str, Item]]:
             yield wording, Item("direct", wording, {key: value})
     for thing, wordings in THINGS.items():
         for wording in wordings.split("|"):
-            plural = wording.endswith("s") and thing == "vacuole"
+            plural = wording.endswith(("s", "i")) and thing in DENIABLE
             yield wording, Item("thing", thing, plural=plural, adjective=wording in ADJECTIVES)
             if thing in ("cell", "other"):
                 yield _plural(wording), Item("thing", thing, plural=True)

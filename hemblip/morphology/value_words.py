@@ -93,7 +93,8 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cytoplasm_amount": {
         "scanty": f"{{scanty,scant,sparse,minimal,small,limited,little,low,tiny,meager,reduced,negligible}} {_AMOUNT}"
         f"|{{,very ,a }}{{thin,narrow,small,scant,scanty,slim,slender,minimal,peripheral,slight,delicate,fine,mere"
-        f",tiny,thinnest,tight,barely visible,sparse}} {_RIM}|a rim|a mere {_RIM}|little to no|scarce|narrow|thin"
+        f",tiny,thinnest,tight,barely visible,sparse}} {_RIM}|a rim|a mere {_RIM}|sliver|wisp|little to no"
+        f"|scarce|narrow|thin"
         f"|meagre",
         "moderate": f"{{moderate,medium,intermediate,fair,modest,reasonable}} {_AMOUNT}|moderately abundant",
         "abundant": "{abundant,ample,plentiful,copious,voluminous,large,generous,extensive,profuse,considerable"
@@ -108,7 +109,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cytoplasm_colour": {
         "light blue": f"{{light,pale,faint,sky,soft,baby,lighter,paler,powder,faintly,lightly,palely,slightly,weakly"
         f",very light,very pale,pale sky,light sky}} {_BLUISH} {_SHADE}|blue {{pale,light}}"
-        "|{light,lightly} {colored,stained} blue|clear light blue",
+        "|{light,lightly} {colored,stained} blue",
         "blue": f"{{,deep ,dark ,deeply ,bright ,medium ,royal ,distinctly ,intense ,intensely ,vivid "
         f",rich }}{_BLUISH}"
         f" {_SHADE}",
