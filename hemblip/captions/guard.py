@@ -1,6 +1,9 @@
-"""What a caption must not do: state another fact than the annotation, or leave one out."""
+"""What a caption must not do: state another fact than the annotation, leave one out, or contradict itself."""
 
-from hemblip.morphology import Attributes, complete, extract_attributes
+from collections.abc import Iterator
+
+from hemblip.morphology import NEGATIVE_VALUES, Attributes, complete, extract_attributes
+from hemblip.morphology.extract import read_sentences
 
 
 def deviations(text: str, attributes: Attributes) -> list[str]:
@@ -11,21 +14,39 @@ def deviations(text: str, attributes: Attributes) -> list[str]:
         attributes: any subset of the 15 schema keys; `None` means not stated.
 
     Returns:
-        One line an attribute that is missing, changed or invented; empty if the caption states exactly the attributes.
+        One line, beginning with the attribute's key, for each attribute that is missing, changed, invented or
+        contradicted; empty if the caption states exactly the attributes.
     """
     if not text.strip():
-        return ["the text is empty"]
+        return ["text is empty"]
     expected, found = complete(attributes), extract_attributes(text)
-    return [
-        f"{key} {_said(found[key])}, the cell's is {value}" if value is not None else f"{key} {_said(found[key])}"
+    wrong = {
+        key: f"{key} {_said(found[key])}" + (f", the cell's is {value}" if value is not None else "")
         for key, value in expected.items()
         if found[key] != value
-    ]
+    }
+    for key, value in _statements(text):
+        if value != expected[key]:
+            wrong.setdefault(key, f"{key} is also stated as {value}")
+    return list(wrong.values())
 
 
 def states_exactly(text: str, attributes: Attributes) -> bool:
     """Whether a caption states the given attributes and nothing else of the schema."""
     return not deviations(text, attributes)
+
+
+def _statements(text: str) -> Iterator[tuple[str, str]]:
+    """All statements, not only the first of each key as `extract_attributes` has them.
+
+    Of things that can be denied only the first in each sentence counts: "no vacuoles are seen" is one statement.
+    """
+    for _, stated in read_sentences(text):
+        denied: set[str] = set()
+        for statement in stated:
+            if statement.key not in denied:
+                yield statement.key, statement.value
+            denied |= {statement.key} & NEGATIVE_VALUES.keys()
 
 
 def _said(value: str | None) -> str:

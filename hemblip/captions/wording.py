@@ -125,7 +125,7 @@ class Wording:
         return [f"{self.adjective(key)} {nouns[key]}" for key in self.stated("chromatin", "nucleoli")]
 
     def ratio(self) -> str:
-        """ "a high nuclear-to-cytoplasmic ratio"; empty if not stated."""
+        """The ratio as a noun phrase: "a high nuclear-to-cytoplasmic ratio"; empty if not stated."""
         if self.cell["nuclear_cytoplasmic_ratio"] is None:
             return ""
         return article(f"{self.adjective('nuclear_cytoplasmic_ratio')} {self.pick(*RATIOS)}")
