@@ -13,10 +13,10 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.findings import listed
 from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
 from hemblip.reporting.panels import draw_panels
-from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table3
+from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import PLACES, find_run, read_run
-from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
+from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table
 
 if TYPE_CHECKING:
@@ -66,11 +66,9 @@ def compare(
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
     comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer))
     folder = Path(output)
-    tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table3(probes)]
-    beside = [sources_table(comparison), differences(comparison)]
-    beside += [attribute_differences(comparison, split) for split in comparison.splits]
-    beside.append(confidence_table(comparison))
-    tables += [table for table in beside if table is not None]
+    confidence = confidence_table(comparison)
+    tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table2_more(comparison)]
+    tables += [table3(probes), *side_tables(comparison), *([confidence] if confidence else [])]
     for table in tables:
         _write(table, folder)
     title = listed([model.name for model in comparison.models])

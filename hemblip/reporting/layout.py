@@ -101,6 +101,7 @@ class Table:
         columns: in order; neighbours of one group share a heading.
         rows: in order; a change of `section` starts a block.
         notes: below the table.
+        folded: the page shows it only when it is asked for.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Row]
     notes: Sequence[str] = field(default_factory=tuple)
+    folded: bool = False
 
     @property
     def reasons(self) -> list[str]:

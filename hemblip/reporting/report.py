@@ -18,10 +18,10 @@ from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.estimates import RESAMPLES
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
-from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table3
+from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
 from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
-from hemblip.reporting.side_tables import attribute_differences, differences, sources_table
+from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
 
@@ -80,14 +80,10 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     cards = make_cards(comparison, choose_cells(comparison, gallery), 112)
     cells = sum(len(_first(comparison, split)) for split in comparison.splits)
     facts = [card.facts() for card in cards]
-    tables = [table1(comparison)]
+    tables = [table1(comparison), *(table2(comparison, [split]) for split in comparison.splits)]
     for split in comparison.splits:
-        tables += [table2_end_to_end(comparison, [split]), table2(comparison, [split])]
-    more = [sources_table(comparison), differences(comparison)]
-    more += [attribute_differences(comparison, split) for split in comparison.splits]
-    more.append(confidence_table(comparison))
-    tables += [table for table in more if table is not None]
-    tables.append(table3(probes))
+        tables += [table2_end_to_end(comparison, [split]), table2_more(comparison, [split])]
+    tables += [table3(probes), *side_tables(comparison)]
     plots = [
         plot
         for split in comparison.splits
@@ -128,6 +124,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             warnings=comparison.warnings,
             settings=_settings(comparison.runs),
             tables=tables,
+            calibration=confidence_table(comparison),
             panels=make_cards(comparison, choose_examples(comparison), 160),
             examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen.",
             errors_note=ERRORS_NOTE,

@@ -17,6 +17,13 @@ MOST_PAIRS = 6
 """Pairs of captioners in one table: all pairs of four."""
 
 
+def side_tables(comparison: Comparison) -> list[Table]:
+    """All of them that there is something to put in."""
+    found = [sources_table(comparison), differences(comparison)]
+    found += [attribute_differences(comparison, split) for split in comparison.splits]
+    return [table for table in found if table is not None]
+
+
 def sources_table(comparison: Comparison) -> Table | None:
     """External validation, one block a source; None without external cells."""
     percents = {"accuracy": "End to end", "selective_accuracy": "Where stated", "coverage": "Coverage"}
@@ -93,10 +100,14 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
     corrected = [_corrected(one.scored[split], other.scored[split], keys) for one, other in pairs]
     rows = [Row(feature(key), [found[key] for found in corrected]) for key in keys]
     columns = [Column(f"{one.name} − {other.name}", "") for one, other in pairs]
-    notes = ["Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for the number of attributes "
-             "(Holm).", INTERVALS]  # fmt: skip
+    least = 2 / (comparison.resamples + 1)
+    notes = [
+        "Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for the number of attributes (Holm); "
+        f"before that, {comparison.resamples:,} draws cannot show less than {least:.2g}.",
+        INTERVALS,
+    ]
     title = f"Paired differences by attribute – {PLACES[split].lower()} cells"
-    return Table(f"attribute_differences_{split}", title, "Feature", columns, rows, notes)
+    return Table(f"attribute_differences_{split}", title, "Feature", columns, rows, notes, folded=True)
 
 
 def _corrected(one: Scored, other: Scored, keys: Sequence[str]) -> dict[str, Estimate]:
