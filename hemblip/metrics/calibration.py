@@ -18,7 +18,7 @@ from hemblip.predictions import CONFIDENCE_PREFIX
 BINS = 15
 
 LIMITS = (0.05, 20.0)
-"""Temperatures outside say that there is nothing to learn from the validation cells."""
+"""A best temperature at their ends says that scaling does not help: it cannot bring 0.4 above one half."""
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -97,7 +97,8 @@ def fit_temperature(confidence: Values, right: Flags) -> float | None:
         right: (S,).
 
     Returns:
-        Within `LIMITS`; None if all statements are right or all are wrong, because any extreme would do.
+        Within `LIMITS`; None if all statements are right or all are wrong, because any extreme would do, or if the
+        best one is at a limit.
     """
     if right.all() or not right.any():
         return None
@@ -107,7 +108,8 @@ def fit_temperature(confidence: Values, right: Flags) -> float | None:
         return float(-np.where(right, np.log(likely), np.log(1 - likely)).mean())
 
     low, high = np.log(LIMITS)
-    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+    best = float(minimize_scalar(loss, bounds=(low, high), method="bounded").x)
+    return float(np.exp(best)) if low + 0.01 < best < high - 0.01 else None
 
 
 def fit_temperatures(validation: pd.DataFrame) -> dict[str, float | None]:

@@ -1,8 +1,10 @@
 """How sure a captioner is of each attribute that it states, from the probabilities of the tokens that state it.
 
-The confidence of a statement is the product of the probabilities of the tokens that lie in the words which state it
-(`hemblip.morphology.locate`): how likely the captioner was to write just these, given what it had written before.
-Words around them ("there is a ...") count in the confidence of the caption alone.
+The confidence of a statement is the probability of the least sure token in the words that state it
+(`hemblip.morphology.locate`), given what was written before: a value is decided at one token, and the rest of its words
+follow. A product would punish long values, above all after label smoothing, and a mean would hide the token that
+decides; experiments/benchmarks/scoring.md compares the three on real cells. Words around a statement ("there is
+a ...") count in the confidence of the caption alone.
 """
 
 import math
@@ -52,8 +54,9 @@ def token_scores(prefixes: Sequence[str], log_probabilities: Sequence[float]) ->
 
 def _common(one: str, other: str) -> int:
     """Length of the beginning that two texts share."""
-    length = min(len(one), len(other))
-    return next((index for index in range(length) if one[index] != other[index]), length)
+    if other.startswith(one):
+        return len(one)
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
 
 
 def caption_confidence(tokens: Sequence[TokenScore]) -> float | None:
@@ -70,8 +73,8 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
         tokens: its tokens, from `token_scores`.
 
     Returns:
-        All 15 keys, for the columns `confidence_<key>`: the probability of the tokens that overlap the words which
-        state the attribute, in (0, 1]; None where it is not stated.
+        All 15 keys, for the columns `confidence_<key>`: the least probability of the tokens that overlap the words
+        which state the attribute, in (0, 1]; None where it is not stated.
     """
     found: dict[str, float | None] = dict.fromkeys(KEYS)
     for place in locate_statements(caption):
@@ -80,5 +83,5 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
             for token in tokens
             if token.start < place.end and token.end > max(place.start, token.start)
         ]
-        found[place.key] = min(1.0, math.exp(math.fsum(values))) if values else None
+        found[place.key] = min(1.0, math.exp(min(values))) if values else None
     return found

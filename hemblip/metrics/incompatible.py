@@ -3,7 +3,8 @@
 A rule names two statements; where it comes from stands beside it. `COUNTS`: the pair occurs in at most 3 of 7,799
 cells of WBCAtt (Tsutsui et al., NeurIPS 2023). `WHO`: by definition of the disease (WHO classification, 5th edition,
 2022).
-The rules exclude little on purpose: an unusual cell is not a contradiction.
+The rules exclude little on purpose: an unusual cell is not a contradiction, and a neutrophil of a patient can lack its
+granules.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ RULES: tuple[Rule, ...] = (
     Rule("cell_type", ("basophil",), "granule_colour", ("pink", "red"), COUNTS),
     Rule("cell_type", ("eosinophil",), "granule_colour", ("pink", "purple"), COUNTS),
     Rule("cell_type", ("neutrophil",), "granule_colour", ("red",), COUNTS),
-    Rule("cell_type", ("neutrophil", "eosinophil", "basophil"), "granules", ("absent",), COUNTS),
+    Rule("cell_type", ("eosinophil", "basophil"), "granules", ("absent",), COUNTS),
     Rule("cell_type", ("eosinophil",), "granules", ("small", "coarse"), COUNTS),
     Rule("cell_type", ("lymphocyte", "monocyte"), "nucleus_shape", _SEGMENTED, COUNTS),
     Rule("cell_type", ("lymphoblast", "myeloblast", "monoblast", "promonocyte"), "nucleus_shape", _SEGMENTED, WHO),

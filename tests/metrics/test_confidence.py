@@ -60,6 +60,11 @@ def test_each_statement_has_the_confidence_of_its_own_words():
     }
 
 
+def test_a_statement_is_as_sure_as_its_least_sure_token():
+    caption, tokens = tokens_of(["an", "atypical", "lymphocyte"], {"atypical": 0.5, "lymphocyte": 0.9})
+    assert attribute_confidences(caption, tokens)["cell_type"] == pytest.approx(0.5)
+
+
 def test_every_stated_attribute_of_the_templates_has_a_confidence():
     for caption in rows(60)["caption"]:
         text, tokens = tokens_of(caption.split(" "), {})
@@ -99,6 +104,7 @@ def test_there_is_no_temperature_where_all_is_right_or_all_is_wrong():
     assert fit_temperature(sure, np.ones(2, dtype=bool)) is None
     assert fit_temperature(sure, np.zeros(2, dtype=bool)) is None
     assert fit_temperature(sure[:0], np.ones(0, dtype=bool)) is None
+    assert fit_temperature(np.full(100, 0.4), np.arange(100) > 5) is None  # right, yet less sure than one half
     assert np.isfinite(scaled(np.array([0.0, 1.0]), 2.0)).all()
 
 
