@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from hemblip.__main__ import main
@@ -89,3 +90,31 @@ def test_two_nodes_train_one_model(workplace):
     cells = pd.read_parquet(run / "predictions" / "val.parquet")["cell_id"]
     assert len(cells) == 40 and cells.is_unique
     assert (run / "checkpoints" / "best.ckpt").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        ("smoke", ["--model.init_args.decoding.max_new_tokens", "5"]),
+        ("medgemma_smoke", ["--model.init_args.adaptation", "lora", "--model.init_args.train_last_layers", "1"]),
+    ],
+)
+def test_sharded_training_gives_the_weights_of_copies(workplace, config, settings):
+    """FSDP and DDP on two ranks: the same checkpoint but for the order of sums; evaluation generates under both."""
+    small = ["--trainer.max_epochs", "1", "--data.init_args.limit", "24", "--data.init_args.batch_size", "8"]
+    weights = {}
+    for name in ("ddp", "fsdp"):
+        line = [sys.executable, "-m", "hemblip", "fit", "--config", str(ROOT / "configs" / f"{config}.yaml"), *small]
+        line += [*settings, "--config", str(CLUSTER / f"{name}.yaml"), "--name", name, "--trainer.accelerator", "cpu"]
+        line += ["--trainer.devices", "2", "--trainer.enable_progress_bar", "false"]
+        if name == "fsdp":
+            line += ["--trainer.strategy.init_args.data_parallel_size", "2"]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=workplace, timeout=500)
+        assert done.returncode == 0, done.stderr[-2000:]
+        run = workplace / "runs" / name / "version_0"
+        weights[name] = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        assert len(pd.read_parquet(run / "predictions" / "val.parquet")) == 24
+    assert weights["ddp"].keys() == weights["fsdp"].keys()
+    for name, tensor in weights["ddp"].items():
+        assert torch.allclose(tensor.float(), weights["fsdp"][name].float(), atol=1e-4), name

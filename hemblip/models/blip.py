@@ -15,6 +15,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import Decoding
+from hemblip.models.sharding import shard
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 
@@ -93,6 +94,11 @@ class BlipCaptioner(Captioner):
             kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[lora_attention]
             add_adapters(self.model, ATTENTION.format(kinds), lora_rank, lora_alpha, lora_dropout, whole)
         self.train()
+
+    def configure_model(self) -> None:
+        """Spread the weights over the ranks, if the strategy asks for it."""
+        vision, decoder = self.model.vision_model, self.model.text_decoder
+        shard(self.device_mesh, [*vision.encoder.layers, *decoder.bert.encoder.layer, vision, decoder])
 
     def pixel_values(self, images: Tensor) -> Tensor:
         """Normalise uint8 images (B, 3, H, W) as in pretraining.

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from hemblip.errors import CheckpointError
+from hemblip.models.sharding import whole
 
 if TYPE_CHECKING:
     from hemblip.models.captioner import Captioner
@@ -29,8 +31,10 @@ def identity(captioner: "Captioner") -> dict[str, str | None]:
 def kept_weights(captioner: "Captioner") -> dict[str, Tensor]:
     """Give the weights that a checkpoint needs: all under `full`, otherwise those that train, tied ones once."""
     if captioner.adaptation == "full":
-        return captioner.state_dict()
-    return {name: parameter.detach() for name, parameter in captioner.named_parameters() if parameter.requires_grad}
+        kept = captioner.state_dict()
+    else:
+        kept = {name: weight.detach() for name, weight in captioner.named_parameters() if weight.requires_grad}
+    return {name: whole(tensor) for name, tensor in kept.items()}
 
 
 def check_checkpoint(checkpoint: Mapping[str, Any], captioner: "Captioner") -> None:
@@ -47,6 +51,8 @@ def check_checkpoint(checkpoint: Mapping[str, Any], captioner: "Captioner") -> N
                 f"the checkpoint has {item} '{value}', the config asks for '{wanted.get(item)}'; use the config.yaml "
                 "of the run that wrote it"
             )
+    if "state_dict" not in checkpoint and any(isinstance(weight, DTensor) for weight in captioner.parameters()):
+        return  # a strategy that shards has loaded and taken them already
     weights: Mapping[str, Tensor] = checkpoint.get("state_dict", {})
     expected = kept_weights(captioner)
     if recorded is None and captioner.adaptation != "full":

@@ -22,6 +22,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.decoding import Decoding
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
+from hemblip.models.sharding import shard
 
 LANGUAGE_ATTENTION = r"model\.language_model\.layers\.\d+\.self_attn\.(q|k|v|o)_proj"
 """Anchored on the language model: bare names such as `q_proj` would match the vision tower too."""
@@ -99,6 +100,13 @@ class MedGemmaCaptioner(Captioner):
             if parameter.requires_grad:
                 # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
                 parameter.data = parameter.data.float()
+
+    def configure_model(self) -> None:
+        """Spread the weights over the ranks, if the strategy asks for it."""
+        parts = self.model.model
+        layers = [*parts.vision_tower.encoder.layers, *parts.language_model.layers]
+        # Generation encodes the image before it calls the model.
+        shard(self.device_mesh, [*layers, parts.vision_tower, parts.multi_modal_projector, self.model])
 
     def setup(self, stage: str) -> None:
         """Refuse to train what has nothing to train.
