@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
-from hemblip.morphology.phrases import Head, Phrases, is_noun
+from hemblip.morphology.phrases import NOTHING, Head, Phrases, Spoken, is_noun
 from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
@@ -21,8 +21,8 @@ _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 class Reader(Phrases):
     """Walks over the items of one sentence: one method for each kind of item."""
 
-    def __init__(self, found: Sequence[Item], antecedent: str | None = None, aside: str | None = None) -> None:
-        super().__init__(Sentence(found), antecedent)
+    def __init__(self, found: Sequence[Item], before: Spoken = NOTHING, aside: str | None = None) -> None:
+        super().__init__(Sentence(found), before)
         self._aside = aside
         self._elsewhere = False
         self._neither = False
@@ -286,13 +286,13 @@ class Reader(Phrases):
         self.state(place, "nucleus_shape", "unsegmented-indented")
 
     def _self(self, place: int, item: Item) -> None:
-        thing = self.subject or self.antecedent
-        if item.name == "it" and thing not in (None, "other", "diagnosis"):
-            self.arrive(Head.of(thing or "", place))
-        elif item.name == "here":
-            self.antecedent = self.antecedent or "cell"
+        if item.name == "here":
+            self.before = self.before._replace(subject=self.before.subject or "cell")
         else:
-            self.arrive(Head.of("cell", place))
+            meant = {"it": self.subject or self.before.subject, "they": self.plural or self.before.plural}.get(
+                item.name
+            )
+            self.arrive(Head.of("cell" if meant in (None, "other", "diagnosis") else meant, place))
 
     def _thing(self, place: int, item: Item) -> None:
         of_other = self.topics and self.topics[-1].thing == "other" and self.predicate
@@ -329,7 +329,7 @@ class Reader(Phrases):
                     return item.name
         if self.topics and (self.predicate or self._subject_has(place)):
             return self.topics[-1].thing
-        return self._framed
+        return self._framed or self.before.header
 
     def _subject_has(self, place: int) -> bool:
         """The subject of "has" or "with" owns the property: "the nucleus has an irregular contour"."""

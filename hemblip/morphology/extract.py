@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from hemblip.morphology.clauses import Reader
+from hemblip.morphology.phrases import NOTHING, Spoken
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.scope import about_the_cell, heads_list, only_names
 from hemblip.morphology.sentence import Sentence
@@ -45,29 +46,29 @@ def extract_attributes(text: str) -> dict[str, str | None]:
 
 def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, ...]]]:
     """Yield the normalised tokens of each sentence and what it states, in order."""
-    subject: str | None = None
+    before = NOTHING
     listing = False
     for tokens in sentences(normalise(text)):
         listing = heads_list(tokens) or (listing and only_names(tokens))
         if listing:
             yield tokens, ()
             continue
-        stated, subject = _read(tokens, subject)
+        stated, before = _read(tokens, before)
         yield tokens, stated
 
 
 @lru_cache(maxsize=16384)
-def _read(tokens: tuple[str, ...], antecedent: str | None) -> tuple[tuple[Stated, ...], str | None]:
-    """The statements of one sentence and its subject; captions repeat sentences, so they are remembered."""
+def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], Spoken]:
+    """The statements of one sentence and what it spoke of; captions repeat sentences, so they are remembered."""
     kept = about_the_cell(tokens)
     measured = measured_items(tuple(tokens[place] for place in kept))
     found = [item for item, _ in measured]
     ends = list(accumulate(length for _, length in measured))
     left_out = items(tuple(token for place, token in enumerate(tokens) if place not in set(kept)))
     aside = Sentence(left_out).thing_before(len(left_out))
-    reader = Reader(found, antecedent, aside)
+    reader = Reader(found, before, aside)
     stated = []
     for place, key, value in reader.read():
         first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
         stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
-    return tuple(stated), reader.subject or antecedent
+    return tuple(stated), reader.spoken()

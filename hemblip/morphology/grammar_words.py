@@ -6,7 +6,9 @@ Everything is written in lower case, American spelling, without hyphens: `tokens
 from collections.abc import Mapping
 
 FUNCTION_WORDS: Mapping[str, str] = {
-    "not": "no|not|without|lacks|lack|lacking|lack of|lacked|devoid of|free of|free from|absence of|the absence of"
+    "not": "nothing to {suggest,indicate,support}|nothing {suggests,indicates}"
+    "|no {features,feature,indication,suggestion,hint} of|no|not|without|lacks|lack|lacking|lack of|lacked|devoid of"
+    "|free of|free from|absence of|the absence of"
     "|never|neither|nor|cannot|no evidence of|negative for|clear of|no sign of|no signs of|does not|do not"
     "|fails to show|without any|without evidence of|no trace of|no clear evidence of|no definite|in the absence of"
     "|absence of any|non|rather than being|hardly any|instead of being|void of",
@@ -56,7 +58,9 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each",
-    "contrast": "unlike|rather than|as opposed to|in contrast to|in contrast with|contrasting with|compared to"
+    "contrast": "{one,you} {might,could,would,may} {think of,think,consider,expect}"
+    "|{may,might,could,can} be {mistaken for,confused with}|at first {glance,sight}|unlike|rather than|as opposed to"
+    "|in contrast to|in contrast with|contrasting with|compared to"
     "|compared with|instead of|than|differs from|differing from|different from|distinct from|distinguishable from"
     "|distinguishes it from|distinguishing it from|distinguish it from|distinguishing this cell from"
     "|distinguish this cell from|ruling out|rules out|rule out|excluding|excludes|exclude|argues against"
@@ -91,7 +95,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|alongside a|alongside the|alongside several",
     "reject": "unlikely|excluded|ruled out|is excluded|can be excluded|can be ruled out|less likely|is not favored"
     "|is not supported|not supported|not favored|improbable|is out|can be discarded|discounted|not the case",
-    "self": "it|this one|the present cell|here|this cell|the cell in question|the cell shown|the cell of interest"
+    "self": "it|they|this one|the present cell|here|this cell|the cell in question|the cell shown"
+    "|the cell of interest"
     "|the central cell|the depicted cell|the cell|this leukocyte|the main cell|the described cell|the imaged cell"
     "|this white blood cell|the present one|the present|the target cell|the current cell",
 }
@@ -138,7 +143,7 @@ PLAIN: str = (
     "|no doubt|without doubt|not unlike|open source|clear image|clear picture|small image|such as|of note|no longer"
     "|in keeping with|consistent with|compatible with|suggestive of"
     "|in line with|according to|at least|by contrast|not necessarily|small dot|a large proportion"
-    "|a large part|a large portion|point|large nucleus|small nucleus|high confidence|low confidence"
+    "|a large part|a large portion|point|high confidence|low confidence"
     "|moderate confidence|large area|small area|not just|nothing but|light microscope|light microscopy|wright giemsa"
     "|may grunwald|coarse focus|prominent feature|clear evidence|clearly|dense smear|is not only|clear zone"
     "|clear halo|perinuclear|large portion|red blood|round robin|loose term|high grade|low grade"

@@ -52,13 +52,31 @@ class Modifier(NamedTuple):
     joined: str
 
 
+class Spoken(NamedTuple):
+    """What the next sentence can refer to.
+
+    Attributes:
+        subject: what "it" stands for.
+        plural: the granules, vacuoles or nucleoli that "they" stands for.
+        header: the thing whose shape and size a list gives, line by line.
+    """
+
+    subject: str | None = None
+    plural: str | None = None
+    header: str | None = None
+
+
+NOTHING = Spoken()
+
+
 class Phrases:
     """The nouns of a sentence so far, and the modifiers that wait for one.
 
     Attributes:
         topics: the nouns that a predicate speaks of.
         last: the noun read last.
-        antecedent: the subject of the sentence before.
+        before: what the sentence before spoke of.
+        plural: the granules, vacuoles or nucleoli named last.
         subject: the first thing of this sentence.
         pending: modifiers that have no noun yet.
         predicate: modifiers belong to the topics.
@@ -66,13 +84,14 @@ class Phrases:
         excluded: what is read is not said of the cell.
     """
 
-    def __init__(self, sentence: Sentence, antecedent: str | None = None) -> None:
+    def __init__(self, sentence: Sentence, before: Spoken) -> None:
         self.sentence = sentence
         self.statements = Statements(sentence)
         self.topics: list[Head] = []
         self.last: Head | None = None
-        self.antecedent = antecedent
+        self.before = before
         self.subject: str | None = None
+        self.plural: str | None = None
         self.pending: list[Modifier] = []
         self.predicate = False
         self.denied = False
@@ -101,6 +120,7 @@ class Phrases:
         self._state_presence(head, front)
         self.pending = []
         self.subject = self.subject or head.thing
+        self.plural = head.thing if head.thing in DENIABLE else self.plural
         if front:
             qualified = any(_tells_kind(modifier.item) for modifier in front)
             head = head._replace(first=front[0].place, qualified=qualified)
@@ -168,8 +188,16 @@ class Phrases:
         self.flush()
         if self.last is not None:
             self.attach(self._orphans, Head.of("cell", 0))
-        elif self.antecedent is not None:
-            self.attach(self._orphans, Head.of(self.antecedent, 0))
+        elif self.before.subject is not None:
+            self.attach(self._orphans, Head.of(self.before.subject, 0))
+
+    def spoken(self) -> Spoken:
+        """What the next sentence can refer to."""
+        named = [item for item in self.sentence if item.name not in (".", ":")]
+        header = self.before.header if named and named[0].kind in ("aspect", "thing") else None
+        if len(named) == 1 and named[0].name in OWNED:
+            header = named[0].name
+        return Spoken(self.subject or self.before.subject, self.plural or self.before.plural, header)
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""

@@ -16,6 +16,7 @@ _INSTRUCTIONS = word_set(
 )
 _LIST_HEADERS = word_set("possible|possibilities|options|candidates|choices|alternatives|following|classes|categories")
 _COUNTS = word_set("range|percentage|percent|count|counts|%|proportion")
+_LISTS = word_set("differential|differentials|candidates|considerations|possibilities")
 _SPECIMENS = word_set("cases|samples|specimens|smears|is|cells|was|s")
 _ASKED = word_set("is|are|type|kind|cell|does|do|can")
 _PEOPLE = word_set("donors|individuals|adults|people|children|patients|subjects|humans|persons|controls|volunteers")
@@ -26,11 +27,12 @@ _LABELS = word_set("answer|response|caption|description|output|model|assistant|f
 _SPEAKERS = word_set("model|assistant")
 _GENERIC_ADVERBS = word_set(
     "typically|usually|generally|normally|commonly|often|classically|frequently|characteristically|would|tend|tends"
-    "|sometimes|always|rarely"
+    "|sometimes|always|rarely|definition|textbook|textbooks"
 )
 _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _LEADING = _OPPOSING | word_set("unlike|where")
 _SETTING_AGAINST = word_set("while|whereas|whilst|where")
+_INDEFINITE = word_set("a|an")
 _ARTICLES = word_set("a|an|the|this|it|its")
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
 _NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
@@ -91,7 +93,8 @@ def _after_instruction(tokens: Sequence[str], start: int) -> int:
 def _is_differential(tokens: Sequence[str]) -> bool:
     """An unranked list of possible diagnoses or types."""
     header = tokens[: tokens.index(":")] if ":" in tokens else ()
-    return "differential" in tokens[:8] or not _LIST_HEADERS.isdisjoint(header)
+    named = not _LISTS.isdisjoint(tokens[:8])
+    return named or not _LIST_HEADERS.isdisjoint(header)
 
 
 def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
@@ -112,7 +115,11 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     named = subject.kind == "disease" or subject.type is not None
     if named and tokens[0] in _SETTING_AGAINST:
         return True
-    defined = named and found[0].kind in ("thing", "disease", "det", "word") and _is_definition(tokens)
+    defined = (
+        (named or subject.name == "cell")
+        and found[0].kind in ("thing", "disease", "det", "word")
+        and _is_definition(tokens)
+    )
     generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
     generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
     return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
@@ -140,7 +147,8 @@ def _begins_with_disease(found: Sequence[Item]) -> bool:
     """As in "in acute leukemia, blasts have ..."."""
     kinds = [item.kind for item in found[:3]]
     plural = any(item.plural and item.name == "cell" for item in found[3:])
-    return kinds == ["prep", "disease", "comma"] and plural and any(item.kind in ("have", "copula") for item in found)
+    verb = any(item.kind in ("have", "copula", "one") for item in found)
+    return kinds == ["prep", "disease", "comma"] and plural and verb
 
 
 def _names_hallmark(found: Sequence[Item]) -> bool:
@@ -165,6 +173,8 @@ def _is_definition(tokens: Sequence[str]) -> bool:
     verb = next((place for place, word in enumerate(tokens) if word in ("is", "are", "has", "have", ",", "with")), None)
     if verb is None or tokens[verb] not in ("is", "are"):
         return False
+    if tokens[0] in _INDEFINITE and verb <= 3 and _INDEFINITE.issuperset(tokens[verb + 1 : verb + 2]):
+        return True
     predicate = tokens[verb + 1 : verb + 6]
     return not _KINDS_OF.isdisjoint(predicate) or tuple(predicate[:2]) == ("characterized", "by")
 

@@ -32,7 +32,8 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cell_size": {
         "small": "{small,tiny,little} {,sized}|undersized|sm",
         "medium": "{medium,mid,middle,intermediate,moderate,moderately,average} {,sized}|midsized|medium large|med",
-        "large": "{large,big,very large} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge",
+        "large": "{large,big,very large} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge"
+        "|considerable|substantial",
     },
     "cell_shape": {
         "round": "{,near ,nearly ,almost ,roughly }{round,rounded,circular,spherical,roundish} {,shaped}|rounded off",
