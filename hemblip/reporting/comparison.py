@@ -11,7 +11,7 @@ import pandas as pd
 
 from hemblip.reporting.estimates import RESAMPLES, Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_folder import PLACES, Run, check_same_cells
+from hemblip.reporting.run_folder import PLACES, Run, check_same_cells, differing_decoding
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -50,6 +50,8 @@ class Comparison:
     ) -> None:
         self.runs = list(runs)
         self.warnings = check_same_cells(self.runs)
+        if (warning := differing_decoding(self.runs)) is not None:
+            self.warnings.append(warning)
         self.resamples, self.seed, self.bert = resamples, seed, bert
         gathered = _seeds(self.runs)
         self.models = [self._captioner(seeds) for seeds in gathered]

@@ -11,9 +11,11 @@ CITATION = (
 )
 
 CAVEAT = (
-    "Published by the paper on its own split of its own cells, without intervals; accuracies count only cells whose "
-    "caption states the attribute. Shown for orientation, not as a like-for-like comparison."
+    "Published by the paper on its own split of its own cells, without intervals: shown for orientation, not as a "
+    "like-for-like comparison."
 )
+
+CAVEAT_ACCURACY = "Their accuracies count only cells whose caption states the attribute; how many is not given."
 
 ENCODER = "BioBERT (dmis-lab/biobert-base-cased-v1.1), layer 12"
 """Of the paper's BERTScore."""

@@ -109,16 +109,23 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     }
     place = folder.resolve()
     versioned = re.fullmatch(r"version_\d+", place.name)
-    validation = folder / "predictions" / "val.parquet"
     return Run(
         name=name or (place.parent.name if versioned else place.name),
         folder=folder,
         predictions=predictions,
         baselines=baselines,
-        validation=read_predictions(validation) if validation.is_file() else None,
+        validation=_read_validation(folder / "predictions" / "val.parquet"),
         config=read_config(folder),
         curves=read_curves(folder),
     )
+
+
+def _read_validation(path: Path) -> pd.DataFrame | None:
+    """Validation rows are an extra: without usable ones the report says so and goes on."""
+    try:
+        return read_predictions(path)
+    except DataError:
+        return None
 
 
 def _one_model(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -215,6 +222,17 @@ def settings(run: Run) -> dict[str, str]:
     if "epoch" in run.curves and len(run.curves):
         found["Epochs"] = int(run.curves["epoch"].max()) + 1
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def differing_decoding(runs: Sequence[Run]) -> str | None:
+    """Warn if captions were decoded with different settings; None if they agree or are not known."""
+    found = {run.label: settings(run).get("Decoding") for run in runs if run.config}
+    if len(set(found.values())) < 2:
+        return None
+    return (
+        f"Decoding settings differ between {', '.join(found)} (see the table of runs): differences between captioners "
+        "may be differences of decoding."
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -102,7 +102,7 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
     columns = [Column(f"{one.name} − {other.name}", "") for one, other in pairs]
     least = 2 / (comparison.resamples + 1)
     notes = [
-        "Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for the number of attributes (Holm); "
+        "Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for their number (Holm); "
         f"before that, {comparison.resamples:,} draws cannot show less than {least:.2g}.",
         INTERVALS,
     ]

@@ -115,7 +115,13 @@ def make_probe(folder: Path) -> Path:
     rows = []
     for task, title in (("subtype", "Leukemia subtype (5)"), ("cell_type", "Cell type (13)")):
         for backbone, accuracy in (("Majority", 0.3), ("HemBLIP Full", 0.8), ("BLIP Base", 0.7)):
-            row = {"task": task, "title": title, "backbone": backbone, "head": "cosine", "train_cells": 60}
+            row = {
+                "task": task,
+                "title": title,
+                "backbone": backbone,
+                "head": "-" if backbone == "Majority" else "cosine",
+                "train_cells": 60,
+            }
             for place in ("internal", "external"):
                 row |= {f"{place}_cells": 30, f"{place}_groups": 6}
                 for metric in ("accuracy", "weighted_f1", "macro_f1"):

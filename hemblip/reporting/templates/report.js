@@ -35,7 +35,7 @@
   };
 
   function show() {
-    const asked = Object.fromEntries(new FormData(form));
+    const asked = { model: "", source: "", ...Object.fromEntries(new FormData(form)) };
     const chosen = facts.map((_, index) => index).filter((index) => {
       const cell = facts[index];
       return (!asked.type || cell.type === asked.type) && (!asked.source || cell.source === asked.source)
