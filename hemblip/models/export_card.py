@@ -159,16 +159,18 @@ def _data(data: Mapping[str, Any], run: Path) -> str:
     settings = data.get("init_args") or {}
     lines = []
     for source in settings.get("sources") or []:
-        arguments = ", ".join(f"{key}: {value}" for key, value in (source.get("init_args") or {}).items())
+        arguments = ", ".join(f"{key}: {_told(value)}" for key, value in (source.get("init_args") or {}).items())
         lines.append(f"- `{source['class_path']}`{f' ({arguments})' if arguments else ''}")
     size, crop = settings.get("image_size"), settings.get("crop") or 1.0
     lines += [f"\nCells are the central {crop:.0%} of the image's shorter side, resized to {size} x {size} pixels."]
-    counts = [
-        f"{len(pd.read_parquet(path, columns=['cell_id'])):,} {path.stem}"
-        for path in sorted((run / "predictions").glob("*.parquet"))
-    ]
-    lines += [f"Cells described: {', '.join(counts)}."] if counts else []
+    trained = run / "training_cells.parquet"
+    lines += [f"Trained on {len(pd.read_parquet(trained)):,} cells."] if trained.is_file() else []
     return "\n".join(lines)
+
+
+def _told(value: Any) -> Any:
+    """A card is published: no folders of the machine that trained."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def _scores(run: Path) -> str:
@@ -199,7 +201,11 @@ def _percent(value: float | None) -> str:
 def _making(config: Mapping[str, Any], run: Path) -> str:
     versions = {"torch": torch, "lightning": lightning, "transformers": transformers, "peft": peft}
     tools = ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
-    settings = {key: config[key] for key in ("seed_everything", "model", "trainer") if config.get(key) is not None}
+    settings = {key: config[key] for key in ("seed_everything", "model") if config.get(key) is not None}
+    # Lightning's own defaults are of no interest.
+    settings["trainer"] = {
+        key: value for key, value in (config.get("trainer") or {}).items() if value not in (None, False)
+    }
     kept = yaml.safe_dump(settings, sort_keys=False).rstrip()
     folder = "/".join(run.parts[-2:])
     return f"HemBLIP run `{folder}`, exported with {tools}.\n\n```yaml\n{kept}\n```"

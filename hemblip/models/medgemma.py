@@ -27,6 +27,11 @@ from hemblip.models.sharding import shard
 LANGUAGE_ATTENTION = r"model\.language_model\.layers\.\d+\.self_attn\.(q|k|v|o)_proj"
 """Anchored on the language model: bare names such as `q_proj` would match the vision tower too."""
 
+NOTHING_TO_TRAIN = (
+    "adaptation: base has nothing to train; run `python -m hemblip test` with this config, or set "
+    "model.init_args.adaptation to lora"
+)
+
 
 class MedGemmaCaptioner(Captioner):
     """Gemma 3 with images, asked to describe one cell.
@@ -115,10 +120,7 @@ class MedGemmaCaptioner(Captioner):
             ConfigError: `fit` with `adaptation: base`.
         """
         if stage == "fit" and self.adaptation == "base":
-            raise ConfigError(
-                "adaptation: base has nothing to train; run `python -m hemblip test` with this config, or set "
-                "model.init_args.adaptation to lora"
-            )
+            raise ConfigError(NOTHING_TO_TRAIN)
 
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
@@ -144,15 +146,17 @@ class MedGemmaCaptioner(Captioner):
         return logits
 
     @torch.no_grad()
-    def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
-        """Describe each cell; see `Captioner`."""
+    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+        """Generate each cell's caption; see `Captioner`."""
         answers = self._answers(batch["images"])
         with self._computing(len(answers)):
             scores = self.answer_logits(batch["images"], answers).float().log_softmax(-1)
         chosen = scores.gather(-1, answers.unsqueeze(-1)).squeeze(-1)  # (B, A)
         answered = answers != self.tokenizer.pad_token_id
-        confidence = ((chosen * answered).sum(1) / answered.sum(1)).exp()
-        return self.tokenizer.batch_decode(answers, skip_special_tokens=True), confidence.tolist()
+        return [
+            list(zip(row[mask].tolist(), values[mask].tolist(), strict=True))
+            for row, values, mask in zip(answers, chosen, answered, strict=True)
+        ]
 
     def _answers(self, images: Tensor) -> Tensor:
         """Generate answers (B, A): token ids up to the end of the turn, then padding."""
