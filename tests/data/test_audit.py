@@ -25,6 +25,7 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def root(published, tmp_path, monkeypatch):
+    monkeypatch.delenv("HEMBLIP_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     return shutil.copytree(published, tmp_path / "cells")
 
