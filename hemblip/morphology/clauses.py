@@ -6,111 +6,35 @@ chromatin is dense"). Denial reaches to the end of its noun phrase, comparison t
 
 from collections.abc import Sequence
 
+from hemblip.morphology.exclusions import Exclusions
 from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
-from hemblip.morphology.phrases import NOTHING, Head, Phrases, Spoken, is_noun
+from hemblip.morphology.phrases import NOTHING, Head, Spoken, is_noun
 from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
 from hemblip.morphology.tokens import Item, word_set
 
-_LOOSE_CONTRAST = word_set("over|like|against|relative to|and not")
 _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 
 
-class Reader(Phrases):
+class Reader(Exclusions):
     """Walks over the items of one sentence: one method for each kind of item."""
 
     def __init__(self, found: Sequence[Item], before: Spoken = NOTHING, aside: str | None = None) -> None:
         super().__init__(Sentence(found), before)
         self._aside = aside
-        self._elsewhere = False
         self._neither = False
-        self._undecided = False
         self._framed: str | None = None
 
     def read(self) -> list[Statement]:
         """Return the statements of the sentence, in order of place."""
         for place, item in enumerate(self.sentence):
-            if self.excluded and not self._scope_ends(place, item):
+            if self.excluded and not self.resumes(place, item):
                 continue
             getattr(self, f"_{item.kind}")(place, item)
         self.end_sentence()
         return self.statements.in_order()
-
-    # --- what is not said of the cell
-
-    def _scope_ends(self, place: int, item: Item) -> bool:
-        """Comparisons and neighbours end at a comma, at "but" or where the cell itself is named again."""
-        verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
-        verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
-        relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
-        ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
-        ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
-        ends = ends or (self._undecided and item.kind in ("with", "have", "copula"))
-        if self._elsewhere or not (verb_of_cell or ends) or relative:
-            return False
-        self.excluded = self._undecided = False
-        return True
-
-    def _contrast(self, place: int, item: Item) -> None:
-        if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
-            if item.name == "and not":
-                self._and(place, item)
-                self._not(place, item)
-            return
-        if item.name == "than":
-            self.pending = self.pending[:-1]
-        self.flush()
-        self.excluded = True
-
-    def _frame(self, place: int, item: Item) -> None:
-        thing = self.sentence.next_thing(place)
-        self._framed = thing.name if thing.name in OWNED else None
-
-    def _link(self, place: int, item: Item) -> None:
-        """What links the lobes of a nucleus is no part of the description: "joined by a thin strand"."""
-        self.flush()
-        self.excluded = True
-
-    def _near(self, place: int, item: Item) -> None:
-        if item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
-            self._where(place, item)
-        elif self.sentence.next_thing(place).name in ("cell", "other"):
-            self.flush()
-            self.topics = [Head("other", (), place)]
-            self.excluded = True
-
-    def _where(self, place: int, item: Item) -> None:
-        """What stands at a place of its own is another cell: "in the corner ...", "the cell on the right is ..."."""
-        other_subject = not self.predicate and self.sentence[place + 1].kind in ("copula", "have")
-        if other_subject and self.last is not None and self.last.thing == "cell":
-            self.statements.withdraw(("cell_type", *OWNED["cell"]))
-            self.excluded = self._elsewhere = True
-        elif place == 0 or (place < 2 and self.sentence.next_thing(place).kind == "edge"):
-            self.excluded = self._elsewhere = True
-
-    def _unsure(self, place: int, item: Item) -> None:
-        if item.name in ("if", "whether"):
-            self.flush()
-        elif item.name.startswith("if "):  # "the granules, if present, are not visible"
-            if not any(other.kind in ("not", "absent", "unsure") for other in self.sentence.between(place, place + 9)):
-                return
-            self._elsewhere = True
-        else:
-            unsure = self.topics or [head for head in [self.last] if head is not None]
-            self.statements.withdraw({key for head in unsure for key in head.keys}, [head.place for head in unsure])
-        self.pending = []
-        self.excluded = True
-
-    def _either(self, place: int, item: Item) -> None:
-        """Nothing is decided: "either CLL or another disease"."""
-        if any(other.kind == "or" for other in self.sentence.between(place, place + 9)):
-            self.flush()
-            self.excluded = self._undecided = True
-
-    def _reject(self, place: int, item: Item) -> None:
-        self.statements.withdraw(("cell_type", "diagnosis"))
 
     # --- words that hold the sentence together
 
@@ -164,6 +88,9 @@ class Reader(Phrases):
             self._absent(place, item)
             return
         self._neither = self._neither or (item.name == "neither" and not self.topics)
+        if item.name == "not" and before.kind == "and" and self.sentence.other_cell_follows(place):
+            self.leave_out()  # "a basophil and not an eosinophil"
+            return
         if item.name == "not" and before.kind == "thing" and self.sentence[place + 1].kind == "value":
             self.predicate = True
         self.denied = not (self.denied and before.kind == "not")
@@ -284,6 +211,10 @@ class Reader(Phrases):
     def _indentation(self, place: int, item: Item) -> None:
         self.pending = [] if not self.predicate else self.pending
         self.state(place, "nucleus_shape", "unsegmented-indented")
+
+    def _frame(self, place: int, item: Item) -> None:
+        thing = self.sentence.next_thing(place)
+        self._framed = thing.name if thing.name in OWNED else None
 
     def _self(self, place: int, item: Item) -> None:
         if item.name == "here":

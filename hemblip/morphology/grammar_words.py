@@ -70,7 +70,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|as would be"
     "|as {found,expected,observed} in|as in|as in a|less likely|in place of"
     "|should be distinguished from|must be distinguished from|to be distinguished from|distinguished from"
-    "|differentiates it from|differentiating it from|differentiate it from|and not|not that of|dissimilar to"
+    "|differentiates it from|differentiating it from|differentiate it from|not that of|dissimilar to"
     "|dissimilar from|except|resembling|resembles|similar in size to|looks like|contrasts with|against|ruled out for"
     "|differentiate from|separates it from|separating it from|setting it apart from|sets it apart from|as seen in"
     "|as found in|seen in typical|would suggest|would indicate|favored over|preferred over|typical for|would favor"

@@ -1,0 +1,84 @@
+"""What a sentence does not say of the cell: comparisons, neighbours, what is undecided, unlikely or out of view."""
+
+from hemblip.morphology.nouns import OWNED
+from hemblip.morphology.phrases import Head, Phrases, Spoken
+from hemblip.morphology.sentence import Sentence
+from hemblip.morphology.tokens import Item, word_set
+
+_LOOSE_CONTRAST = word_set("over|like|against|relative to")
+
+
+class Exclusions(Phrases):
+    """Leaves out the parts of a sentence that are not said of the cell: one method for each kind of item."""
+
+    def __init__(self, sentence: Sentence, before: Spoken) -> None:
+        super().__init__(sentence, before)
+        self._elsewhere = False
+        self._undecided = False
+
+    def leave_out(self) -> None:
+        """What follows is not said of the cell, until `resumes`."""
+        self.flush()
+        self.excluded = True
+
+    def resumes(self, place: int, item: Item) -> bool:
+        """Whether the cell is spoken of again: at a comma, at "but", where it is named."""
+        verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
+        verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
+        relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
+        ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
+        ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
+        ends = ends or (self._undecided and item.kind in ("with", "have", "copula"))
+        if self._elsewhere or not (verb_of_cell or ends) or relative:
+            return False
+        self.excluded = self._undecided = False
+        return True
+
+    def _contrast(self, place: int, item: Item) -> None:
+        if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
+            return
+        if item.name == "than":
+            self.pending = self.pending[:-1]
+        self.leave_out()
+
+    def _link(self, place: int, item: Item) -> None:
+        """What links the lobes of a nucleus is no part of the description: "joined by a thin strand"."""
+        self.leave_out()
+
+    def _near(self, place: int, item: Item) -> None:
+        if item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
+            self._where(place, item)
+        elif self.sentence.next_thing(place).name in ("cell", "other"):
+            self.leave_out()
+            self.topics = [Head("other", (), place)]
+
+    def _where(self, place: int, item: Item) -> None:
+        """What stands at a place of its own is another cell: "in the corner ...", "the cell on the right is ..."."""
+        other_subject = not self.predicate and self.sentence[place + 1].kind in ("copula", "have")
+        if other_subject and self.last is not None and self.last.thing == "cell":
+            self.statements.withdraw(("cell_type", *OWNED["cell"]))
+            self.excluded = self._elsewhere = True
+        elif place == 0 or (place < 2 and self.sentence.next_thing(place).kind == "edge"):
+            self.excluded = self._elsewhere = True
+
+    def _unsure(self, place: int, item: Item) -> None:
+        if item.name in ("if", "whether"):
+            self.flush()
+        elif item.name.startswith("if "):  # "the granules, if present, are not visible"
+            if not any(other.kind in ("not", "absent", "unsure") for other in self.sentence.between(place, place + 9)):
+                return
+            self._elsewhere = True
+        else:
+            unsure = self.topics or [head for head in [self.last] if head is not None]
+            self.statements.withdraw({key for head in unsure for key in head.keys}, [head.place for head in unsure])
+        self.pending = []
+        self.excluded = True
+
+    def _either(self, place: int, item: Item) -> None:
+        """Nothing is decided: "either CLL or another disease"."""
+        if any(other.kind == "or" for other in self.sentence.between(place, place + 9)):
+            self.leave_out()
+            self._undecided = True
+
+    def _reject(self, place: int, item: Item) -> None:
+        self.statements.withdraw(("cell_type", "diagnosis"))
