@@ -13,9 +13,10 @@ from hemblip.data.atomic import replacing
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.metrics import majority_baseline, score
+from hemblip.metrics.confidence import attribute_confidences, caption_confidence
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
-from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
+from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.reporting.figures import draw_cells
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
@@ -24,6 +25,9 @@ from hemblip.runs import write_metrics
 
 SHOWN_CELLS = 16
 """Cells in a figure or a W&B table."""
+
+KEPT = ("cell_id", "split", "source", "group", "image", "bbox", "width_factor")
+"""Columns of the manifest that prediction rows carry."""
 
 TRAINING_CELLS = "training_cells.parquet"
 """Manifest of the training cells, in the run folder."""
@@ -97,18 +101,20 @@ class CaptionEvaluation(L.Callback):
             "captions": [batch["captions"][i] for i in taken],
             "cell_ids": [batch["cell_ids"][i] for i in taken],
         }
-        captions, confidences = captioner.generate_scored(chosen)
         model = self._folder(trainer).parent.name
-        for cell, reference, caption, confidence in zip(
-            chosen["cell_ids"], chosen["captions"], captions, confidences, strict=True
+        for cell, reference, (caption, tokens) in zip(
+            chosen["cell_ids"], chosen["captions"], captioner.describe(chosen), strict=True
         ):
             known = self._annotations[cell]
+            sure = attribute_confidences(caption, tokens)
             self._rows.append(
                 {
-                    **{name: known[name] for name in ("cell_id", "split", "source", "group", "image")},
-                    **{"model": model, "reference": reference, "caption": caption, "confidence": confidence},
+                    **{name: known[name] for name in KEPT},
+                    **{"model": model, "reference": reference, "caption": caption},
+                    "confidence": caption_confidence(tokens),
                     **extract_attributes(caption),
                     **{TRUE_PREFIX + key: known[key] for key in KEYS},
+                    **{CONFIDENCE_PREFIX + key: sure[key] for key in KEYS},
                 }
             )
 

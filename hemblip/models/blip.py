@@ -150,8 +150,8 @@ class BlipCaptioner(Captioner):
         return output.logits  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
-        """Describe each cell; see `Captioner`."""
+    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+        """Generate each cell's caption; see `Captioner`."""
         patches = self.patches(batch["images"])
         ids = self.caption_ids(patches)
         end = self.tokenizer.sep_token_id
@@ -159,8 +159,10 @@ class BlipCaptioner(Captioner):
         ended = (ids[:, 1:] == end).cumsum(1)
         # Beam search pads with [SEP]: only the first one is part of the caption.
         real = (ids[:, 1:] != self.tokenizer.pad_token_id) & (ended - (ids[:, 1:] == end).long() == 0)
-        confidence = ((chosen * real).sum(1) / real.sum(1).clamp(min=1)).exp()
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True), confidence.tolist()
+        return [
+            list(zip(row[mask].tolist(), values[mask].tolist(), strict=True))
+            for row, values, mask in zip(ids[:, 1:], chosen, real, strict=True)
+        ]
 
     @torch.no_grad()
     def caption_ids(self, patches: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import lightning as L
 import torch
@@ -13,9 +13,17 @@ from torch.optim.lr_scheduler import LambdaLR
 from hemblip.data.dataset import Batch
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import TrainingError
+from hemblip.metrics.confidence import TokenScore, caption_confidence, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
 from hemblip.models.trainable_parameters import TrainableParameters
+
+
+class Description(NamedTuple):
+    """A generated caption and its tokens."""
+
+    caption: str
+    tokens: list[TokenScore]
 
 
 class Captioner(L.LightningModule, ABC):
@@ -33,6 +41,9 @@ class Captioner(L.LightningModule, ABC):
 
     image_size: int
     """Side of the square input in pixels."""
+
+    tokenizer: Any
+    """Of captions, from transformers."""
 
     pretrained: str
     """Hub id, folder, or `compact`."""
@@ -70,8 +81,8 @@ class Captioner(L.LightningModule, ABC):
         """
 
     @abstractmethod
-    def generate_scored(self, batch: Batch) -> tuple[list[str], list[float]]:
-        """Describe each cell, with the geometric mean of its tokens' probabilities, in (0, 1]."""
+    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+        """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
 
     @abstractmethod
     def embed(self, batch: Batch) -> Tensor:
@@ -99,7 +110,18 @@ class Captioner(L.LightningModule, ABC):
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
-        return self.generate_scored(batch)[0]
+        return [description.caption for description in self.describe(batch)]
+
+    def describe(self, batch: Batch) -> list[Description]:
+        """Describe each cell of a batch, and say how sure each token is."""
+        descriptions = []
+        for tokens in self.generate_tokens(batch):
+            ids = [token for token, _ in tokens]
+            prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
+            texts: list[str] = self.tokenizer.batch_decode(prefixes, skip_special_tokens=True)
+            scores = token_scores(texts, [value for _, value in tokens])
+            descriptions.append(Description(texts[-1].strip() if texts else "", scores))
+        return descriptions
 
     def on_fit_start(self) -> None:
         """Remember the run's seed."""
@@ -148,9 +170,10 @@ class Captioner(L.LightningModule, ABC):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
         """Describe each cell: rows of `cell_id`, `caption` and `confidence`."""
-        captions, confidences = self.generate_scored(batch)
-        rows = zip(batch["cell_ids"], captions, confidences, strict=True)
-        return [{"cell_id": cell, "caption": text, "confidence": value} for cell, text, value in rows]
+        return [
+            {"cell_id": cell, "caption": text, "confidence": caption_confidence(tokens)}
+            for cell, (text, tokens) in zip(batch["cell_ids"], self.describe(batch), strict=True)
+        ]
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_loss`."""

@@ -33,7 +33,7 @@ image = Image.open("cell.png").convert("RGB")  # one cell in its centre
 image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BOX, bleed={bleed})
 pixels = processor(images=image, return_tensors="pt").pixel_values
 tokens = model.generate(pixel_values=pixels, generation_config=model.generation_config)
-caption = processor.decode(tokens[0], skip_special_tokens=True)
+caption = processor.decode(tokens[0], skip_special_tokens=True).strip()
 print(caption)"""
 
 GEMMA_CODE = """\
@@ -50,7 +50,7 @@ inputs = processor.apply_chat_template(
     chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
 )
 tokens = model.generate(**inputs)  # `inputs` has the token_type_ids with which image tokens attend both ways
-caption = processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+caption = processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 print(caption)"""
 
 INTENDED_USE = """\

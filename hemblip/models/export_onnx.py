@@ -28,7 +28,7 @@ tokens = [{start}]
 while tokens[-1] != {end} and len(tokens) <= {longest}:
     logits = words.run(None, {{"input_ids": np.array([tokens]), "patches": patches}})[0]
     tokens.append(int(logits[0].argmax()))
-caption = processor.decode(tokens, skip_special_tokens=True)
+caption = processor.decode(tokens, skip_special_tokens=True).strip()
 print(caption)"""
 
 

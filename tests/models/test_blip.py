@@ -6,6 +6,7 @@ from tiny_blip import CAPTIONS, TINY, tiny
 from torch.nn import functional
 
 from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.metrics.confidence import caption_confidence
 from hemblip.models import BlipCaptioner
 from hemblip.models.compact_blip import CompactBlip, compact_tokenizer
 from hemblip.models.compact_gemma import corpus
@@ -59,8 +60,9 @@ def test_label_smoothing_counts_in_training_only(batch):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_confidence_is_the_geometric_mean_of_token_probabilities(batch, beams):
     captioner = tiny(decoding=Decoding(num_beams=beams, max_new_tokens=7)).eval()
-    captions, confidences = captioner.generate_scored(batch)
-    assert captions == captioner.generate(batch) and all(0 < value <= 1 for value in confidences)
+    captions, tokens = zip(*captioner.describe(batch), strict=True)
+    confidences = [caption_confidence(scores) for scores in tokens]
+    assert list(captions) == captioner.generate(batch) and all(0 < value <= 1 for value in confidences)
     ids = captioner.caption_ids(captioner.patches(batch["images"]))[:1]
     logits = captioner.model.text_decoder(
         input_ids=ids[:, :-1], encoder_hidden_states=captioner.patches(batch["images"][:1])

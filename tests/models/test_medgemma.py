@@ -161,9 +161,9 @@ def test_generation_is_greedy_decoding_of_the_training_distribution(captioner, b
 
 def test_captions_come_with_a_confidence(captioner, batch):
     captioner.decoding = Decoding(max_new_tokens=4, num_beams=2)
-    captions, confidence = captioner.generate_scored(batch)
-    assert captions == captioner.generate(batch)
-    assert all(0 < value <= 1 for value in confidence)
+    captions, tokens = zip(*captioner.describe(batch), strict=True)
+    assert list(captions) == captioner.generate(batch)
+    assert all(0 < caption_confidence(scores) <= 1 for scores in tokens)
 
 
 def test_repeats_are_forbidden_in_the_answer_only(captioner, batch):
