@@ -76,7 +76,7 @@ def _check(source: Path, target: Path, k: int) -> None:
         raise ConfigError(f"--k {k}: a cell needs at least 1 caption")
     if target.suffix != ".parquet":
         raise ConfigError(f"--output {target}: the manifest is a Parquet file; let the name end in .parquet")
-    if target.absolute() == source.absolute():
+    if target.resolve() == source.resolve():
         raise ConfigError(f"--output {target}: is the manifest itself; choose another name, so that both remain")
 
 

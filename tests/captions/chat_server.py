@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 def reworded(draft):
     """A rewording that keeps every fact."""
-    return f"On review: {draft[0].lower()}{draft[1:]}"
+    return f"{draft} This is a rewording."
 
 
 class ChatServer(ThreadingHTTPServer):

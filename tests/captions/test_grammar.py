@@ -15,7 +15,7 @@ from hemblip.captions.grammar import write
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import complete, extract_attributes
 
-SETTINGS = settings(max_examples=150, deadline=None)
+SETTINGS = settings(max_examples=80, deadline=None)
 
 
 @SETTINGS
