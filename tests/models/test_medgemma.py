@@ -8,6 +8,7 @@ from PIL import Image
 from transformers import Gemma3ImageProcessorPil, Gemma3Processor
 
 from hemblip.errors import ConfigError
+from hemblip.metrics.confidence import caption_confidence
 from hemblip.models.decoding import Decoding
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
 from hemblip.models.gemma_weights import pixel_values
