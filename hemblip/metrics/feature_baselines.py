@@ -11,6 +11,7 @@ from hemblip.metrics.baselines import (
     consistent,
     majority_baseline,
     modal_caption_baseline,
+    reference_style,
     references,
 )
 from hemblip.morphology import KEYS, describe, extract_attributes
@@ -76,7 +77,8 @@ def classifier_baseline(
     answers = [consistent(answer) for answer in answers]
     for answer, probability_of in zip(answers, sure, strict=True):
         probability_of.update({key: None for key in KEYS if answer[key] is None})
-    return answered(table, CLASSIFIER, [describe(answer) for answer in answers], answers, sure)
+    style = reference_style(training)
+    return answered(table, CLASSIFIER, [describe(answer, style) for answer in answers], answers, sure)
 
 
 def baselines(

@@ -6,10 +6,11 @@ without giving the list. This table is ours; each pair has its source:
 - `PAPER`: named as plausible in the HemBLIP paper.
 - `STEP`: next to each other on an ordered scale of the schema.
 - `WBCATT`: the second annotator of WBCAtt (Tsutsui et al., NeurIPS 2023) and the first differ by this pair in at least
-  4 of the 758 re-annotated cells that we could match; shares of the pair are in the comment.
+  4 of 758 cells annotated twice; the pair's share of them is in the comment.
 - `ICSH`: Palmer et al., Int J Lab Hematol 37:287 (2015), morphological grading of peripheral blood cells: bands and
   segmented forms are counted together for poor agreement between observers; neighbours in maturation.
 - `FAB`: Bennett et al., Br J Haematol 33:451 (1976): blasts without granules need cytochemistry to tell lineages apart.
+- `BAIN`: Bain, Blood Cells, 6th edition (2022): atypical (reactive) lymphocytes that look like monocytes or blasts.
 - `MONO`: Goasguen et al., Haematologica 94:994 (2009): monoblast, promonocyte and monocyte, and their overlap.
 
 Not in it, although the second annotator differs there too (small/large, 10 % of cells; round/irregular cells, 4 %;
@@ -24,6 +25,7 @@ STEP = "adjacent steps of an ordered scale"
 WBCATT = "WBCAtt re-annotation"
 ICSH = "ICSH 2015"
 FAB = "FAB 1976"
+BAIN = "Bain 2022"
 MONO = "Goasguen 2009"
 
 Pair = frozenset[str]
@@ -43,9 +45,9 @@ NEIGHBOURS: Mapping[str, Mapping[Pair, str]] = MappingProxyType(
             ("myeloblast", "abnormal promyelocyte", FAB),
             ("myelocyte", "metamyelocyte", ICSH),
             ("metamyelocyte", "neutrophil", ICSH),  # the next stage is the band neutrophil
-            ("lymphocyte", "atypical lymphocyte", ICSH),
-            ("atypical lymphocyte", "monocyte", ICSH),
-            ("atypical lymphocyte", "lymphoblast", ICSH),
+            ("lymphocyte", "atypical lymphocyte", BAIN),
+            ("atypical lymphocyte", "monocyte", BAIN),
+            ("atypical lymphocyte", "lymphoblast", BAIN),
         ),
         "diagnosis": _pairs(("AML", "APML", FAB)),  # APML is M3 of AML
         "cell_size": _pairs(("small", "medium", PAPER), ("medium", "large", STEP)),

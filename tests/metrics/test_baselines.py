@@ -39,6 +39,17 @@ def test_the_modal_caption_is_said_of_every_cell():
     assert score(answers)["accuracy"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("style", [0, 3])
+def test_templates_are_filled_in_the_style_of_the_references(style):
+    made = [row(str(i), {"cell_size": size, "chromatin": "open"}, "") for i, size in enumerate(["small", "large"] * 4)]
+    table = prediction_table(made)
+    captions = [describe({"cell_size": size, "chromatin": "open"}, style) for size in ["small", "large"] * 4]
+    training = manifest(table).assign(captions=[[caption] for caption in captions])
+    features = features_of(table)
+    assert classifier_baseline(training, table, features, features)["caption"].tolist() == captions
+    assert set(majority_baseline(training, table)["caption"]) <= set(captions)
+
+
 def test_the_nearest_cell_lends_its_caption():
     table = rows(50)
     order = np.random.default_rng(1).permutation(50)
