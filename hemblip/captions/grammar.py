@@ -12,6 +12,7 @@ from hemblip.captions.sentences import (
     predicated,
     presented,
     report_lines,
+    surrounded,
     with_phrase,
 )
 from hemblip.captions.spelling import british
@@ -86,13 +87,16 @@ def _its(wording: Wording) -> str:
 def _by_part(wording: Wording) -> str:
     """The cell, then its nucleus, then its cytoplasm."""
     start = [presented(wording)] if wording.chance(0.5) else predicated(wording)
+    if wording.chance(0.2) and (within := surrounded(wording)):
+        return _paragraph(start + within)
     its = _its(wording)
     return _paragraph(start + _join(wording, nuclear(wording, its)) + _join(wording, cytoplasmic(wording, its)))
 
 
 def _findings_first(wording: Wording) -> str:
     """The findings, then what they amount to."""
-    found = nuclear(wording, "the") + cytoplasmic(wording, "the")
+    found = surrounded(wording) if wording.chance(0.3) else []
+    found = found or nuclear(wording, "the") + cytoplasmic(wording, "the")
     return _paragraph([*_join(wording, found), concluded(wording) if found else presented(wording)])
 
 

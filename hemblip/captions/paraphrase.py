@@ -193,13 +193,12 @@ class Rewording:
         return [captions[start : start + size] for start in range(0, len(captions), size)]
 
     def _fetch(self, captions: Sequence[_Caption], attempt: int) -> None:
-        """Ask for all `captions`, several at a time; other processes may do the same."""
+        """Ask for all `captions`, several at a time; in any order, so that several processes share the work."""
         batches = self._batches(captions)
         if not batches:
             return
-        start = random.randrange(len(batches))  # processes that start together take different batches
         with ThreadPoolExecutor(self._settings.workers) as pool:
-            futures = [pool.submit(self._ask, batch, attempt) for batch in (*batches[start:], *batches[:start])]
+            futures = [pool.submit(self._ask, batch, attempt) for batch in random.sample(batches, len(batches))]
             try:
                 for future in tqdm(as_completed(futures), total=len(futures), desc="Rewording", leave=False):
                     future.result()

@@ -12,11 +12,9 @@ OPENINGS: tuple[str, ...] = (
     "the image shows {cell}",
     "shown here is {cell}",
     "the cell is {cell}",
-    "the field shows {cell}",
     "{cell}",
     "{cell} is seen",
     "{cell} is shown",
-    "{cell} is present",
 )
 
 CONCLUSIONS: tuple[str, ...] = (
@@ -37,9 +35,9 @@ def presented(wording: Wording) -> str:
 def placed(wording: Wording) -> str:
     """The same with the origin first: "in a patient with AML, a large myeloblast is seen"."""
     patient = wording.patient()
-    place = wording.pick("in a blood film from {}", "in a blood smear from {}", "in blood from {}").format(patient)
+    place = wording.pick("in a smear from {}", "in a film from {}", "in a stained smear from {}").format(patient)
     cell = article(wording.named())
-    return f"{place if patient else 'in this blood smear'}, {wording.pick('{} is seen', 'there is {}').format(cell)}"
+    return f"{place if patient else 'in this smear'}, {wording.pick('{} is seen', 'there is {}').format(cell)}"
 
 
 def concluded(wording: Wording) -> str:
@@ -49,14 +47,13 @@ def concluded(wording: Wording) -> str:
 
 def predicated(wording: Wording) -> list[str]:
     """The cell with its size and shape after a verb: "this neutrophil is large and round"."""
-    looks, noun, patient = wording.looks(), wording.noun(), wording.patient()
-    origin = f" {wording.pick('from', 'from', 'obtained from')} {patient}" if patient else ""
+    looks, noun, source = wording.looks(), wording.noun(), wording.source()
     if not looks:
-        return [f"this is {article(noun)}{origin}"]
+        return [f"this is {article(noun)}{wording.origin()}"]
     verb = wording.pick("is", "is", "appears")
-    if not patient or wording.chance(0.5):
-        return [f"this {noun}{origin} {verb} {looks}"]
-    return [f"this {noun} {verb} {looks}", f"it comes from {patient}"]
+    if not source or wording.chance(0.5):
+        return [f"this {noun}{wording.origin()} {verb} {looks}"]
+    return [f"this {noun} {verb} {looks}", source]
 
 
 def nuclear(wording: Wording, its: str) -> list[str]:
@@ -81,7 +78,11 @@ def _nucleus(wording: Wording, its: str, within: Sequence[str]) -> str:
     if not content:
         return wording.pick(f"{its} nucleus is {predicate}", f"{its} nucleus appears {adjective}")
     apart = wording.enumerate([f"{its} nucleus is {predicate}", *_within_apart(wording)])
+    if wording.cell["nucleus_shape"] in ("regular", "irregular") and wording.chance(0.2):
+        contour = wording.pick("outline", "contour")
+        apart = f"{its} nuclear {contour} is {wording.cell['nucleus_shape']}, with {content}"
     return wording.pick(
+        f"{its} nucleus, which is {predicate}, {wording.pick('contains', 'shows')} {content}",
         f"{its} nucleus is {predicate}, with {content}",
         f"{its} nucleus is {predicate} and {wording.pick('contains', 'shows', 'has')} {content}",
         f"{its} {adjective} nucleus {wording.pick('contains', 'shows', 'has', 'displays')} {content}",
@@ -101,7 +102,7 @@ def cytoplasmic(wording: Wording, its: str) -> list[str]:
     if not predicates:
         return _contents_apart(wording, present, absent) if present or absent else []
     holding = _holding(wording, present, absent)
-    if holding and wording.chance(0.3) and " of " not in phrase:
+    if holding and len(predicates) < 3 and " of " not in phrase and wording.chance(0.4):
         return [f"{its} {phrase} {holding}"]
     copular = f"{its} cytoplasm is {wording.enumerate(predicates)}"
     if not holding:
@@ -116,7 +117,7 @@ def _holding(wording: Wording, present: Sequence[str], absent: Sequence[str]) ->
     verb = wording.pick("contains", "contains", "shows")
     things, nothing = wording.enumerate(present), " or ".join(absent)
     if present and absent:
-        return f"{verb} {things} {wording.pick('but no', 'and no', 'without')} {nothing}"
+        return f"{verb} {things} {wording.pick('but no', 'and no')} {nothing}"
     if present:
         return f"{verb} {things}"
     if not absent:
@@ -147,11 +148,10 @@ def _contents_apart(wording: Wording, present: Sequence[str], absent: Sequence[s
 
 def report_lines(wording: Wording) -> list[str]:
     """Telegraphic lines of a laboratory report."""
-    cell, looks = wording.cell, wording.looks()
-    patient = wording.patient()
-    lines = [wording.noun() + (f" from {patient}" if patient else "")]
+    cell, looks = wording.cell, [wording.adjective(key) for key in wording.stated("cell_size", "cell_shape")]
+    lines = [wording.noun() + wording.origin()]
     if looks:
-        lines.append(f"cell: {looks}")
+        lines.append(f"cell: {wording.pick(', ', ' and ').join(looks)}")
     nucleus = [wording.predicate("nucleus_shape")] if cell["nucleus_shape"] else []
     nucleus += [f"{key} {wording.adjective(key)}" for key in wording.stated("chromatin", "nucleoli")]
     if nucleus:
@@ -161,7 +161,7 @@ def report_lines(wording: Wording) -> list[str]:
     if words := wording.cytoplasm_predicates():
         lines.append(f"cytoplasm: {', '.join(words)}")
     present, absent = wording.contents()
-    lines += [f"{thing}{wording.pick('', ' present') if thing == 'vacuoles' else ''}" for thing in present]
+    lines += [f"{thing} present" if thing == "vacuoles" else thing for thing in present]
     return lines + ([f"no {' or '.join(absent)}"] if absent else [])
 
 
@@ -176,3 +176,19 @@ def with_phrase(wording: Wording) -> list[str]:
     if absent:
         return [f"{cytoplasm} {wording.pick('without', 'free of')} {nothing}"]
     return [f"{cytoplasm} {wording.pick('with', 'containing')} {things}" if things else cytoplasm]
+
+
+def surrounded(wording: Wording) -> list[str]:
+    """The nucleus within its cytoplasm, in one clause; empty if either is not stated."""
+    cytoplasm = with_phrase(wording)
+    if wording.cell["nucleus_shape"] is None or not cytoplasm or "cytoplasm" not in cytoplasm[0]:
+        return []
+    within = wording.within()
+    nucleus = article(f"{wording.adjective('nucleus_shape')} nucleus") + (
+        f" with {' and '.join(within)}" if within else ""
+    )
+    verb = wording.pick("is surrounded by", "lies in", "is set in")
+    clauses = [f"{nucleus} {verb} {wording.enumerate(cytoplasm)}"]
+    if wording.cell["nuclear_cytoplasmic_ratio"]:
+        clauses.append(f"the {wording.pick(*RATIOS)} is {wording.adjective('nuclear_cytoplasmic_ratio')}")
+    return clauses

@@ -108,14 +108,22 @@ class Wording:
     def origin(self) -> str:
         """The same after a noun, with a space before it: " from a healthy donor"; empty if not stated."""
         patient = self.patient()
-        if not patient:
+        return f" from {patient}" if patient else ""
+
+    def source(self) -> str:
+        """The same as a clause: "the diagnosis is acute myeloid leukemia"; empty if not stated."""
+        diagnosis = self.cell["diagnosis"]
+        if diagnosis is None:
             return ""
-        return f" {self.pick('from', 'from', 'obtained from')} {patient}"
+        if diagnosis == HEALTHY:
+            return self.pick(f"it comes from {self.patient()}", "the donor is healthy")
+        disease = self.pick(*DISEASES[diagnosis])
+        return self.pick(f"it comes from {self.patient()}", f"the patient has {disease}", f"the diagnosis is {disease}")
 
     # --- the nucleus
 
     def nucleus(self) -> str:
-        """The nucleus with its shape: "a nucleus with two lobes"."""
+        """The nucleus with its shape: "a nucleus divided into two lobes"."""
         plain = article(f"{self.adjective('nucleus_shape')} nucleus")
         return self.pick(plain, plain, *NUCLEI[self._value("nucleus_shape")])
 
@@ -131,18 +139,15 @@ class Wording:
         return article(f"{self.adjective('nuclear_cytoplasmic_ratio')} {self.pick(*RATIOS)}")
 
     def nuclear_phrases(self) -> list[str]:
-        """Noun phrases of the nucleus, for a list: "a bilobed nucleus with dense chromatin", "a low N:C ratio"."""
+        """Noun phrases of the nucleus for a list: "a bilobed nucleus containing dense chromatin", "a low N:C ratio"."""
         within = self.within()
         if self.cell["nucleus_shape"] is None:
             phrases = within
         elif within and self.chance(0.5):
-            phrases = [f"{article(self.adjective('nucleus_shape') + ' nucleus')} {self._holding(within)}"]
+            phrases = [f"{article(self.adjective('nucleus_shape') + ' nucleus')} containing {' and '.join(within)}"]
         else:
             phrases = [self.nucleus(), *within]
         return phrases + list(filter(None, [self.ratio()]))
-
-    def _holding(self, within: Sequence[str]) -> str:
-        return f"{self.pick('with', 'with', 'containing')} {' and '.join(within)}"
 
     # --- the cytoplasm
 

@@ -42,7 +42,7 @@ ADJECTIVES: Words = {
     },
     "cytoplasm_amount": {
         "scanty": ("scanty", "scant", "sparse"),
-        "moderate": ("moderate", "moderately abundant"),
+        "moderate": ("moderately abundant",),
         "abundant": ("abundant", "ample", "plentiful"),
     },
     "cytoplasm_texture": {
@@ -99,10 +99,10 @@ PREDICATES: Words = {
 """Key -> value -> what stands after "is", where that differs."""
 
 NUCLEI: Mapping[str, tuple[str, ...]] = {
-    "segmented-bilobed": ("a nucleus with two lobes", "a nucleus divided into two lobes"),
-    "segmented-multilobed": ("a nucleus with several lobes", "a nucleus divided into several lobes"),
+    "segmented-bilobed": ("a nucleus segmented into two lobes", "a nucleus divided into two lobes"),
+    "segmented-multilobed": ("a nucleus segmented into several lobes", "a nucleus divided into several lobes"),
     "unsegmented-band": ("an unsegmented, band-like nucleus",),
-    "unsegmented-indented": ("a nucleus with an indentation",),
+    "unsegmented-indented": ("an unsegmented but indented nucleus",),
     "unsegmented-round": ("an unsegmented nucleus of round shape", "a round nucleus without segmentation"),
     "irregular": ("a nucleus of irregular outline", "a nucleus of irregular contour"),
     "regular": ("a nucleus of regular outline", "a nucleus of regular contour"),
@@ -131,9 +131,9 @@ RATIOS: tuple[str, ...] = (
 )
 
 CELL_TYPES: Mapping[str, tuple[str, ...]] = {
-    "neutrophil": ("neutrophil", "neutrophil", "neutrophilic granulocyte", "neutrophil granulocyte"),
-    "eosinophil": ("eosinophil", "eosinophil", "eosinophilic granulocyte", "eosinophil granulocyte"),
-    "basophil": ("basophil", "basophil", "basophilic granulocyte", "basophil granulocyte"),
+    "neutrophil": ("neutrophil", "neutrophil", "neutrophilic granulocyte"),
+    "eosinophil": ("eosinophil", "eosinophil", "eosinophilic granulocyte"),
+    "basophil": ("basophil", "basophil", "basophilic granulocyte"),
     "abnormal promyelocyte": ("abnormal promyelocyte", "atypical promyelocyte"),
     "atypical lymphocyte": ("atypical lymphocyte", "abnormal lymphocyte"),
 }
