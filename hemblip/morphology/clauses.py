@@ -148,8 +148,8 @@ class Reader(Exclusions):
         if item.name in ("in", "for") and noun.kind == "aspect" and self.pending:
             self.predicate = True
             return
+        self.denied = self.denied and not (self.predicate and any(modifier.denied for modifier in self.pending))
         self.flush()
-        self.denied = self.denied and not (self._neither and self.predicate)
         self.predicate = False
         self.after_preposition = True
 

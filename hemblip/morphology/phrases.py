@@ -125,7 +125,8 @@ class Phrases:
             qualified = any(_tells_kind(modifier.item) for modifier in front)
             head = head._replace(first=front[0].place, qualified=qualified)
         coordinated = self.joined in ("and", "or") and not front and not self.predicate
-        if not self.after_preposition:
+        contained = self.after_preposition and self.topics and self.topics[-1].thing == "other"  # "an image of a cell"
+        if contained or not self.after_preposition:
             self.topics = [*self.topics, head] if coordinated else [head]
         self.last = head
         self.predicate = self.after_preposition = False
@@ -160,9 +161,12 @@ class Phrases:
 
     def _lists_cell(self, modifier: Modifier) -> bool:
         """Whether a modifier is an entry of a list that begins with its cell: "monoblast, large, open chromatin"."""
-        if not self.topics or self.sentence[modifier.place - 1].kind != "comma":
+        if not self.topics or not (
+            self.sentence[modifier.place - 1].kind == "comma" or self.sentence[modifier.place - 1].name == ":"
+        ):
             return False
-        kinds = {item.kind for item in self.sentence.between(self.topics[-1].place, modifier.place)}
+        between = self.sentence.between(self.topics[-1].place, modifier.place)
+        kinds = {item.kind for item in between if item.name != ":"}
         return kinds.isdisjoint(("copula", "have", "with", "that", "but"))
 
     def flush(self) -> None:

@@ -33,6 +33,7 @@ _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _LEADING = _OPPOSING | word_set("unlike|where")
 _SETTING_AGAINST = word_set("while|whereas|whilst|where")
 _INDEFINITE = word_set("a|an")
+_EXAMPLE = word_set("typical|normal|classic|classical|textbook")
 _ARTICLES = word_set("a|an|the|this|it|its")
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
 _NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
@@ -122,6 +123,7 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     )
     generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
     generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
+    generic = generic or _names_example(tokens, found)
     return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
 
 
@@ -149,6 +151,12 @@ def _begins_with_disease(found: Sequence[Item]) -> bool:
     plural = any(item.plural and item.name == "cell" for item in found[3:])
     verb = any(item.kind in ("have", "copula", "one") for item in found)
     return kinds == ["prep", "disease", "comma"] and plural and verb
+
+
+def _names_example(tokens: Sequence[str], found: Sequence[Item]) -> bool:
+    """As in "a typical basophil contains coarse purple granules"."""
+    verb = any(item.kind in ("have", "copula") and item.name not in (":", "=", "as") for item in found[2:5])
+    return tokens[0] in _INDEFINITE and tokens[1] in _EXAMPLE and verb and any(item.type for item in found[:4])
 
 
 def _names_hallmark(found: Sequence[Item]) -> bool:

@@ -79,7 +79,8 @@ class Sentence:
         noun, after = next(rest, EDGE), next(rest, EDGE)
         if noun.kind != "thing" or (noun.name not in DENIABLE and noun.name != "other"):
             return noun.kind == "or"
-        return after.kind not in ("value", "copula", "have", "absent")
+        whole = noun.plural and after.name in ("is", "was")  # "the absence of vacuoles and granules is ..."
+        return whole or after.kind not in ("value", "copula", "have", "absent")
 
     def is_property_of_value(self, place: int) -> bool:
         """Whether the property noun at `place` follows its value: "large in size"."""
