@@ -128,7 +128,9 @@ def test_mappings_that_cannot_be_used(tmp_path, text, message):
 
 
 def test_no_mapping_and_no_images(tmp_path):
-    with pytest.raises(DataError, match=r"raabbin: no such mapping file; .* bccd, kaggle_apl, munich_aml, raabin"):
+    with pytest.raises(
+        DataError, match=r"raabbin: no such mapping file; .* bccd, kaggle_apl, kaggle_cancer, munich_aml, raabin"
+    ):
         Folder(str(tmp_path), "raabbin").records()
     with pytest.raises(DataError, match="no cells found"):
         Folder(str(tmp_path), "raabin").records()
@@ -139,6 +141,7 @@ def test_published_mappings_fit_the_schema(tmp_path, path):
     image(tmp_path / "BAS" / "a.png")
     image(tmp_path / "Basophil" / "a.png")
     image(tmp_path / "BA" / "a.png")
+    image(tmp_path / "basophil" / "b.png")
     assert set(Folder(str(tmp_path), path.stem).records()["cell_type"]) == {"basophil"}
 
 

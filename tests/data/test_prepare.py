@@ -1,8 +1,11 @@
 """Published layouts in, one manifest and its data card out."""
 
 import json
+import multiprocessing
+import os
 import resource
 import shutil
+import signal
 import struct
 import zlib
 
@@ -113,6 +116,32 @@ def test_an_interrupted_check_goes_on(root, monkeypatch):
     monkeypatch.setattr(image_check, "read_image", lambda path: decoded.append(path) or np.zeros((4, 4, 3), np.uint8))
     prepare(sources())
     assert len(decoded) == len(lines) - 10 + (str(changed) in [json.loads(line)["path"] for line in lines[:10]])
+
+
+def killed_at(image):
+    """Prepare, and end as a power cut would when `image` images have been read."""
+    read = image_check.inspect_image
+    seen = []
+
+    def inspect(path):
+        seen.append(path)
+        if len(seen) == image:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(path)
+
+    image_check.inspect_image = inspect
+    prepare(sources(), workers=1)
+
+
+def test_a_killed_preparation_ends_with_the_same_bytes(root):
+    prepare(sources(), output="whole/manifest.parquet")
+    process = multiprocessing.get_context("fork").Process(target=killed_at, args=(20,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL and not (root / "data" / "manifest.parquet").exists()
+    prepare(sources())
+    for name in ("manifest.parquet", "manifest.md", "manifest_excluded.csv"):
+        assert (root / "data" / name).read_bytes() == (root / "whole" / name).read_bytes()
 
 
 def bomb(path):

@@ -25,7 +25,8 @@ class Folder(Source):
 
     Args:
         root: folder of class folders, at any depth; relative to `$HEMBLIP_DATA` if set.
-        classes: mapping file, or the name of a published collection: bccd, kaggle_apl, munich_aml, raabin.
+        classes: mapping file, or the name of a published collection: bccd, kaggle_apl,
+            kaggle_cancer (the paper's), munich_aml, raabin.
         name: of the source; that of the mapping file if empty.
     """
 
