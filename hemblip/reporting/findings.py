@@ -4,6 +4,9 @@ from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Estimate
 from hemblip.reporting.run_folder import PLACES
 
+NEARLY_ALL = 0.97
+"""Coverage above which silence needs no sentence."""
+
 
 def lead(comparison: Comparison) -> str:
     """Who is compared on what, in one sentence."""
@@ -21,53 +24,50 @@ def listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def findings(comparison: Comparison) -> list[str]:
-    """The sentences that a reader should take away, each with its interval."""
-    found = []
+def findings(comparison: Comparison) -> dict[str, list[str]]:
+    """The sentences that a reader should take away, by place, the best captioner first; each with its interval."""
+    found = {}
     for split in comparison.splits:
         having = [model for model in comparison.models if split in model.scored]
-        ranked = sorted(having, key=lambda model: -(_accuracy(model, split).value or 0))
-        place = PLACES[split]
-        for model in ranked:
-            accuracy = _accuracy(model, split)
-            if accuracy.value is None:
-                found.append(f"{place}: no cell is annotated, so that only captions can be compared.")
-                break
-            text = (
-                f"{place}: {model.name} states {_percent(accuracy)} of the annotated attributes right"
-                f" (it states {_percent(_style(model, split, 'coverage'))}; of those, "
-                f"{_percent(_style(model, split, 'selective_accuracy'))} are right)."
-            )
-            found.append(f"{text} {_against_baselines(comparison, model, split)}".strip())
+        ranked = sorted(having, key=lambda model: -(_percent(model, split, "accuracy").value or 0))
+        found[f"{PLACES[split]} cells"] = [_finding(comparison, model, split) for model in ranked]
     if "external" not in comparison.splits:
-        found.append("External: n/a (no external set was described).")
+        found["External cells"] = ["n/a (no external set was described)"]
     return found
 
 
-def _against_baselines(comparison: Comparison, model: Contestant, split: str) -> str:
+def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
+    accuracy, coverage = _percent(model, split, "accuracy"), _percent(model, split, "coverage")
+    if accuracy.value is None or coverage.value is None:
+        return f"{model.name}: no cell is annotated, so that only texts can be compared."
+    text = f"{model.name} states {_written(accuracy)} of the annotated attributes right"
     baseline, gap = comparison.strongest_baseline(split), comparison.lead(model, split)
     if baseline is None or gap is None or gap.value is None:
-        return ""
-    points = f"{gap.number(gap.value)} percentage points {gap.interval}"
-    if gap.high is not None and gap.high < 0:
-        return f"It is worse than the strongest baseline, {baseline.name} ({points})."
-    if comparison.is_below(model, split, "accuracy"):
-        return f"It is not shown to beat the strongest baseline, {baseline.name} ({points})."
-    return f"It beats the strongest baseline, {baseline.name}, by {points}."
+        text += "."
+    elif gap.high is not None and gap.high < 0:
+        text += f", less than the strongest baseline ({baseline.name}): {_points(gap)}."
+    elif comparison.is_below(model, split, "accuracy"):
+        text += f" and is not shown to beat the strongest baseline ({baseline.name}): {_points(gap)}."
+    else:
+        text += f", more than the strongest baseline ({baseline.name}): {_points(gap)}."
+    if coverage.value < NEARLY_ALL:
+        stated = _percent(model, split, "selective_accuracy")
+        text += f" It says something about {_written(coverage)} of them; {_written(stated)} of that is right."
+    return text
 
 
-def _accuracy(model: Contestant, split: str) -> Estimate:
-    return _style(model, split, "accuracy")
-
-
-def _style(model: Contestant, split: str, name: str) -> Estimate:
+def _percent(model: Contestant, split: str, name: str) -> Estimate:
     return model.scored[split].estimate(name, percent=True, digits=1)
 
 
-def _percent(estimate: Estimate) -> str:
+def _written(estimate: Estimate) -> str:
     if estimate.value is None:
         return str(estimate)
-    return f"{estimate.number(estimate.value)} % {estimate.interval}".strip()
+    return f"{estimate.number(estimate.value)}\u00a0% {estimate.interval}".strip()
+
+
+def _points(gap: Estimate) -> str:
+    return f"{gap.number(gap.value or 0)} percentage points {gap.interval}".strip()
 
 
 def glossary(comparison: Comparison) -> list[tuple[str, str]]:

@@ -51,8 +51,5 @@
   form.addEventListener("change", () => { limit = page; show(); });
   form.addEventListener("reset", () => setTimeout(() => { limit = page; show(); }));
   more.addEventListener("click", () => { limit += page; show(); });
-  const closed = [];
-  addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((d) => { d.open = true; closed.push(d); }));
-  addEventListener("afterprint", () => closed.splice(0).forEach((d) => { d.open = false; }));
   show();
 })();
