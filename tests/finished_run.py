@@ -20,5 +20,7 @@ def finished_run(folder, captioner, settings, data=None):
     captioner.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
     scores = {"model": {**SCORES, "attributes": {"cell_type": {"count": 12, "coverage": 1.0, "accuracy": 0.5}}}}
-    (folder / "metrics.json").write_text(json.dumps({"test": {**scores, "majority": {"accuracy": 0.4567}}}))
+    (folder / "metrics.json").write_text(
+        json.dumps({"test": {**scores, "baselines": {"majority value": {"accuracy": 0.4567}}}})
+    )
     return folder
