@@ -41,7 +41,8 @@ def load(
         The model (bfloat16 where there is a GPU, float32 otherwise), its tokenizer, and the revision of its weights.
 
     Raises:
-        ConfigError: the model is not a Gemma 3 with images, or 4 bits are asked for without bitsandbytes or GPU.
+        ConfigError: the model is not a Gemma 3 with images, weights are missing or of another shape, or 4 bits are
+            asked for without bitsandbytes or GPU.
         ModelAccessError: no network, token, licence or memory.
     """
     if pretrained == COMPACT:
@@ -61,9 +62,16 @@ def load(
     quantization = quantized(config, whole_layers) if quantize_4bit else {}
     check_memory(pretrained, weight_bytes(config, dtype) // (3 if quantize_4bit else 1), SMALLER)
     with reaching(pretrained, revision):
-        model = Gemma3ForConditionalGeneration.from_pretrained(
-            pretrained, revision=revision, dtype=dtype, attn_implementation="sdpa", **quantization
+        model, report = Gemma3ForConditionalGeneration.from_pretrained(
+            pretrained,
+            revision=revision,
+            dtype=dtype,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **quantization,
         )
+    if absent := {*report["missing_keys"], *(names[0] for names in report["mismatched_keys"])}:
+        raise ConfigError(f"pretrained '{pretrained}' lacks {len(absent)} weights, first: {min(absent)}; get it again")
     return model, tokenizer, revision
 
 
