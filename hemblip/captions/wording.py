@@ -1,6 +1,7 @@
 """One cell in words: draws a wording for each attribute and builds the noun phrases that sentences are made of."""
 
 import random
+import re
 from collections.abc import Sequence
 
 from hemblip.captions.words import (
@@ -61,10 +62,10 @@ class Wording:
         return value
 
     def enumerate(self, phrases: Sequence[str], last: str = "and") -> str:
-        """Join as in "a, b and c", with or without the serial comma; lists of phrases that hold a list take one."""
+        """Join as in "a, b and c", with or without the serial comma; a list within the list makes it necessary."""
         if len(phrases) < 2:
             return "".join(phrases)
-        nested = any(" and " in phrase or "," in phrase for phrase in phrases)
+        nested = any(re.search(r",| and | containing ", phrase) for phrase in phrases[:-1])
         comma = "," if (len(phrases) > 2 and self.serial_comma) or nested else ""
         return f"{', '.join(phrases[:-1])}{comma} {last} {phrases[-1]}"
 

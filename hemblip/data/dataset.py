@@ -58,7 +58,9 @@ class CellDataset(Dataset[Example]):
         if self.augmentation is None:
             return {"image": pixels, "caption": captions[0], "cell_id": cell_id}
         image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id))
-        caption = captions[derived_seed("caption", self.seed, epoch, cell_id) % len(captions)]
+        # A checksum modulo the number of captions would hardly change from epoch to epoch.
+        chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id))
+        caption = captions[chance.integers(len(captions))]
         return {"image": image, "caption": caption, "cell_id": cell_id}
 
 
