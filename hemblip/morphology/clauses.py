@@ -205,7 +205,8 @@ class Reader(Exclusions):
     def _atypical(self, place: int, item: Item) -> None:
         """A lymphocyte that "is reactive" is an atypical lymphocyte."""
         named = self.sentence[self.topics[-1].place].type if self.topics else None
-        if named is not None and self.predicate and named in ATYPICAL and not self.denied and not self.excluded:
+        said = self.predicate or self.sentence[place - 1].name == "("
+        if named is not None and said and named in ATYPICAL and not self.denied and not self.excluded:
             self.statements.replace(self.topics[-1].place, "cell_type", ATYPICAL[named])
 
     def _indentation(self, place: int, item: Item) -> None:
@@ -237,6 +238,9 @@ class Reader(Exclusions):
 
     def _aspect(self, place: int, item: Item) -> None:
         owner = self._owner(place)
+        in_list = owner is None and any(other.kind in ("have", "with") for other in self.sentence.between(-1, place))
+        if self.subject and (in_list or (owner is not None and not _has(owner, item.name))):
+            owner = self.subject if _has(self.subject, item.name) else owner
         if owner is not None:
             owned = OWNED[owner]
         else:
@@ -266,3 +270,7 @@ class Reader(Exclusions):
         """The subject of "has" or "with" owns the property: "the nucleus has an irregular contour"."""
         between = self.sentence.between(self.topics[-1].place, place)
         return self.topics[-1].thing != "other" and any(i.kind in ("have", "with", "prep", "of") for i in between)
+
+
+def _has(thing: str, aspect: str) -> bool:
+    return not set(OWNED[thing]).isdisjoint(ASPECTS[aspect])

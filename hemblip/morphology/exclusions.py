@@ -5,6 +5,7 @@ from hemblip.morphology.phrases import Head, Phrases, Spoken
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.tokens import Item, word_set
 
+_EXAMPLES = word_set("as in|as seen in|as found in|as observed in")
 _LOOSE_CONTRAST = word_set("over|like|against|relative to")
 
 
@@ -37,6 +38,8 @@ class Exclusions(Phrases):
     def _contrast(self, place: int, item: Item) -> None:
         if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
             return
+        if item.name in _EXAMPLES and self.sentence[place + 1].kind == "disease":
+            return
         if item.name == "than":
             self.pending = self.pending[:-1]
         self.leave_out()
@@ -48,6 +51,8 @@ class Exclusions(Phrases):
     def _near(self, place: int, item: Item) -> None:
         if item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
             self._where(place, item)
+        elif self.topics and self.topics[-1].thing == "other":  # "a platelet lies next to the cell"
+            self.topics = []
         elif self.sentence.next_thing(place).name in ("cell", "other"):
             self.leave_out()
             self.topics = [Head("other", (), place)]
@@ -64,6 +69,8 @@ class Exclusions(Phrases):
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
             self.flush()
+        elif item.name.endswith(" that"):
+            self._elsewhere = True
         elif item.name.startswith("if "):  # "the granules, if present, are not visible"
             if not any(other.kind in ("not", "absent", "unsure") for other in self.sentence.between(place, place + 9)):
                 return

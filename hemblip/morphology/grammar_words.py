@@ -18,7 +18,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "either": "either",
     "likewise": "so {are,is}",
     "atypical": "atypical|abnormal|reactive|dysplastic|neoplastic|malignant|aberrant",
-    "unsure": "if {present,any,visible,there}|cannot be {excluded,ruled out,confirmed,determined,"
+    "unsure": "{not true,not the case,untrue} that|if {present,any,visible,there}"
+    "|cannot be {excluded,ruled out,confirmed,determined,"
     "assessed,evaluated,judged,seen clearly,resolved,identified with certainty,classified,"
     "made out clearly,clearly seen,reliably assessed,clearly assessed,graded,established,ascertained,"
     "clearly determined}"
@@ -58,7 +59,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each",
-    "contrast": "{one,you} {might,could,would,may} {think of,think,consider,expect}"
+    "contrast": "{initially,first,originally} {thought,considered,believed"
+    ",suspected,taken,felt} {to be,as,for}|{one,you} {might,could,would,may} {think of,think,consider,expect}"
     "|{may,might,could,can} be {mistaken for,confused with}|at first {glance,sight}|unlike|rather than|as opposed to"
     "|in contrast to|in contrast with|contrasting with|compared to"
     "|compared with|instead of|than|differs from|differing from|different from|distinct from|distinguishable from"

@@ -29,7 +29,8 @@ CELL_TYPES: Mapping[str, str] = {
     "|abnormal lymphocyte|atypical lymphoid cell|abnormal lymphoid cell|atypical lymphocytic cell"
     "|atypical looking lymphocyte|atypical appearing lymphocyte|aberrant lymphocyte|virocyte",
     "promyelocyte": "promyelocyte|promyelocytic cell",
-    "other": "plasma cell|plasmacyte|megakaryocyte|hairy cell|prolymphocyte|erythroblast|normoblast|mast cell"
+    "other": "plasma cell|plasmacyte|megakaryocyte|hairy cell|prolymphocyte|granulocyte|agranulocyte|erythroblast"
+    "|normoblast|mast cell"
     "|macrophage|histiocyte|proerythroblast",
 }
 """Type -> names in the singular, separated by `|`; the last two types are outside the schema."""

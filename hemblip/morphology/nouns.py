@@ -48,8 +48,8 @@ ASPECT_NOUNS: Mapping[str, str] = {
 
 THINGS: Mapping[str, str] = {
     "cell": "cell|leukocyte|leucocyte|white cell|white blood cell|wbc|blast|blast cell|blood cell|cell body"
-    "|nucleated cell|granulocyte|cell membrane"
-    "|agranulocyte|leukemic cell|cell size|cell shape|cell contour|cell outline|overall cell|polymorphonuclear cell"
+    "|nucleated cell|cell membrane"
+    "|leukemic cell|cell size|cell shape|cell contour|cell outline|overall cell|polymorphonuclear cell"
     "|whole cell",
     "nucleus": "nuc|nucleus|nuclei|nuclear|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
     "ratio": "nuclear cytoplasmic ratio|nuclear to cytoplasmic ratio|nucleus to cytoplasm ratio|n c ratio|n / c ratio"

@@ -156,8 +156,10 @@ class Phrases:
         for topic in self.topics:
             rest = self.attach(modifiers, topic)
             taken |= {modifier.place for modifier in modifiers if modifier not in rest}
+        left = [modifier for modifier in modifiers if modifier.place not in taken]
         if self.last is not None and self.last not in self.topics:
-            self.attach([modifier for modifier in modifiers if modifier.place not in taken], self.last)
+            left = self.attach(left, self.last)
+        self._orphans += [modifier for modifier in left if is_noun(modifier.item)]
 
     def _lists_cell(self, modifier: Modifier) -> bool:
         """Whether a modifier is an entry of a list that begins with its cell: "monoblast, large, open chromatin"."""

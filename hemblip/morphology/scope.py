@@ -27,7 +27,7 @@ _LABELS = word_set("answer|response|caption|description|output|model|assistant|f
 _SPEAKERS = word_set("model|assistant")
 _GENERIC_ADVERBS = word_set(
     "typically|usually|generally|normally|commonly|often|classically|frequently|characteristically|would|tend|tends"
-    "|sometimes|always|rarely|definition|textbook|textbooks"
+    "|sometimes|always|definition|textbook|textbooks"
 )
 _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _LEADING = _OPPOSING | word_set("unlike|where")
@@ -119,7 +119,7 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     defined = (
         (named or subject.name == "cell")
         and found[0].kind in ("thing", "disease", "det", "word")
-        and _is_definition(tokens)
+        and _is_definition(tokens, found)
     )
     generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
     generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
@@ -176,14 +176,14 @@ def _is_disease_at_work(found: Sequence[Item]) -> bool:
     return verb.kind == "word" and verb.name.endswith("s") and verb.name not in _PEOPLE | _SPECIMENS
 
 
-def _is_definition(tokens: Sequence[str]) -> bool:
+def _is_definition(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     """Whether it goes on as in "... is a type of", "is a cancer", "is the most common", "is characterized by"."""
     verb = next((place for place, word in enumerate(tokens) if word in ("is", "are", "has", "have", ",", "with")), None)
     if verb is None or tokens[verb] not in ("is", "are"):
         return False
-    if tokens[0] in _INDEFINITE and verb <= 3 and _INDEFINITE.issuperset(tokens[verb + 1 : verb + 2]):
-        return True
     predicate = tokens[verb + 1 : verb + 6]
+    if not _INDEFINITE.isdisjoint(predicate[:1]):  # "a blast is an immature cell", "APL is an emergency"
+        return found[0].kind == "disease" or (tokens[0] in _INDEFINITE and verb <= 3)
     return not _KINDS_OF.isdisjoint(predicate) or tuple(predicate[:2]) == ("characterized", "by")
 
 

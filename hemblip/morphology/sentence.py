@@ -13,6 +13,7 @@ _PEOPLE = word_set(
     "donor|individual|subject|person|volunteer|control|blood|peripheral|sample|specimen|patient|case|donors|individuals"
     "|subjects"
 )
+_BETWEEN = word_set("value|and|det|disease|thing")
 _ENDS = word_set(".|;|!")
 
 # What stands around the abbreviation ALL, but not around the word "all".
@@ -135,5 +136,5 @@ def _with_alternatives(items: Sequence[Item]) -> Iterator[Item]:
     """Read "between round and indented" as "round or indented"."""
     between = 0
     for item in items:
-        between = 5 if item.name == "between" else between - 1 if item.kind in ("value", "and", "det") else 0
+        between = 5 if item.name == "between" else between - 1 if item.kind in _BETWEEN else 0
         yield Item("or", item.name) if between > 0 and item.kind == "and" else item

@@ -10,6 +10,8 @@ from morphology.cells import cells
 from morphology.scoring import load
 
 from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
+from hemblip.morphology.clauses import Reader
+from hemblip.morphology.grammar_words import FUNCTION_WORDS
 from hemblip.morphology.tokens import measured_items
 
 # Words that mean something to the reader, so that random texts reach all of its rules.
@@ -90,3 +92,9 @@ def test_long_text_is_read_in_linear_time():
 def test_longest_wording_wins():
     (item, length), *_ = measured_items(("light", "blue", "cytoplasm"))
     assert (item.values["cytoplasm_colour"], length) == ("light blue", 2)
+
+
+def test_every_wording_has_its_reader():
+    samples = ("", *WORDS, "next to", "either", "so are", "with regard to", "joined by", "on the left", "notch", "ones")
+    kinds = {item.kind for word in samples for item, _ in measured_items((*re.findall(r"\w+", word.lower()),))}
+    assert {kind for kind in kinds | set(FUNCTION_WORDS) if not hasattr(Reader, f"_{kind}")} == set()
