@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from hemblip.metrics.attributes import SILENT, confusion_counts, confusion_matrix, neighbours
 from hemblip.metrics.plausible import is_plausible
 from hemblip.morphology import SCHEMA
-from hemblip.predictions import TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.run_folder import PLACES, annotated_keys
 from hemblip.reporting.statements import MARKS, Verdict, words
-
-SILENT = "not stated"
-
-KINDS: tuple[Verdict, ...] = ("right", "near", "wrong", "omitted")
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,9 @@ class Bars:
     rows: list[Bar]
 
 
-def verdict_of(key: str, truth: str, stated: str | None) -> Verdict:
-    """Judge one statement about an annotated attribute."""
-    if stated is None or stated == SILENT:
+def verdict_of(key: str, truth: str, stated: str) -> Verdict:
+    """Judge one statement, or silence, about an annotated attribute."""
+    if stated == SILENT:
         return "omitted"
     if stated == truth:
         return "right"
@@ -82,24 +79,21 @@ def verdict_of(key: str, truth: str, stated: str | None) -> Verdict:
 
 
 def confusion(table: pd.DataFrame, key: str, title: str) -> Matrix:
-    """Count annotated against stated values of one attribute, over the annotated cells."""
-    annotated = table[table[TRUE_PREFIX + key].notna()]
-    stated = annotated[key].where(annotated[key].notna(), SILENT)
-    counts = pd.crosstab(annotated[TRUE_PREFIX + key], stated)
-    rows_of = [value for value in SCHEMA[key] if value in counts.index]
-    columns = [value for value in (*SCHEMA[key], SILENT) if value in counts.columns or value in rows_of]
-    counts = counts.reindex(index=rows_of, columns=columns, fill_value=0)
+    """Lay out annotated against stated values of one attribute, over the annotated cells."""
+    counts = confusion_matrix(table, key)
     rows = []
-    for truth in rows_of:
-        total = int(counts.loc[truth].sum())
-        cells = [
-            MatrixCell(
-                int(counts.loc[truth, said]), float(counts.loc[truth, said] / total), verdict_of(key, truth, said)
-            )
-            for said in columns
-        ]
+    for truth, row in counts.iterrows():
+        total = int(row.sum())
+        cells = [MatrixCell(int(n), n / total, verdict_of(key, str(truth), str(said))) for said, n in row.items()]
         rows.append(MatrixRow(f"{truth} ({total})", cells))
-    return Matrix(title, columns, rows)
+    return Matrix(title, [str(name) for name in counts.columns], rows)
+
+
+def error_counts(table: pd.DataFrame, key: str) -> dict[Verdict, int]:
+    """Count annotated cells by what their caption says of one attribute."""
+    counts = confusion_counts(table, key)
+    right, near, silent = int(np.trace(counts)), int(counts[neighbours(key)].sum()), int(counts[:, -1].sum())
+    return {"right": right, "near": near, "wrong": int(counts.sum()) - right - near - silent, "omitted": silent}
 
 
 def matrix_groups(comparison: Comparison) -> list[MatrixGroup]:
@@ -137,8 +131,5 @@ def error_bars(comparison: Comparison) -> list[Bars]:
 
 
 def _shares(table: pd.DataFrame, key: str) -> dict[Verdict, float]:
-    annotated = table[table[TRUE_PREFIX + key].notna()]
-    verdicts = [
-        verdict_of(key, truth, said) for truth, said in zip(annotated[TRUE_PREFIX + key], annotated[key], strict=True)
-    ]
-    return {kind: verdicts.count(kind) / len(verdicts) for kind in KINDS}
+    counts = error_counts(table, key)
+    return {kind: count / sum(counts.values()) for kind, count in counts.items()}

@@ -1,6 +1,7 @@
 """What the tables say, in sentences, and what their words mean."""
 
 from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.error_kinds import error_counts
 from hemblip.reporting.layout import Estimate
 from hemblip.reporting.run_folder import PLACES
 
@@ -53,6 +54,10 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
     if coverage.value < NEARLY_ALL:
         stated = _percent(model, split, "selective_accuracy")
         text += f" It says something about {_written(coverage)} of them; {_written(stated)} of that is right."
+    counts = [error_counts(model.scored[split].table, key) for key in model.scored[split].keys]
+    near, wrong = (sum(count[kind] for count in counts) for kind in ("near", "wrong"))
+    if near + wrong:
+        text += f" Of its {near + wrong:,} errors {100 * near / (near + wrong):.0f}\u00a0% are biologically plausible."
     return text
 
 

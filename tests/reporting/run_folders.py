@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from hemblip.data.sources import Synthetic
-from hemblip.metrics import majority_baseline
+from hemblip.metrics.baselines import majority_baseline, modal_caption_baseline
 from hemblip.morphology import KEYS, SCHEMA, describe, extract_attributes
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 
@@ -18,6 +18,7 @@ def manifests(cells: int = 60, size: int = 48) -> dict[str, pd.DataFrame]:
     internal = Synthetic(cells=2 * cells, size=size).records()
     external = Synthetic(cells=cells // 2, size=size, external=True).records()
     external["source"] = np.where(np.arange(len(external)) % 3 == 0, "atlas", "low-cost microscope")
+    internal["captions"] = [[describe({key: row[key] for key in KEYS})] for row in internal.to_dict("records")]
     return {
         "train": internal[:cells].assign(split="train"),
         "test": internal[cells:].assign(split="test").reset_index(drop=True),
@@ -92,7 +93,8 @@ def make_run(
         table = predictions(cells[split], name, skill if split == "test" else 0.6 * skill, seed, talk)
         write_predictions(table, folder / "predictions" / f"{split}.parquet")
         if baselines:
-            rows = majority_baseline(cells["train"], table)
+            both = [baseline(cells["train"], table) for baseline in (majority_baseline, modal_caption_baseline)]
+            rows = pd.concat(both, ignore_index=True)
             write_predictions(rows, folder / "predictions" / "baselines" / f"{split}.parquet")
     validation = predictions(cells["train"][:40].assign(split="val"), name, skill, seed, talk)
     write_predictions(validation, folder / "predictions" / "val.parquet")
