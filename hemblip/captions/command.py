@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -63,7 +62,7 @@ def caption(
     counts = _counts(outcome, k, int(own.sum()))
     if paraphraser is not None:
         counts["cost"] = round(paraphraser.price(outcome.tokens_in, outcome.tokens_out), 4)
-    settings = {"k": k, "seed": seed, "paraphraser": None if paraphraser is None else asdict(paraphraser)}
+    settings = {"k": k, "seed": seed, "model": None if rewording is None else rewording.model}
     write_text(
         target.with_name(f"{target.stem}_captions.json"), json.dumps({"settings": settings, "counts": counts}, indent=1)
     )

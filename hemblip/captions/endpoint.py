@@ -101,6 +101,10 @@ class Endpoint:
             self._turns.wait()
             try:
                 status, wait, content = self._post(body)
+            except ValueError as error:  # requests' word for an address or key that cannot be sent
+                raise ConfigError(
+                    f"{type(error).__name__}: check paraphraser.base_url, {URL_VARIABLE} and {KEY_VARIABLE}"
+                ) from None
             except requests.RequestException as error:
                 status, wait, content = type(error).__name__, None, b""
             if status == 200:
@@ -123,7 +127,7 @@ class Endpoint:
         deadline = time.monotonic() + self._timeout
         if not hasattr(self._sessions, "session"):
             self._sessions.session = requests.Session()
-        key = os.environ.get(KEY_VARIABLE, "")
+        key = _key()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         with self._sessions.session.post(
             self._url, json=body, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
@@ -143,12 +147,16 @@ class Endpoint:
                 f"{self.host}: refuses the key (status {status}); set {KEY_VARIABLE} to one that may use {self.model}"
             )
         said = " ".join(content.decode("utf-8", "replace").split())[:200]
-        key = os.environ.get(KEY_VARIABLE)
-        said = said.replace(key, "***") if key else said
+        said = said.replace(_key(), "***") if _key() else said
         return (
             f"{self.host}: refuses the request (status {status}: {said}); check paraphraser.model '{self.model}' and "
             "paraphraser.base_url"
         )
+
+
+def _key() -> str:
+    """The secret, without the line end that it often has from a file."""
+    return os.environ.get(KEY_VARIABLE, "").strip()
 
 
 def _completion(content: bytes) -> Completion:
@@ -184,7 +192,7 @@ class _Turns:
 
     def __init__(self, per_minute: float | None) -> None:
         self._gap = 60 / per_minute if per_minute else 0.0
-        self._next = 0.0
+        self._next = self._resume = 0.0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
@@ -193,7 +201,7 @@ class _Turns:
         with self._lock:
             turn = max(self._next, time.monotonic())
             self._next = turn + self._gap
-        while (left := turn - time.monotonic()) > 0 and not self._stopped.wait(left):
+        while (left := max(turn, self._resume) - time.monotonic()) > 0 and not self._stopped.wait(left):
             pass
         if self._stopped.is_set():
             raise ModelAccessError("stopped")
@@ -201,7 +209,8 @@ class _Turns:
     def pause(self, seconds: float) -> None:
         """Let nobody pass for `seconds`."""
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._resume = max(self._resume, time.monotonic() + seconds)
+            self._next = max(self._next, self._resume)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -137,6 +137,11 @@ class Rewording:
             for place, draft in enumerate(texts)
         ]
 
+    @property
+    def model(self) -> str:
+        """Name and server of the model, without what may be secret in the address."""
+        return f"{self._endpoint.model} at {self._endpoint.host}"
+
     def estimate(self) -> Estimate:
         """Count what `run` would send at first, without sending anything."""
         missing = self._missing(self._first, 0)

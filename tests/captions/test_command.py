@@ -72,7 +72,7 @@ def test_each_cell_gets_captions_and_all_else_stays(manifest, capsys):
     printed = capsys.readouterr().out
     assert "20 captions of 5 cells: 20 by the grammar, 0 paraphrased\n1 cells keep captions of their own" in printed
     record = json.loads((manifest.parent / "captioned_captions.json").read_text())
-    assert record["counts"]["grammar"] == 20 and record["settings"] == {"k": 4, "seed": 3, "paraphraser": None}
+    assert record["counts"]["grammar"] == 20 and record["settings"] == {"k": 4, "seed": 3, "model": None}
     assert sorted(path.name for path in manifest.parent.iterdir() if not path.name.startswith(".")) == [
         "captioned.parquet",
         "captioned_captions.json",
@@ -121,7 +121,9 @@ def test_a_model_rewords_and_everything_is_counted(manifest, capsys):
     assert all(text.endswith(" This is a rewording.") for text in rows["set/1"]["captions"])
     assert list(rows["set/0"]["captions"]) == captions(LEUKEMIC, 3, 0, "set/0")
     assert all(states_exactly(text, WBCATT) for text in rows["set/3"]["captions"])
-    counts = json.loads((manifest.parent / "captioned_captions.json").read_text())["counts"]
+    record = json.loads((manifest.parent / "captioned_captions.json").read_text())
+    assert record["settings"]["model"] == "tiny at 127.0.0.1"
+    counts = record["counts"]
     assert (counts["grammar"], counts["paraphrased"], counts["rejected"]) == (6, 9, 12)
     assert counts["cost"] > 0 and counts["rejected_because_of"] == {"cell_type": 12}
     printed = capsys.readouterr().out

@@ -50,6 +50,21 @@ def test_good_rewordings_replace_the_drafts_and_are_kept(rewording):
         assert again.captions == outcome.captions and again.requests == 0 and len(server.requests) == 3
 
 
+@pytest.mark.parametrize(("key", "url"), [("sk-\nsecret", None), ("sk-secret", "http://[1::2/v1"), ("sk", "http://")])
+def test_a_key_or_address_that_cannot_be_sent_is_a_setting_to_mend(rewording, monkeypatch, key, url):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with serving() as server, pytest.raises(ConfigError, match="check paraphraser") as error:
+        rewording(url or server).run()
+    assert "secret" not in str(error.value)
+
+
+def test_the_end_of_line_of_a_key_is_not_sent(rewording, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret\n")
+    with serving() as server:
+        rewording(server).run()
+        assert set(server.keys) == {"Bearer sk-secret"}
+
+
 def test_without_a_key_none_is_sent(rewording, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     with serving() as server:
