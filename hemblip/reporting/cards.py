@@ -3,17 +3,18 @@
 import base64
 import io
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from PIL import Image
 
-from hemblip.data.images import read_cell, square
+from hemblip.data.images import square
 from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.figures import cell_pixels
 from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, words
 
@@ -82,18 +83,15 @@ class Card:
         }
 
 
-def thumbnail(row: pd.Series, side: int) -> str:
+def thumbnail(row: Mapping[str, Any], side: int) -> str:
     """Cell image as a data URI; an empty picture if the image cannot be read any more.
 
     Args:
         row: prediction row; `bbox` and `width_factor` are followed if there are such columns.
         side: in pixels.
     """
-    box, factor = row.get("bbox"), row.get("width_factor")
     try:
-        pixels = read_cell(
-            str(row["image"]), None if box is None else list(box), 1.0 if factor is None else float(factor)
-        )
+        pixels = cell_pixels(row)
     except DataError:
         return "data:,"
     buffer = io.BytesIO()

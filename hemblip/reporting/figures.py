@@ -1,7 +1,9 @@
 """Figures of cells with their captions."""
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from hemblip.data.images import read_image
+from hemblip.data.images import Pixels, read_cell
 from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_PREFIX
 
@@ -34,7 +36,7 @@ def draw_cells(table: pd.DataFrame, path: Path, columns: int = 2) -> Path:
     for axis in axes.flat:
         axis.axis("off")
     for (image_axis, text_axis), row in zip(axes.reshape(-1, 2), table.to_dict("records"), strict=False):
-        image_axis.imshow(read_image(row["image"]))
+        image_axis.imshow(cell_pixels(row))
         right, wrong = _statements(row)
         lines = [
             *((line, MUTED) for line in textwrap.wrap(f"Reference: {row['reference']}", 78)[:4]),
@@ -51,6 +53,17 @@ def draw_cells(table: pd.DataFrame, path: Path, columns: int = 2) -> Path:
     plt.close(figure)
     partial.replace(path)
     return path
+
+
+def cell_pixels(row: Mapping[str, Any]) -> Pixels:
+    """Read the cell of a prediction row (H, W, 3), cut out of its field if the row says where it lies.
+
+    Raises:
+        DataError: the image cannot be read any more.
+    """
+    box, factor = row.get("bbox"), row.get("width_factor")
+    stretch = 1.0 if factor is None or pd.isna(factor) else float(factor)
+    return read_cell(str(row["image"]), None if box is None else list(box), stretch)
 
 
 def _statements(row: dict[str, object]) -> tuple[list[str], list[str]]:

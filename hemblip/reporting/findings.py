@@ -42,6 +42,9 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
     if accuracy.value is None or coverage.value is None:
         return f"{model.name}: no cell is annotated, so that only texts can be compared."
     text = f"{model.name} states {_written(accuracy)} of the annotated attributes right"
+    spread = model.scored[split].resampled.spread("accuracy")
+    if spread is not None:
+        text += f" (standard deviation over seeds {100 * spread:.1f})"
     baseline, gap = comparison.strongest_baseline(split), comparison.lead(model, split)
     if baseline is None or gap is None or gap.value is None:
         text += "."

@@ -27,7 +27,7 @@ from hemblip.reporting.sureness import confidence_table
 
 ERRORS_NOTE = (
     "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
-    "plausible); other: any other wrong value; silent: the caption does not say."
+    "plausible); other: any other wrong value; silent: the caption does not say. Of several seeds the first is shown."
 )
 
 TEMPLATES = files("hemblip.reporting") / "templates"

@@ -1,9 +1,13 @@
 """Statements of captions, judged and marked in their words."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import TRUE_PREFIX
+from hemblip.reporting.cards import thumbnail
+from hemblip.reporting.figures import cell_pixels
 from hemblip.reporting.statements import MARKS, judge, marked_caption
 
 
@@ -52,3 +56,18 @@ def test_a_caption_that_says_nothing_has_no_marks(caption):
     pieces = marked_caption(row(caption, **TRUTH))
     assert "".join(piece.text for piece in pieces) == caption
     assert not [piece for piece in pieces if piece.verdict]
+
+
+def test_a_cell_is_cut_out_of_its_field(tmp_path):
+    field = np.zeros((60, 80, 3), np.uint8)
+    field[10:30, 40:50] = 255
+    Image.fromarray(field).save(tmp_path / "field.png")
+    cell = {"image": str(tmp_path / "field.png"), "bbox": np.array([40, 10, 10, 20]), "width_factor": 2.0}
+    pixels = cell_pixels(cell)
+    assert pixels.shape == (20, 20, 3)
+    assert pixels.min() == 255
+    assert cell_pixels({"image": cell["image"], "bbox": None}).shape == (60, 80, 3)
+
+
+def test_an_image_that_is_gone_leaves_the_report_standing(tmp_path):
+    assert thumbnail({"image": str(tmp_path / "gone.png")}, 64) == "data:,"
