@@ -112,5 +112,10 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory .* not empty")  # resumed
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
-    for name in ("lightning.pytorch", "lightning.fabric.utilities.seed", "httpx"):
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.pytorch.trainer.connectors.checkpoint_connector",
+        "lightning.fabric.utilities.seed",
+        "httpx",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)

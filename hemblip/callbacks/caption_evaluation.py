@@ -9,14 +9,17 @@ import pandas as pd
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
+from hemblip.callbacks.baselines import baseline_rows
 from hemblip.data.atomic import replacing
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.metrics import majority_baseline, score
+from hemblip.metrics.baselines import MAJORITY
 from hemblip.metrics.confidence import attribute_confidences, caption_confidence
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
+from hemblip.probing.backbones import Backbone, RandomProjection
 from hemblip.reporting.figures import draw_cells
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
@@ -41,12 +44,14 @@ class CaptionEvaluation(L.Callback):
 
     Args:
         validation_cells: size of the sample after each training epoch; 0 for none. `validate` takes all cells.
+        features: frozen encoder of the baselines that look at the image; None for a random projection of pixels.
     """
 
-    def __init__(self, validation_cells: int = 64) -> None:
+    def __init__(self, validation_cells: int = 64, features: Backbone | None = None) -> None:
         if validation_cells < 0:
             raise ConfigError(f"evaluation.validation_cells is {validation_cells}; it is 0 or more")
         self.validation_cells = validation_cells
+        self.features = features or RandomProjection()
         self._rows: list[dict[str, Any]] = []
         self._annotations: dict[str, dict[str, Any]] = {}
         self._sample: set[str] | None = None
@@ -156,22 +161,31 @@ class CaptionEvaluation(L.Callback):
         scores = score(table)
         self._log(captioner, split, scores)
         if trainer.is_global_zero:
-            training = self._training_cells(trainer)
-            baseline = None if training is None else majority_baseline(training, table)
-            majority = None if baseline is None else score(baseline)
-            written = {
-                "predictions": rows,
-                "metrics": write_metrics(folder, split, {"model": scores, "majority": majority}),
-            }
+            rows_of = self._baselines(trainer, table)
+            others = {name: score(rows) for name, rows in rows_of.items()}
+            written = {"predictions": rows}
+            written["metrics"] = write_metrics(folder, split, {"model": scores, "baselines": others})
             if trainer.state.fn == "test":
-                if baseline is not None:
-                    write_predictions(baseline, folder / "predictions" / BASELINES / f"{split}.parquet")
+                if rows_of:
+                    write_predictions(
+                        pd.concat(rows_of.values()), folder / "predictions" / BASELINES / f"{split}.parquet"
+                    )
                 written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
                 written["report"] = write_report(folder)
             if trainer.state.fn != "fit":
                 paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
-                trainer.print(f"\n{score_table(split, scores, majority)}\n\n{paths}")
+                trainer.print(f"\n{score_table(split, scores, others)}\n\n{paths}")
         return table
+
+    def _baselines(self, trainer: L.Trainer, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """Prediction rows by baseline; those that need features after testing only."""
+        training = self._training_cells(trainer)
+        if training is None:
+            return {}
+        if trainer.state.fn != "test":
+            return {MAJORITY: majority_baseline(training, table)}
+        made = baseline_rows(training, table, trainer.datamodule, self.features)  # type: ignore[attr-defined]
+        return {str(name): rows for name, rows in made.groupby("model", sort=False)}
 
     def _training_cells(self, trainer: L.Trainer) -> pd.DataFrame | None:
         """What the captioner was trained on: external cells have baselines too."""

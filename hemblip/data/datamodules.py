@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from hemblip.data.cache import cached_cells
 from hemblip.data.dataset import CellDataset, Example, collate
-from hemblip.data.images import check_images
+from hemblip.data.images import Pixels, check_images
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import ImageFiles, Source
 from hemblip.data.splits import assign_splits, subset
@@ -101,10 +101,12 @@ class CellDataModule(L.LightningDataModule):
             found = ", ".join(sorted(set(self.manifest["split"])))
             raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
         if split not in self._sets:
-            folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
-            pixels = cached_cells(cells, self.image_size, self.crop, folder)
-            self._sets[split] = CellDataset(cells, pixels, augmentation, self.seed)
+            self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.seed)
         return self._sets[split]
+
+    def _decoded(self, cells: pd.DataFrame) -> Pixels:
+        folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
+        return cached_cells(cells, self.image_size, self.crop, folder)
 
     def _ranks(self) -> dict[str, int]:
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} if self.trainer else {}
@@ -123,6 +125,11 @@ class CellDataModule(L.LightningDataModule):
         """Every cell of a split once, in fixed order, unaugmented."""
         dataset = self.dataset(split)
         return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks()))
+
+    def cells_loader(self, cells: pd.DataFrame) -> DataLoader[Example]:
+        """Any cells of a manifest, each once and on every rank, in their order, unaugmented."""
+        dataset = CellDataset(cells, self._decoded(cells))
+        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size))
 
 
 def _on_gpu(trainer: L.Trainer) -> bool:

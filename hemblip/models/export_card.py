@@ -12,6 +12,7 @@ import torch
 import transformers
 import yaml
 
+from hemblip.metrics.baselines import MAJORITY
 from hemblip.models.blip import BLIP_BASE, BlipCaptioner
 from hemblip.models.captioner import Captioner
 from hemblip.models.export_onnx import onnx_code
@@ -182,7 +183,7 @@ def _scores(run: Path) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for split, scores in metrics.items():
-        model, majority = scores["model"], scores.get("majority") or {}
+        model, majority = scores["model"], scores["baselines"].get(MAJORITY, {})
         percents = [_percent(value) for value in (model["accuracy"], majority.get("accuracy"), model["macro_f1"])]
         texts = [f"{model[key]:.3f}" for key in ("bleu", "rouge_l")]
         rows.append(f"| {split} | {model['cells']} | " + " | ".join([*percents, *texts]) + " |")
