@@ -51,7 +51,7 @@ class Reader(Exclusions):
     def _comma(self, place: int, item: Item) -> None:
         self.denied = self.denied and self.sentence.denial_goes_on(place)
         self.joined = ","
-        self.after_preposition = False
+        self.after_preposition = self.after_preposition and bool(self.pending)  # "of this round, small cell"
         if item.name == "(" and self.pending and not self.predicate and self.sentence.noun_after_parenthesis(place):
             self.excluded = True
         elif item.name == ")" and self.sentence[place + 1].kind in ("thing", "aspect", "value"):
@@ -87,7 +87,7 @@ class Reader(Exclusions):
         if item.name == "no" and before.name in (":", "=") and self.sentence.phrase_ends(place):
             self._absent(place, item)
             return
-        self._neither = self._neither or (item.name == "neither" and not self.topics)
+        self._neither = self._neither or (item.name in ("neither", "nor") and not self.topics)
         if item.name == "not" and before.kind == "and" and self.sentence.other_cell_follows(place):
             self.leave_out()  # "a basophil and not an eosinophil"
             return
@@ -117,6 +117,8 @@ class Reader(Exclusions):
         before = self.sentence[place - 1]
         if (item.name in ("as", "described as", "being") and self.predicate) or (item.name == ":" and not self.topics):
             return
+        if place == 0:  # "seems to be small"
+            self.before = self.before._replace(subject=self.before.subject or "cell")
         if self.pending:
             self.flush()
         self._speak_of_last(before)
@@ -129,7 +131,7 @@ class Reader(Exclusions):
         before = self.sentence[place - 1]
         self.flush()
         self._speak_of_last(before)
-        self.denied = self.denied and before.kind == "not"
+        self.denied = self.denied and (self._neither or before.kind == "not")
         self.predicate = self.after_preposition = False
         self.joined = ""
 
@@ -148,10 +150,24 @@ class Reader(Exclusions):
         if item.name in ("in", "for") and noun.kind == "aspect" and self.pending:
             self.predicate = True
             return
+        if item.name == "in" and self.predicate and self._belongs_to_next(place):  # "dense in chromatin"
+            self.pending, last = self.pending[:-1], self.pending[-1]
+            self.flush()
+            self.pending = [last]
+            self.predicate = False
+            self.after_preposition = True
+            return
         self.denied = self.denied and not (self.predicate and any(modifier.denied for modifier in self.pending))
         self.flush()
         self.predicate = False
         self.after_preposition = True
+
+    def _belongs_to_next(self, place: int) -> bool:
+        """Whether the noun after a preposition takes the last modifier, which the subject cannot have."""
+        owned = OWNED.get(self.sentence[place + 1].name, ())
+        values = self.pending[-1].item.values if self.pending else {}
+        taken = {key for topic in self.topics for key in topic.keys}
+        return any(key in values for key in owned) and taken.isdisjoint(values)
 
     def _that(self, place: int, item: Item) -> None:
         self.flush()

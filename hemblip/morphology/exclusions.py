@@ -27,6 +27,7 @@ class Exclusions(Phrases):
         verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
         verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
         relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
+        verb_of_cell = verb_of_cell or self._part_is_subject(place)
         ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
         ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
         ends = ends or (self._undecided and item.kind in ("with", "have", "copula"))
@@ -35,8 +36,16 @@ class Exclusions(Phrases):
         self.excluded = self._undecided = False
         return True
 
+    def _part_is_subject(self, place: int) -> bool:
+        """Whether a clause on a part of the cell begins: "... and the nucleus is round"."""
+        conjunction, article, noun, verb = (self.sentence[place + offset] for offset in range(4))
+        part = noun.kind == "thing" and noun.name not in ("cell", "other")
+        return conjunction.kind == "and" and article.kind == "det" and part and verb.kind in ("copula", "have")
+
     def _contrast(self, place: int, item: Item) -> None:
         if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
+            return
+        if item.name == "looks like" and not any(other.kind == "but" for other in self.sentence):
             return
         if item.name in _EXAMPLES and self.sentence[place + 1].kind == "disease":
             return

@@ -71,4 +71,4 @@ def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], 
     for place, key, value in reader.read():
         first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
         stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
-    return tuple(stated), reader.spoken()
+    return tuple(stated), reader.spoken(aside)

@@ -88,7 +88,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     ",right corner,background}",
     "normal": "normal|normal appearing|normal looking",
     "all": "all",
-    "near": "between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby|close to|another"
+    "near": "behind|in front of|between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
+    "|close to|another"
     "|other|a second|adjacent"
     "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other"
     "|elsewhere|in the same field|at the edge of the image"
@@ -133,7 +134,8 @@ DIRECT: Mapping[tuple[str, str], str] = {
 """(key, value) -> wordings that state it whatever the noun."""
 
 PLAIN: str = (
-    "in the {middle,center}|{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}"
+    "but not {conclusive,diagnostic,specific,definitive} {of,for}|{other than,apart from,aside from,except for}"
+    "|in the {middle,center}|{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}"
     "|all in all|all told"
     "|among them|amongst them|between them|blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple"
     "|purplish pink|reddish purple|purplish red"

@@ -64,7 +64,8 @@ DISEASES: Mapping[str, str] = {
     "CML": "chronic {myeloid,myelogenous,granulocytic,myelocytic,myeloblastic} leukemia|cml|chronic granulocytic"
     "|chronic {myeloid,myelogenous}|chronic phase cml|bcr abl1 positive chronic myeloid leukemia",
     "healthy": "healthy",
-    "": "lymphoma|{mantle cell,follicular,burkitt,hodgkin,non hodgkin,splenic marginal zone} lymphoma|lymphocytosis"
+    "": "burkitt leukemia|lymphoma|{mantle cell,follicular,burkitt,hodgkin,non hodgkin"
+    ",splenic marginal zone} lymphoma|lymphocytosis"
     "|reactive {lymphocytosis,process,changes}|myeloma|multiple myeloma|myelodysplastic syndrome|myelodysplasia|mds"
     "|leukemoid reaction|{viral ,bacterial ,}infection|infectious mononucleosis|hairy cell leukemia"
     "|prolymphocytic leukemia|chronic myelomonocytic leukemia|cmml|acute leukemia|chronic leukemia"

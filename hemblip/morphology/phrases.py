@@ -197,13 +197,14 @@ class Phrases:
         elif self.before.subject is not None:
             self.attach(self._orphans, Head.of(self.before.subject, 0))
 
-    def spoken(self) -> Spoken:
-        """What the next sentence can refer to."""
+    def spoken(self, aside: str | None) -> Spoken:
+        """What the next sentence can refer to, `aside` if only what was left out names it."""
         named = [item for item in self.sentence if item.name not in (".", ":")]
         header = self.before.header if named and named[0].kind in ("aspect", "thing") else None
         if len(named) == 1 and named[0].name in OWNED:
             header = named[0].name
-        return Spoken(self.subject or self.before.subject, self.plural or self.before.plural, header)
+        plural = self.plural or (aside if aside in DENIABLE else None) or self.before.plural
+        return Spoken(self.subject or self.before.subject, plural, header)
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""

@@ -8,7 +8,7 @@ from hemblip.morphology.tokens import Item, items, word_set
 _IMPERATIVES = word_set(
     "describe|identify|give|provide|state|classify|choose|answer|list|explain|mention|remember|recall|generate|write"
     "|produce|create|analyze|examine|look|determine|report|select|tell|please|question|prompt"
-    "|options|user|task|instruction|instructions|you|your|name|caption|example|format|given"
+    "|options|user|task|instruction|instructions|you|your|name|caption|example|format"
 )
 _INSTRUCTIONS = word_set(
     "describe|identify|state|classify|explain|caption|name|tell|summarize|characterize|generate|write|produce|create"
@@ -16,6 +16,7 @@ _INSTRUCTIONS = word_set(
 )
 _LIST_HEADERS = word_set("possible|possibilities|options|candidates|choices|alternatives|following|classes|categories")
 _COUNTS = word_set("range|percentage|percent|count|counts|%|proportion")
+_ANNOUNCING = word_set(":|are|include|includes")
 _LISTS = word_set("differential|differentials|candidates|considerations|possibilities")
 _SPECIMENS = word_set("cases|samples|specimens|smears|is|cells|was|s")
 _ASKED = word_set("is|are|type|kind|cell|does|do|can")
@@ -27,7 +28,7 @@ _LABELS = word_set("answer|response|caption|description|output|model|assistant|f
 _SPEAKERS = word_set("model|assistant")
 _GENERIC_ADVERBS = word_set(
     "typically|usually|generally|normally|commonly|often|classically|frequently|characteristically|would|tend|tends"
-    "|sometimes|always|definition|textbook|textbooks"
+    "|sometimes|always|definition|textbook|textbooks|treatment|therapy|prognosis|incidence"
 )
 _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _LEADING = _OPPOSING | word_set("unlike|where")
@@ -35,6 +36,7 @@ _SETTING_AGAINST = word_set("while|whereas|whilst|where")
 _INDEFINITE = word_set("a|an")
 _EXAMPLE = word_set("typical|normal|classic|classical|textbook")
 _ARTICLES = word_set("a|an|the|this|it|its")
+_IN_GENERAL = frozenset((("in", "general"), ("in", "most"), ("in", "many"), ("known", "that")))
 _KINDS_OF = word_set("type|types|kind|kinds|class|subtype|form|cancer|disease|malignancy|disorder|condition|most")
 _NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
 _DETERMINERS = word_set("det|self")
@@ -58,12 +60,14 @@ def about_the_cell(tokens: tuple[str, ...]) -> list[int]:
         start = _after_instruction(tokens, start)
     if _is_differential(tokens[start:]):
         return []
-    return [
-        place
-        for first, last in _clauses(tokens, start)
-        if not _is_general(tokens[first:last], items(tokens[first:last]))
-        for place in range(first, last)
-    ]
+    kept: list[int] = []
+    general = False
+    for first, last in _clauses(tokens, start):
+        clause = tokens[first:last]
+        goes_on = general and clause[0] == "and" and not _points(clause)
+        general = goes_on or _is_general(clause, items(clause))
+        kept += () if general else range(first, last)
+    return kept
 
 
 def _after_label(tokens: tuple[str, ...]) -> int:
@@ -81,6 +85,7 @@ def _is_prompt(tokens: Sequence[str]) -> bool:
     if not tokens:
         return False
     asks = tokens[-1] == "?" or (tokens[0] == "what" and not _ASKED.isdisjoint(tokens[1:2]))
+    asks = asks or (tokens[0] == "given" and not _INSTRUCTIONS.isdisjoint(tokens))
     return asks or tokens[0] in _IMPERATIVES or "choose between" in " ".join(tokens[:12])
 
 
@@ -93,7 +98,8 @@ def _after_instruction(tokens: Sequence[str], start: int) -> int:
 
 def _is_differential(tokens: Sequence[str]) -> bool:
     """An unranked list of possible diagnoses or types."""
-    header = tokens[: tokens.index(":")] if ":" in tokens else ()
+    end = next((place for place, token in enumerate(tokens) if token in _ANNOUNCING), 0)
+    header = tokens[:end]
     named = not _LISTS.isdisjoint(tokens[:8])
     return named or not _LIST_HEADERS.isdisjoint(header)
 
@@ -121,7 +127,12 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
         and found[0].kind in ("thing", "disease", "det", "word")
         and _is_definition(tokens, found)
     )
-    generic = not _GENERIC_ADVERBS.isdisjoint(tokens) or _concerns_people(tokens) or _names_hallmark(found)
+    generic = (
+        not _GENERIC_ADVERBS.isdisjoint(tokens)
+        or _concerns_people(tokens)
+        or not _IN_GENERAL.isdisjoint(pairwise(tokens))
+        or _names_hallmark(found)
+    )
     generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
     generic = generic or _names_example(tokens, found)
     return generic or defined or _is_disease_at_work(found) or _has_bare_plural_subject(found)
@@ -129,7 +140,9 @@ def _is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
 
 def _points(tokens: Sequence[str]) -> bool:
     """Whether something is pointed at: "this", "the image", "the present cell"."""
-    return not _POINTING.isdisjoint(tokens) or ("the", "present") in pairwise(tokens)
+    pairs = set(pairwise(tokens))
+    points = not _POINTING.isdisjoint(tokens) or ("the", "present") in pairs
+    return points and ("known", "that") not in pairs
 
 
 def _concerns_people(tokens: Sequence[str]) -> bool:
@@ -195,6 +208,8 @@ def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
         start = next((before for before in reversed(found[:place]) if before.kind not in ("value", "normal")), None)
         begins = start is None or start.kind == "comma"
         if begins and place + 1 < len(found) and _is_plain_verb(found[place + 1]):
+            return True
+        if begins and place + 2 < len(found) and found[place + 1].kind == "comma" and _is_plural_cell(found[place + 2]):
             return True
         if begins and any(mark.kind == "comma" and verb.kind == "have" for mark, verb in pairwise(found[place + 1 :])):
             return True

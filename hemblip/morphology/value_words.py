@@ -31,7 +31,8 @@ _SHADE = "{,stained,colored,staining,tinged,toned,hued,tinted,tinctured}"
 VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cell_size": {
         "small": "{small,tiny,little} {,sized}|undersized|sm",
-        "medium": "{medium,mid,middle,intermediate,moderate,moderately,average} {,sized}|midsized|medium large|med",
+        "medium": "{medium,mid,middle,intermediate,moderate,average} {,sized}|moderately sized|midsized|medium large"
+        "|med",
         "large": "{large,big,very large} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge"
         "|considerable|substantial",
     },

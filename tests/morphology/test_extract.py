@@ -94,7 +94,6 @@ def test_longest_wording_wins():
     assert (item.values["cytoplasm_colour"], length) == ("light blue", 2)
 
 
-def test_every_wording_has_its_reader():
-    samples = ("", *WORDS, "next to", "either", "so are", "with regard to", "joined by", "on the left", "notch", "ones")
-    kinds = {item.kind for word in samples for item, _ in measured_items((*re.findall(r"\w+", word.lower()),))}
-    assert {kind for kind in kinds | set(FUNCTION_WORDS) if not hasattr(Reader, f"_{kind}")} == set()
+@pytest.mark.parametrize("kind", [*FUNCTION_WORDS, "thing", "aspect", "value", "direct", "disease", "word"])
+def test_every_kind_of_word_has_its_reader(kind):
+    assert callable(getattr(Reader, f"_{kind}"))
