@@ -84,7 +84,7 @@ class Reader(Exclusions):
 
     def _not(self, place: int, item: Item) -> None:
         before = self.sentence[place - 1]
-        if item.name == "no" and before.name in (":", "=") and self.sentence.phrase_ends(place):
+        if item.name == "no" and before.name in (":", "=") and self.sentence.is_answer(place):
             self._absent(place, item)
             return
         self._neither = self._neither or (item.name in ("neither", "nor") and not self.topics)
@@ -157,7 +157,8 @@ class Reader(Exclusions):
             self.predicate = False
             self.after_preposition = True
             return
-        self.denied = self.denied and not (self.predicate and any(modifier.denied for modifier in self.pending))
+        ends = self.sentence[place - 1].kind == "thing" or (self.predicate and any(m.denied for m in self.pending))
+        self.denied = self.denied and not ends
         self.flush()
         self.predicate = False
         self.after_preposition = True
@@ -253,7 +254,7 @@ class Reader(Exclusions):
             self.arrive(Head.of(item.name, place))
 
     def _aspect(self, place: int, item: Item) -> None:
-        owner = self._owner(place)
+        owner = self._owner(place, item.name)
         in_list = owner is None and any(other.kind in ("have", "with") for other in self.sentence.between(-1, place))
         if self.subject and (in_list or (owner is not None and not _has(owner, item.name))):
             owner = self.subject if _has(self.subject, item.name) else owner
@@ -269,7 +270,7 @@ class Reader(Exclusions):
         else:
             self.arrive(head)
 
-    def _owner(self, place: int) -> str | None:
+    def _owner(self, place: int, aspect: str) -> str | None:
         """Whose size, shape or colour: the noun before it, the noun after "of", or the subject."""
         before = self.sentence[place - (2 if self.sentence[place - 1].name == "(" else 1)]
         if before.kind == "thing":
@@ -278,6 +279,8 @@ class Reader(Exclusions):
             for item in self.sentence.between(place + 1, place + 5):
                 if item.kind == "thing":
                     return item.name
+        if self.sentence.before_phrase(place).kind == "of" and self.last is not None and _has(self.last.thing, aspect):
+            return self.last.thing  # "granules of round shape"
         if self.topics and (self.predicate or self._subject_has(place)):
             return self.topics[-1].thing
         return self._framed or self.before.header

@@ -19,7 +19,7 @@ _ENDS = word_set(".|;|!")
 # What stands around the abbreviation ALL, but not around the word "all".
 _AFTER_ALL = word_set("edge|comma|and|or|but|with|have|contrast|not|that|reject")
 _WORDS_AFTER_ALL = word_set(".|;|!|case|patient|sample|subtype|leukemia|l|diagnosis|specimen|origin|type")
-_BEFORE_ALL = word_set("prep|of|copula|det|comma|have|with|or|to|and|not|contrast|thing|disease")
+_BEFORE_ALL = word_set("prep|of|copula|det|comma|have|with|or|to|and|but|not|contrast|thing|disease")
 _WORDS_BEFORE_ALL = word_set(
     "likely|suggestive of|consistent with|compatible with|probable|possible|suspected|favor|favors|favored"
     "|in keeping with|leukemia|as|confirmed|diagnosed|probably|typical|represent|suggest|indicate|suspect|favoring"
@@ -44,9 +44,22 @@ class Sentence:
         """The items after `first` and before `last`."""
         return self._items[first + 1 : last]
 
+    def before_phrase(self, place: int) -> Item:
+        """What stands before the noun at `place` and its modifiers."""
+        first = place - 1
+        while self[first].kind in ("value", "det"):
+            first -= 1
+        return self[first]
+
     def phrase_ends(self, place: int) -> bool:
         """Whether nothing of the phrase follows `place`."""
         return self[place + 1].kind in ("edge", "comma", "and") or self[place + 1].name in _ENDS
+
+    def is_answer(self, place: int) -> bool:
+        """Whether "no" at `place` answers alone: "vacuoles: no", "vacuoles: no texture: clear"."""
+        return self.phrase_ends(place) or any(
+            self[following].name in (":", "=") for following in (place + 2, place + 3)
+        )
 
     def next_thing(self, place: int) -> Item:
         """The noun of the phrase that begins after `place`, the last one of a compound; `EDGE` if there is none."""
@@ -123,12 +136,12 @@ class Sentence:
     def abbreviates_leukemia(self, place: int) -> bool:
         """Whether "all" is ALL: it ends a phrase after a preposition, copula or article."""
         before, after = self[place - 1], self[place + 1]
-        if [item.name for item in self if item.name != "."] == ["all"]:
+        if before.name in ("a", "an") or [item.name for item in self if item.name != "."] == ["all"]:
             return True
         ends = after.kind in _AFTER_ALL or after.name in _WORDS_AFTER_ALL
         ends = ends or (after.type is not None and not after.plural)
         ends = ends or (after.kind == "copula" and before.kind != "word")
-        begins = before.kind in _BEFORE_ALL or before.name in _WORDS_BEFORE_ALL
+        begins = before.kind in _BEFORE_ALL or before.name in _WORDS_BEFORE_ALL or before.name.endswith(" of")
         return ends and begins and before.name not in _IDIOMS_WITH_ALL
 
 
