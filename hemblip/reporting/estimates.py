@@ -55,7 +55,9 @@ class Scored:
     def estimate(self, name: str, reason: str = "", **style: bool | int) -> Estimate:
         """One score with its interval; `accuracy` is the mean over attributes, `accuracy/cell_type` one of them."""
         value, draws = self.column(name)
-        return _estimate(value, draws, self.groups, reason or "no cell is annotated with it", style)
+        silent = name.startswith("selective_accuracy") and np.isfinite(self.column(f"accuracy{name[18:]}")[0])
+        why = "no caption states it" if silent else reason or "no cell is annotated with it"
+        return _estimate(value, draws, self.groups, why, style)
 
     def difference(self, other: Scored, name: str, **style: bool | int) -> Estimate:
         """This score minus the other's, on the same resamples."""

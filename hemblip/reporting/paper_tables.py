@@ -104,7 +104,7 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
         for model in paper_numbers.MODELS:
             for split in splits:
                 value = paper_numbers.ATTRIBUTES[model][split].get(key)
-                cells.append(Estimate(value, percent=True, digits=1, reason="not in the paper's table"))
+                cells.append("–" if value is None else Estimate(value, percent=True, digits=1))
         rows.append(Row(feature(key), cells))
     title = (
         "Table 2. Accuracy (%) of the attributes that captions state, as the paper counts it: silence does not count"
