@@ -66,10 +66,13 @@ def nuclear(wording: Wording, its: str) -> list[str]:
         clauses.append(f"{its} nucleus {wording.pick('shows', 'contains', 'has')} {' and '.join(within)}")
     else:
         clauses += _within_apart(wording)
-    if cell["nuclear_cytoplasmic_ratio"] is not None:
-        ratio = f"the {wording.pick(*RATIOS)} is {wording.adjective('nuclear_cytoplasmic_ratio')}"
-        clauses.append(ratio)
-    return clauses
+    return clauses + _ratio(wording)
+
+
+def _ratio(wording: Wording) -> list[str]:
+    if wording.cell["nuclear_cytoplasmic_ratio"] is None:
+        return []
+    return [f"the {wording.pick(*RATIOS)} is {wording.adjective('nuclear_cytoplasmic_ratio')}"]
 
 
 def _nucleus(wording: Wording, its: str, within: Sequence[str]) -> str:
@@ -165,30 +168,13 @@ def report_lines(wording: Wording) -> list[str]:
     return lines + ([f"no {' or '.join(absent)}"] if absent else [])
 
 
-def with_phrase(wording: Wording) -> list[str]:
-    """Noun phrases of the cytoplasm and its contents, for a list: "clear cytoplasm without granules"."""
-    present, absent = wording.contents()
-    cytoplasm, things, nothing = wording.cytoplasm(), wording.enumerate(present), " or ".join(absent)
-    if not cytoplasm or " with " in cytoplasm:
-        return [*filter(None, [cytoplasm]), *present] + ([f"no {nothing}"] if nothing else [])
-    if present and absent:
-        return [f"{cytoplasm} {wording.pick('with', 'containing')} {things} {wording.pick('but', 'and')} no {nothing}"]
-    if absent:
-        return [f"{cytoplasm} {wording.pick('without', 'free of')} {nothing}"]
-    return [f"{cytoplasm} {wording.pick('with', 'containing')} {things}" if things else cytoplasm]
-
-
 def surrounded(wording: Wording) -> list[str]:
     """The nucleus within its cytoplasm, in one clause; empty if either is not stated."""
-    cytoplasm = with_phrase(wording)
+    cytoplasm = wording.cytoplasmic_phrases()
     if wording.cell["nucleus_shape"] is None or not cytoplasm or "cytoplasm" not in cytoplasm[0]:
         return []
     within = wording.within()
-    nucleus = article(f"{wording.adjective('nucleus_shape')} nucleus") + (
-        f" with {' and '.join(within)}" if within else ""
-    )
+    nucleus = article(f"{wording.adjective('nucleus_shape')} nucleus")
+    nucleus += f" with {' and '.join(within)}" if within else ""
     verb = wording.pick("is surrounded by", "lies in", "is set in")
-    clauses = [f"{nucleus} {verb} {wording.enumerate(cytoplasm)}"]
-    if wording.cell["nuclear_cytoplasmic_ratio"]:
-        clauses.append(f"the {wording.pick(*RATIOS)} is {wording.adjective('nuclear_cytoplasmic_ratio')}")
-    return clauses
+    return [f"{nucleus} {verb} {wording.enumerate(cytoplasm)}", *_ratio(wording)]

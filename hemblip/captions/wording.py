@@ -76,9 +76,9 @@ class Wording:
         cell_type = self.cell["cell_type"]
         return self.pick(*(ANY_CELL if cell_type is None else CELL_TYPES.get(cell_type, (cell_type,))))
 
-    def named(self, noun: str = "") -> str:
+    def named(self) -> str:
         """Size, shape and type without an article: "large, round neutrophil", "neutrophil of large size"."""
-        noun = noun or self.noun()
+        noun = self.noun()
         size = self.adjective("cell_size") if self.cell["cell_size"] else ""
         shape = self.adjective("cell_shape") if self.cell["cell_shape"] else ""
         outline = f"of {self.cell['cell_shape']} {self.pick('outline', 'shape', 'contour')}"
@@ -189,3 +189,14 @@ class Wording:
         elif keys := self.stated("granules", "granule_colour"):
             present.append(" ".join([*(self.adjective(key) for key in keys), "granules"]))
         return self.shuffled(present), self.shuffled(absent)
+
+    def cytoplasmic_phrases(self) -> list[str]:
+        """Noun phrases of the cytoplasm and its contents for a list: "clear cytoplasm without granules"."""
+        present, absent = self.contents()
+        cytoplasm, things, nothing = self.cytoplasm(), self.enumerate(present), " or ".join(absent)
+        if not cytoplasm or " with " in cytoplasm:
+            return [*filter(None, [cytoplasm]), *present, *([f"no {nothing}"] if absent else [])]
+        if absent and not present:
+            return [f"{cytoplasm} {self.pick('without', 'free of')} {nothing}"]
+        ending = f" {self.pick('but', 'and')} no {nothing}" if absent else ""
+        return [f"{cytoplasm} {self.pick('with', 'containing')} {things}{ending}" if present else cytoplasm]

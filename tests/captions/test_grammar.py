@@ -53,6 +53,7 @@ def test_a_typical_cell_has_thousands_of_captions(cell):
 def test_both_spellings_occur():
     texts = " ".join(captions(LEUKEMIC, 20))
     assert "leukemia" in texts and "leukaemia" in texts
+    assert "Leucocyte" in " ".join(captions({}, 60))
 
 
 def test_fewer_captions_are_the_first_of_more_and_cells_differ():
