@@ -1,13 +1,14 @@
 """The command line: fit, validate, test and predict by LightningCLI, the other commands by jsonargparse."""
 
 import importlib
+import inspect
 import itertools
 import json
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jsonargparse import ArgumentError, auto_cli
@@ -59,7 +60,8 @@ def main(args: Sequence[str] | None = None) -> int:
             chosen = getattr(importlib.import_module(module), function)
             strict: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
             rest = _named(rest, POSITIONAL[command]) if command in POSITIONAL else rest
-            auto_cli(chosen, args=rest, as_positional=False, prog=f"python -m hemblip {command}", **strict)
+            words = _switched(rest, chosen)
+            auto_cli(chosen, args=words, as_positional=False, prog=f"python -m hemblip {command}", **strict)
         else:
             return _usage(command)
     except Exception as error:
@@ -74,6 +76,16 @@ def main(args: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # --help and --print_config end so
         return int(end.code or 0)
     return 0
+
+
+def _switched(words: Sequence[str], command: Callable[..., None]) -> list[str]:
+    """A switch without a value is on: `--strict` means `--strict=true`."""
+    switches = {f"--{name}" for name, part in inspect.signature(command).parameters.items() if part.annotation is bool}
+    following = [*words[1:], "--"]
+    return [
+        f"{word}=true" if word in switches and after.startswith("--") else word
+        for word, after in zip(words, following, strict=False)  # no words, nothing to switch
+    ]
 
 
 def _mendable(error: BaseException | None) -> BaseException | None:

@@ -13,7 +13,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunSummary
-from hemblip.data.datamodules import CellDataModule, UnlabelledCells
+from hemblip.data.datamodules import CellDataModule
+from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.predictions import write_captions

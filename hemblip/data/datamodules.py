@@ -11,10 +11,12 @@ import pandas as pd
 from torch.utils.data import DataLoader
 
 from hemblip.data.cache import cached_cells
+from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
 from hemblip.data.images import Pixels, check_images
+from hemblip.data.reading import exclusion_lines, read_sources
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
-from hemblip.data.sources import ImageFiles, Source
+from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError
@@ -39,6 +41,7 @@ class CellDataModule(L.LightningDataModule):
         styles: Sequence[int] | None,
         cache: str | None,
         on_bad_image: Literal["fail", "exclude"],
+        countermeasures: Sequence[Countermeasure] | None = None,
     ) -> None:
         super().__init__()
         if not sources:
@@ -49,6 +52,7 @@ class CellDataModule(L.LightningDataModule):
         self.batch_size, self.num_workers, self.limit, self.seed = batch_size, num_workers, limit, seed
         self.styles = tuple(range(STYLES)) if styles is None else tuple(styles)
         self.cache, self.on_bad_image = cache, on_bad_image
+        self.countermeasures = list(countermeasures or [])
         self.manifest = pd.DataFrame()
         self._sets: dict[str, CellDataset] = {}
 
@@ -61,10 +65,9 @@ class CellDataModule(L.LightningDataModule):
         """
         if not self.manifest.empty:
             return
-        manifest = pd.concat([source.records() for source in self.sources], ignore_index=True)
-        repeated = manifest.loc[manifest["cell_id"].duplicated(), "cell_id"]
-        if len(repeated):
-            raise DataError(f"cell id '{repeated.iloc[0]}' comes from two sources; name each source once")
+        manifest = read_sources(self.sources, "data.init_args.sources")
+        for line in exclusion_lines(self.sources):
+            print(line)
         manifest = subset(self.with_splits(manifest), self.limit, self.seed)
         self.manifest = self._with_captions(self._without_bad_images(manifest))
 
@@ -106,7 +109,7 @@ class CellDataModule(L.LightningDataModule):
 
     def _decoded(self, cells: pd.DataFrame) -> Pixels:
         folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
-        return cached_cells(cells, self.image_size, self.crop, folder)
+        return cached_cells(cells, self.image_size, self.crop, folder, self.countermeasures)
 
     def _ranks(self) -> dict[str, int]:
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} if self.trainer else {}
@@ -118,7 +121,7 @@ class CellDataModule(L.LightningDataModule):
             collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            pin_memory=self.trainer is not None and self.trainer.num_devices > 0 and _on_gpu(self.trainer),
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
 
     def evaluation_loader(self, split: str) -> DataLoader[Example]:
@@ -130,10 +133,6 @@ class CellDataModule(L.LightningDataModule):
         """Any cells of a manifest, each once and on every rank, in their order, unaugmented."""
         dataset = CellDataset(cells, self._decoded(cells))
         return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size))
-
-
-def _on_gpu(trainer: L.Trainer) -> bool:
-    return trainer.strategy.root_device.type == "cuda"
 
 
 class InternalCells(CellDataModule):
@@ -151,6 +150,7 @@ class InternalCells(CellDataModule):
         styles: caption styles of cells that bring no captions; None for all. The first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
         on_bad_image: what an unreadable image does.
+        countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
     """
 
     def __init__(
@@ -166,8 +166,10 @@ class InternalCells(CellDataModule):
         styles: list[int] | None = None,
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
+        countermeasures: list[Countermeasure] | None = None,
     ) -> None:
-        super().__init__(sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
+        settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
+        super().__init__(sources, *settings, countermeasures)
         self.augmentation = augmentation or Augmentation()
         self._position = (0, 0)
 
@@ -236,6 +238,7 @@ class ExternalCells(CellDataModule):
         styles: caption styles of cells that bring no captions; the first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
         on_bad_image: what an unreadable image does.
+        countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
     """
 
     def __init__(
@@ -250,8 +253,10 @@ class ExternalCells(CellDataModule):
         styles: list[int] | None = None,
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
+        countermeasures: list[Countermeasure] | None = None,
     ) -> None:
-        super().__init__(sources, image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
+        settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
+        super().__init__(sources, *settings, countermeasures)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """All cells are external, whatever split their source gives."""
@@ -260,35 +265,6 @@ class ExternalCells(CellDataModule):
     def test_dataloader(self) -> DataLoader[Example]:
         """All cells."""
         return self.evaluation_loader("external")
-
-    def predict_dataloader(self) -> DataLoader[Example]:
-        """All cells."""
-        return self.evaluation_loader("external")
-
-
-class UnlabelledCells(CellDataModule):
-    """Cells to describe: every image of a folder, or the rows of a manifest; nothing is known of them.
-
-    Args:
-        images: folder, searched recursively, or a Parquet or CSV table with the columns `cell_id` and `image`.
-        image_size: side in pixels that the captioner expects.
-        crop: side of the central square that is used, as a share of the image's shorter side.
-        batch_size: cells a batch.
-    """
-
-    def __init__(self, images: str, image_size: int = 96, crop: float = 1.0, batch_size: int = 32) -> None:
-        super().__init__(
-            [ImageFiles(images)], image_size, crop, batch_size, 0, None, 0, [0], cache=None, on_bad_image="fail"
-        )
-
-    @classmethod
-    def like(cls, datamodule: CellDataModule, images: str) -> "UnlabelledCells":
-        """Prepare images as `datamodule` does."""
-        return cls(images, datamodule.image_size, datamodule.crop, datamodule.batch_size)
-
-    def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
-        """All cells are external."""
-        return manifest.assign(split="external")
 
     def predict_dataloader(self) -> DataLoader[Example]:
         """All cells."""

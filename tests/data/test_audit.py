@@ -119,7 +119,7 @@ def test_strict_ends_with_one_line_and_an_exit_code(root, capsys):
     config = "sources: [{class_path: hemblip.data.sources.WBCAtt, init_args: {root: cells, keep_copies: true}}]\n"
     (root.parent / "audit.yaml").write_text(config)
     assert main(["audit", "--config", "audit.yaml"]) == 0
-    assert main(["audit", "--config", "audit.yaml", "--strict", "true"]) == 2
+    assert main(["audit", "--config", "audit.yaml", "--strict"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(
         "error: audit of 28 cells: byte-identical pairs across splits: 1 (wbcatt/train_2 = wbcatt/test_0)"

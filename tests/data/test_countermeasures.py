@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from data.test_shortcuts import cells
 
+from hemblip.data import ExternalCells
 from hemblip.data.cache import cached_cells
 from hemblip.data.countermeasures import BackgroundMask, FixedAspect, Reinhard, central_nucleus, optical_density
 from hemblip.data.images import read_image
 from hemblip.data.shortcuts import shortcut_scores
+from hemblip.data.sources import ImageFiles
 from hemblip.data.synthetic.population import draw_attributes
 from hemblip.data.synthetic.renderer import render
 from hemblip.data.synthetic.stain import draw_slide
+from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError
 
 
@@ -94,3 +97,15 @@ def test_real_masks():
         kept.append(mask[cell].mean())
         painted.append(1 - mask[~cell].mean())
     assert np.mean(kept) > 0.95 and np.mean(painted) > 0.78
+
+
+def test_training_and_prediction_use_them(tmp_path):
+    cells(tmp_path, "nothing", 4)
+    data = ExternalCells(
+        [ImageFiles(str(tmp_path))], 16, cache=str(tmp_path / "cache"), countermeasures=[BackgroundMask("disc", grey=7)]
+    )
+    data.setup()
+    assert (data.dataset("external")[(0, 0)]["image"][0, 0] == 7).all()
+    same = UnlabelledCells.like(data, str(tmp_path))
+    same.setup()
+    assert (same.dataset("external")[(0, 0)]["image"][0, 0] == 7).all()

@@ -26,8 +26,9 @@ def test_copies_of_test_images_leave_training(layout):
     folder, _ = layout
     test, train = (pd.read_csv(folder / f"pbc_attr_v1_{split}.csv")["path"][0] for split in ("test", "train"))
     shutil.copy(folder / test, folder / train)
-    with pytest.warns(UserWarning, match="1 byte-identical"):
-        manifest = WBCAtt(str(folder)).records()
+    source = WBCAtt(str(folder))
+    manifest = source.records()
+    assert list(source.excluded.values()) == ["byte-identical copy"]
     assert manifest["split"].value_counts().to_dict() == {"train": 11, "val": 4, "test": 4}
 
 
@@ -68,6 +69,7 @@ def test_missing_image(layout):
 @pytest.mark.real
 @pytest.mark.skipif("HEMBLIP_DATA" not in os.environ, reason="HEMBLIP_DATA is not set")
 def test_real_cells():
-    with pytest.warns(UserWarning, match="7 byte-identical"):
-        manifest = WBCAtt("wbcatt_half").records()
+    source = WBCAtt("wbcatt_half")
+    manifest = source.records()
+    assert list(source.excluded.values()) == ["byte-identical copy"] * 7
     assert manifest["split"].value_counts().to_dict() == {"train": 6162, "val": 1030, "test": 600}

@@ -4,7 +4,6 @@ Layout: `pbc_attr_v1_{train,val,test}.csv` beside the images of the PBC dataset 
 """
 
 import hashlib
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -48,7 +47,7 @@ class WBCAtt(Source):
 
     Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed, also against
     `granule_colour`. Byte-identical images are one cell: the copy in test or val is kept, copies in training are
-    removed with a warning.
+    left out.
 
     Args:
         root: folder that holds the three tables; relative to `$HEMBLIP_DATA` if set.
@@ -66,12 +65,7 @@ class WBCAtt(Source):
         tables = [self._read(folder, split) for split in ("train", "val", "test")]
         manifest = manifest_table([row for table in tables for row in table], self.name)
         require_files(manifest["image"], self.name)
-        if self.keep_copies:
-            return manifest
-        kept = _without_copies(manifest)
-        for cell_id in sorted(set(manifest["cell_id"]) - set(kept["cell_id"])):
-            self.exclude(cell_id, "byte-identical copy")
-        return kept
+        return manifest if self.keep_copies else self._without_copies(manifest)
 
     def _read(self, folder: Path, split: str) -> list[dict[str, object]]:
         path = folder / f"pbc_attr_v1_{split}.csv"
@@ -93,13 +87,11 @@ class WBCAtt(Source):
             rows.append(row | {"split": split, "diagnosis": HEALTHY})
         return rows
 
-
-def _without_copies(manifest: pd.DataFrame) -> pd.DataFrame:
-    digests = manifest["image"].map(lambda path: hashlib.md5(Path(path).read_bytes()).hexdigest())
-    order = manifest["split"].map({"test": 0, "val": 1, "train": 2})
-    ranked = order.to_frame("rank").assign(digest=digests).sort_values("rank", kind="stable")
-    copies = ranked.index[ranked["digest"].duplicated()]
-    if len(copies):
-        names = ", ".join(manifest.loc[copies[:3], "cell_id"])
-        warnings.warn(f"wbcatt: {len(copies)} byte-identical copies left out ({names}, ...)", stacklevel=3)
-    return manifest.drop(index=copies).reset_index(drop=True)
+    def _without_copies(self, manifest: pd.DataFrame) -> pd.DataFrame:
+        digests = manifest["image"].map(lambda path: hashlib.md5(Path(path).read_bytes()).hexdigest())
+        order = manifest["split"].map({"test": 0, "val": 1, "train": 2})
+        ranked = order.to_frame("rank").assign(digest=digests).sort_values("rank", kind="stable")
+        copies = ranked.index[ranked["digest"].duplicated()]
+        for cell_id in manifest.loc[copies, "cell_id"]:
+            self.exclude(cell_id, "byte-identical copy")
+        return manifest.drop(index=copies).reset_index(drop=True)
