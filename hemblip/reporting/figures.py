@@ -13,11 +13,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from hemblip.data.images import Pixels, read_cell
-from hemblip.morphology import KEYS
-from hemblip.predictions import TRUE_PREFIX
+from hemblip.reporting.statements import COLOURS, judge, words
 
-RIGHT, WRONG, MUTED = "#1b6e3c", "#b3261e", "#555555"
-"""Text colours, each with a contrast above 5:1 on white."""
+RIGHT, WRONG, MUTED = COLOURS["right"], COLOURS["wrong"], COLOURS["omitted"]
 
 
 def draw_cells(table: pd.DataFrame, path: Path, columns: int = 2) -> Path:
@@ -66,16 +64,11 @@ def cell_pixels(row: Mapping[str, Any]) -> Pixels:
     return read_cell(str(row["image"]), None if box is None else list(box), stretch)
 
 
-def _statements(row: dict[str, object]) -> tuple[list[str], list[str]]:
+def _statements(row: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Right statements, and wrong or missing ones with what would be right."""
-    right, wrong = [], []
-    for key in KEYS:
-        truth, stated = row[TRUE_PREFIX + key], row[key]
-        if truth is None:
-            continue
-        label = key.replace("_", " ")
-        if stated == truth:
-            right.append(f"{label} {stated}")
-        else:
-            wrong.append(f"{label} {stated or 'not stated'} (is {truth})")
+    judged = [statement for statement in judge(row) if statement.truth is not None]
+    right = [f"{words(s.key).lower()} {s.stated}" for s in judged if s.verdict == "right"]
+    wrong = [
+        f"{words(s.key).lower()} {s.stated or 'not stated'} (is {s.truth})" for s in judged if s.verdict != "right"
+    ]
     return right, wrong

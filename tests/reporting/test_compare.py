@@ -212,3 +212,21 @@ def test_a_run_without_test_predictions_says_how_to_make_them(workplace):
     (folder / "predictions").mkdir(parents=True)
     with pytest.raises(DataError, match=r"python -m hemblip test"):
         read_run(folder)
+
+
+def test_runs_need_not_have_everything(workplace, capsys):
+    cells = manifests(cells=20, size=32)
+    inside = make_run(Path("runs/inside/version_0"), cells, 0.8, splits=("test",))
+    outside = make_run(Path("runs/outside/version_0"), cells, 0.8, splits=("external",), baselines=False)
+    for path in ("config.yaml", "metrics.csv", "predictions/val.parquet"):
+        (outside / path).unlink()
+    path = outside / "predictions/external.parquet"
+    table = pd.read_parquet(path)  # free text of another source: no attributes, no confidences, and silence
+    unsaid = [c for c in table.columns if c.startswith(("true_", "confidence"))]
+    table.assign(**dict.fromkeys(unsaid), caption="", reference="a plasma cell").to_parquet(path)
+    assert main(["compare", str(inside), str(outside), "--resamples=200"]) == 0
+    text = Path("compare/report.html").read_text()
+    assert "no cell is annotated, so that only texts can be compared" in text
+    assert not re.search(r"\bnan\b", text)
+    assert "External cells were not described by inside/version_0" in capsys.readouterr().out
+    write_report(outside, resamples=200)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
+from reporting.run_folders import manifests, predictions
 
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import TRUE_PREFIX
 from hemblip.reporting.cards import thumbnail
-from hemblip.reporting.figures import cell_pixels
+from hemblip.reporting.figures import cell_pixels, draw_cells
 from hemblip.reporting.statements import MARKS, judge, marked_caption
 
 
@@ -71,3 +72,10 @@ def test_a_cell_is_cut_out_of_its_field(tmp_path):
 
 def test_an_image_that_is_gone_leaves_the_report_standing(tmp_path):
     assert thumbnail({"image": str(tmp_path / "gone.png")}, 64) == "data:,"
+
+
+def test_a_figure_of_cells_is_drawn(workplace):
+    table = predictions(manifests(cells=4, size=32)["test"], "a", 0.7)
+    path = draw_cells(table, workplace / "cells.png")
+    with Image.open(path) as image:
+        assert image.width > 500
