@@ -176,9 +176,9 @@ class Reader(Exclusions):
         self._speak_of_last(item)
 
     def _speak_of_last(self, before: Item) -> None:
-        """After "that" or "which" the noun before it is the subject."""
-        if before.kind == "that" and self.last is not None:
-            self.topics = [self.last]
+        """After "which" the noun before it is the subject, after a comma the noun that the comma interrupted."""
+        subject = {"that": self.last, "comma": self.interrupted}.get(before.kind)
+        self.topics = self.topics if subject is None else [subject]
 
     # --- words that state something
 

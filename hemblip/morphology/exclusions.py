@@ -44,6 +44,8 @@ class Exclusions(Phrases):
 
     def _contrast(self, place: int, item: Item) -> None:
         if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
+            self.flush()
+            self.predicate = False
             return
         if item.name == "looks like" and not any(other.kind == "but" for other in self.sentence):
             return

@@ -39,14 +39,16 @@ ATYPICAL: Mapping[str, str] = {"lymphocyte": "atypical lymphocyte", "promyelocyt
 """Type -> what it is called where the text calls it atypical, however far from its name."""
 
 DISEASES: Mapping[str, str] = {
-    "ALL": "all leukemia|all {l1,l2,l3}|acute {lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia"
+    "ALL": "{lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia , acute|all leukemia|all {l1,l2,l3}"
+    "|acute {lymphoblastic,lymphocytic,lymphoid,lymphatic} leukemia"
     "|acute {lymphoblastic,lymphocytic,lymphoid} disease|acute {lymphoblastic,lymphocytic} leukemic"
     "|lymphoblastic leukemia|b lymphoblastic leukemia|t lymphoblastic leukemia|acute {b,t} lymphoblastic leukemia"
     "|acute {b,t} cell {lymphoblastic,lymphocytic} leukemia|b all|t all|{b,t} cell all|pre b all|precursor b all"
     "|b cell acute {lymphoblastic,lymphocytic} leukemia|t cell acute {lymphoblastic,lymphocytic} leukemia"
     "|acute lymphoblastic|leukemia acute lymphoblastic|acute leukemia of lymphoid {lineage,origin,type}"
     "|lymphoid acute leukemia",
-    "AML": "acute {myeloid,myelogenous,myeloblastic,myelocytic,monocytic,monoblastic,myelomonocytic,granulocytic,"
+    "AML": "{myeloid,myelogenous,myeloblastic} leukemia , acute"
+    "|acute {myeloid,myelogenous,myeloblastic,myelocytic,monocytic,monoblastic,myelomonocytic,granulocytic,"
     "nonlymphocytic,erythroid,megakaryoblastic,megakaryocytic} leukemia"
     "|acute non lymphocytic leukemia|aml|amol|amml|anll"
     "|acute {myeloid,myelogenous,myeloblastic,monocytic,monoblastic} disease|acute myelo monocytic leukemia"
@@ -58,10 +60,12 @@ DISEASES: Mapping[str, str] = {
     "|acute pro myelocytic leukemia|aml subtype m3|aml fab m3"
     "|acute {myeloid,myelogenous,myeloblastic} leukemia {subtype,type,fab} m3|acute progranulocytic leukemia|m3v"
     "|aml type m3",
-    "CLL": "chronic {lymphocytic,lymphoid,lymphatic,lymphoblastic} leukemia|cll|b cll|b cell cll"
+    "CLL": "{lymphocytic,lymphoid,lymphatic} leukemia , chronic"
+    "|chronic {lymphocytic,lymphoid,lymphatic,lymphoblastic} leukemia|cll|b cll|b cell cll"
     "|chronic b cell {lymphocytic,lymphoid} leukemia|cll / sll|chronic {lymphocytic,lymphoid,lymphatic}"
     "|b cell chronic lymphocytic leukemia|chronic b lymphocytic leukemia",
-    "CML": "chronic {myeloid,myelogenous,granulocytic,myelocytic,myeloblastic} leukemia|cml|chronic granulocytic"
+    "CML": "{myeloid,myelogenous,granulocytic} leukemia , chronic"
+    "|chronic {myeloid,myelogenous,granulocytic,myelocytic,myeloblastic} leukemia|cml|chronic granulocytic"
     "|chronic {myeloid,myelogenous}|chronic phase cml|bcr abl1 positive chronic myeloid leukemia",
     "healthy": "healthy",
     "": "burkitt leukemia|lymphoma|{mantle cell,follicular,burkitt,hodgkin,non hodgkin"

@@ -75,6 +75,7 @@ class Phrases:
     Attributes:
         topics: the nouns that a predicate speaks of.
         last: the noun read last.
+        interrupted: the noun before the last comma: "the cytoplasm, filled with granules, is ...".
         before: what the sentence before spoke of.
         plural: the granules, vacuoles or nucleoli named last.
         subject: the first thing of this sentence.
@@ -89,6 +90,7 @@ class Phrases:
         self.statements = Statements(sentence)
         self.topics: list[Head] = []
         self.last: Head | None = None
+        self.interrupted: Head | None = None
         self.before = before
         self.subject: str | None = None
         self.plural: str | None = None
@@ -110,8 +112,8 @@ class Phrases:
         back, front = self._split_pending(head)
         self.attach_to_topics(back)
         rest = [] if head.thing == "other" else self.attach(front, head)
-        if self.topics and any(self._lists_cell(m) for m in front):
-            self.attach_to_topics(_separated(rest, front, ","))
+        if self.topics and (self.predicate or any(self._lists_cell(m) for m in front)):
+            self.attach_to_topics(rest if self.predicate else _separated(rest, front, ","))
         elif self.topics:
             same = head.thing == self.topics[-1].thing  # "cytoplasm of moderate amount and blue color"
             self.attach_to_topics([modifier for modifier in rest if same or is_noun(modifier.item)])
@@ -129,6 +131,8 @@ class Phrases:
         if contained or not self.after_preposition:
             self.topics = [*self.topics, head] if coordinated else [head]
         self.last = head
+        if self.sentence[head.place + 1].kind == "comma" and not self._within_interruption(head.place):
+            self.interrupted = head
         self.predicate = self.after_preposition = False
         self.joined = ""
 
@@ -161,6 +165,12 @@ class Phrases:
             left = self.attach(left, self.last)
         self._orphans += [modifier for modifier in left if is_noun(modifier.item)]
 
+    def _within_interruption(self, place: int) -> bool:
+        if self.interrupted is None:
+            return False
+        kinds = {item.kind for item in self.sentence.between(self.interrupted.place, place)}
+        return not kinds.isdisjoint(("have", "with", "that", "prep"))
+
     def _lists_cell(self, modifier: Modifier) -> bool:
         """Whether a modifier is an entry of a list that begins with its cell: "monoblast, large, open chromatin"."""
         if not self.topics or not (
@@ -185,6 +195,7 @@ class Phrases:
         """Nothing of the clause reaches beyond `place`."""
         self.flush()
         self.topics = []
+        self.interrupted = None
         self.predicate = self.denied = self.after_preposition = False
         self.joined = ""
         self.statements.new_clause(place)

@@ -148,8 +148,8 @@ def _points(tokens: Sequence[str]) -> bool:
 
 
 def _concerns_people(tokens: Sequence[str]) -> bool:
-    """As in "in healthy donors", "among adults"."""
-    return any(
+    """As in "in healthy donors", "among adults", "patients with ..."."""
+    return tokens[0] in _PEOPLE or any(
         token in ("in", "among") and not _PEOPLE.isdisjoint(tokens[place + 1 : place + 3])
         for place, token in enumerate(tokens)
     )
@@ -215,7 +215,8 @@ def _has_bare_plural_subject(found: Sequence[Item]) -> bool:
             return True
         if begins and any(mark.kind == "comma" and verb.kind == "have" for mark, verb in pairwise(found[place + 1 :])):
             return True
-        before = [word.kind for word in found[:place] if word.kind not in ("value", "word", "normal")]
+        since = max((comma for comma in range(place) if found[comma].kind == "comma"), default=-1)
+        before = [word.kind for word in found[since + 1 : place] if word.kind not in ("value", "word", "normal")]
         if _NO_SUBJECT_AFTER.isdisjoint(before[-1:]) and _DETERMINERS.isdisjoint(before):
             after = next((word for word in found[place + 1 : place + 4] if word.kind != "word"), None)
             if after is not None and after.kind in ("copula", "have") and after.name not in (":", "=", "as"):

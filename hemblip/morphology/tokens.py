@@ -59,6 +59,7 @@ _SPELLING = (
     (re.compile(r"</?(?:br|p|li|ul|ol|div|tr|h\d)\s*/?>"), " ; "),
     (re.compile(r"<[^<>\n]{1,30}>"), " "),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
+    (re.compile(r"\(\s*-\s*\)"), " absent "),
     (re.compile(r"\bw/o\b"), "without"),
     (re.compile(r"\bw/(?=\s|[a-z])"), "with "),
     (re.compile(r"(?m)^\s*\|(.*?)\|?\s*$"), lambda row: row[1].replace("|", " : ")),

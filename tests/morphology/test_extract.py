@@ -1,11 +1,11 @@
 """`extract_attributes` takes any text, and reads through case, spacing and the artefacts of tokenizers."""
 
-import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from morphology.artefacts import ARTEFACTS
 from morphology.cells import cells
 from morphology.scoring import load
 
@@ -36,33 +36,11 @@ def test_any_order_of_words_gives_the_15_keys(words):
     assert_of_schema(extract_attributes(" ".join(words)))
 
 
-def spaced(text):
-    """As BLIP's tokenizer decodes: lower case, blanks around punctuation and hyphens."""
-    return re.sub(r"([.,;:()/-])", r" \1 ", text.lower())
-
-
-REWRITTEN = {
-    "upper case": str.upper,
-    "lower case": str.lower,
-    "decoded": spaced,
-    "blanks doubled": lambda text: text.replace(" ", "  "),
-    "special tokens": lambda text: f"[CLS] {spaced(text)} [SEP]",
-    "turn markers": lambda text: f"<start_of_turn>model\n{text}<end_of_turn>",
-    "bold": lambda text: f"**{text}**",
-    "quoted": lambda text: f'"{text}"',
-    "blanks around": lambda text: f"\n  {text}\t",
-    "non-breaking hyphens": lambda text: text.replace("-", "\u2011"),
-    "en dashes": lambda text: text.replace("-", "\u2013"),
-    "repeated": lambda text: f"{text} {text} {text}",
-    "wrapped lines": lambda text: text.replace(". ", ".\n"),
-}
-
-
-@pytest.mark.parametrize("artefact", REWRITTEN)
+@pytest.mark.parametrize("artefact", ARTEFACTS)
 @settings(max_examples=120, deadline=None)
 @given(cell=cells, style=st.integers(0, STYLES - 1))
 def test_artefacts_are_read_through(artefact, cell, style):
-    assert extract_attributes(REWRITTEN[artefact](describe(cell, style))) == cell
+    assert extract_attributes(ARTEFACTS[artefact](describe(cell, style))) == cell
 
 
 def test_first_statement_wins():
