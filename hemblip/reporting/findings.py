@@ -54,7 +54,9 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
         text += f" and is not shown to beat the strongest baseline ({baseline.name}): {_points(gap)}."
     else:
         text += f", more than the strongest baseline ({baseline.name}): {_points(gap)}."
-    if coverage.value < NEARLY_ALL:
+    if coverage.value == 0:
+        text += " Its captions state none of them."
+    elif coverage.value < NEARLY_ALL:
         stated = _percent(model, split, "selective_accuracy")
         text += f" It says something about {_written(coverage)} of them; {_written(stated)} of that is right."
     counts = [error_counts(model.scored[split].table, key) for key in model.scored[split].keys]

@@ -135,7 +135,7 @@ def learning_curves(runs: Sequence[Run]) -> list[Plot]:
                     means,
                     color=colour,
                     linestyle=":" if training else "-",
-                    marker=None if training else marker,
+                    marker="." if training else marker,
                     markersize=5,
                     label=f"{run.label}, {label}",
                 )

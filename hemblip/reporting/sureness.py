@@ -20,7 +20,7 @@ Flags = NDArray[np.bool_]
 RISK = 0.05
 """Share of wrong statements that abstention aims at."""
 
-NO_CONFIDENCES = "captions carry no confidences"
+NO_CONFIDENCES = "no statement with a confidence is about an annotated attribute"
 
 NO_VALIDATION = "no validation predictions with confidences; run `python -m hemblip validate`"
 
@@ -78,6 +78,8 @@ def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Esti
         return [Estimate(None, reason=reason)] * 5
     table, validation = model.scored[split].table, comparison.validation(model)
     sure, right = statements(table)
+    if not len(sure):
+        return [Estimate(None, reason=NO_CONFIDENCES)] * 5
     found = [_known(expected_calibration_error(sure, right)), None, _known(area_under_risk(sure, right)), None, None]
     if not has_statement_confidences(validation) or not has_statement_confidences(table):
         missing = Estimate(None, reason=NO_VALIDATION)
