@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 SHOWN = {"accuracy": "attributes %", "coverage": "coverage %", "bleu": "BLEU", "rouge_l": "ROUGE-L"}
 
+OCCASIONAL = (
+    "external",
+    "differences",
+    *(f"attribute_differences_{split}" for split in PLACES),
+    "calibration",
+)
+"""Tables that some comparisons have nothing to put in."""
+
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
 
@@ -69,6 +77,9 @@ def compare(
     confidence = confidence_table(comparison)
     tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table2_more(comparison)]
     tables += [table3(probes), *side_tables(comparison), *([confidence] if confidence else [])]
+    for name in OCCASIONAL:  # left by an earlier comparison of other runs
+        for suffix in WRITERS:
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
     for table in tables:
         _write(table, folder)
     title = listed([model.name for model in comparison.models])

@@ -230,3 +230,12 @@ def test_runs_need_not_have_everything(workplace, capsys):
     assert not re.search(r"\bnan\b", text)
     assert "External cells were not described by inside/version_0" in capsys.readouterr().out
     write_report(outside, resamples=200)
+
+
+def test_tables_of_an_earlier_comparison_do_not_stay(workplace):
+    folder = make_run(Path("runs/a/version_0"), manifests(cells=10, size=32), 0.8)
+    compare([str(folder)], resamples=200, gallery=2)
+    assert Path("compare/external.md").is_file()
+    (folder / "predictions/external.parquet").unlink()
+    compare([str(folder)], resamples=200, gallery=2)
+    assert not Path("compare/external.md").exists()
