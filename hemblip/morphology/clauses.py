@@ -6,10 +6,10 @@ chromatin is dense"). Denial reaches to the end of its noun phrase, comparison t
 
 from collections.abc import Sequence
 
-from hemblip.morphology.exclusions import Exclusions
 from hemblip.morphology.names import ATYPICAL
-from hemblip.morphology.nouns import ASPECTS, DENIABLE, OWNED
+from hemblip.morphology.nouns import DENIABLE, OWNED
 from hemblip.morphology.phrases import NOTHING, Head, Spoken, is_noun
+from hemblip.morphology.properties import Properties
 from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statement
@@ -18,14 +18,13 @@ from hemblip.morphology.tokens import Item, word_set
 _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 
 
-class Reader(Exclusions):
+class Reader(Properties):
     """Walks over the items of one sentence: one method for each kind of item."""
 
     def __init__(self, found: Sequence[Item], before: Spoken = NOTHING, aside: str | None = None) -> None:
         super().__init__(Sentence(found), before)
         self._aside = aside
         self._neither = False
-        self._framed: str | None = None
 
     def read(self) -> list[Statement]:
         """Return the statements of the sentence, in order of place."""
@@ -43,6 +42,8 @@ class Reader(Exclusions):
             self.end_clause(place)
             self._neither = False
             return
+        if self.pending and self.sentence[place - 1].kind == "comma" and self.interrupted in self.topics:
+            self.flush()  # "the nucleus, dark and round, lies ..."
         after = self.sentence[place + 1].kind
         self.after_preposition = self.after_preposition and after != "det"  # "in this case the nucleus"
         if not self.predicate and not item.name.endswith(("ly", "ed", "ing")) and after not in _GOES_ON:
@@ -109,13 +110,19 @@ class Reader(Exclusions):
         if adjective and before_noun and self.sentence.next_thing(place).name in DENIABLE:
             self.denied = True
             return
+        they = self._they(place)
+        if item.name == "none" and self.sentence[place - 1].kind == "have" and they is not None:
+            self.topics = [Head.of(they, place)]  # "the cell has none"
         if not self.denied:
             self.deny_topics()
         self.denied = False
 
     def _copula(self, place: int, item: Item) -> None:
         before = self.sentence[place - 1]
-        if (item.name in ("as", "described as", "being") and self.predicate) or (item.name == ":" and not self.topics):
+        if item.name in ("as", "described as", "being") and self.predicate:
+            return
+        if item.name == ":" and not self.topics:
+            self.denied = False
             return
         if place == 0:  # "seems to be small"
             self.before = self.before._replace(subject=self.before.subject or "cell")
@@ -230,17 +237,14 @@ class Reader(Exclusions):
         self.pending = [] if not self.predicate else self.pending
         self.state(place, "nucleus_shape", "unsegmented-indented")
 
-    def _frame(self, place: int, item: Item) -> None:
-        thing = self.sentence.next_thing(place)
-        self._framed = thing.name if thing.name in OWNED else None
+    def _they(self, place: int) -> str | None:
+        return self.sentence.plural_before(place) or self.before.plural
 
     def _self(self, place: int, item: Item) -> None:
         if item.name == "here":
             self.before = self.before._replace(subject=self.before.subject or "cell")
         else:
-            meant = {"it": self.subject or self.before.subject, "they": self.plural or self.before.plural}.get(
-                item.name
-            )
+            meant = {"it": self.subject or self.before.subject, "they": self._they(place)}.get(item.name)
             self.arrive(Head.of("cell" if meant in (None, "other", "diagnosis") else meant, place))
 
     def _thing(self, place: int, item: Item) -> None:
@@ -252,44 +256,3 @@ class Reader(Exclusions):
             self.state(place, "cell_type", cell_type if cell_type in SCHEMA["cell_type"] else "")
         if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))
-
-    def _aspect(self, place: int, item: Item) -> None:
-        owner = self._owner(place, item.name)
-        in_list = owner is None and any(other.kind in ("have", "with") for other in self.sentence.between(-1, place))
-        if self.subject and (in_list or (owner is not None and not _has(owner, item.name))):
-            owner = self.subject if _has(self.subject, item.name) else owner
-        if owner is not None:
-            owned = OWNED[owner]
-        else:
-            owned = OWNED["cell"] if item.name in ("size", "shape") else ASPECTS[item.name]
-        head = Head(owner or "cell", tuple(key for key in ASPECTS[item.name] if key in owned), place)
-        if self.predicate and self.pending and self.sentence.is_property_of_value(place):
-            self.attach_to_topics(self.attach(self.pending, head))
-            self.pending = []
-            self.joined = ""
-        else:
-            self.arrive(head)
-
-    def _owner(self, place: int, aspect: str) -> str | None:
-        """Whose size, shape or colour: the noun before it, the noun after "of", or the subject."""
-        before = self.sentence[place - (2 if self.sentence[place - 1].name == "(" else 1)]
-        if before.kind == "thing":
-            return before.name
-        if self.sentence[place + 1].kind == "of":
-            for item in self.sentence.between(place + 1, place + 5):
-                if item.kind == "thing":
-                    return item.name
-        if self.sentence.before_phrase(place).kind == "of" and self.last is not None and _has(self.last.thing, aspect):
-            return self.last.thing  # "granules of round shape"
-        if self.topics and (self.predicate or self._subject_has(place)):
-            return self.topics[-1].thing
-        return self._framed or self.before.header
-
-    def _subject_has(self, place: int) -> bool:
-        """The subject of "has" or "with" owns the property: "the nucleus has an irregular contour"."""
-        between = self.sentence.between(self.topics[-1].place, place)
-        return self.topics[-1].thing != "other" and any(i.kind in ("have", "with", "prep", "of") for i in between)
-
-
-def _has(thing: str, aspect: str) -> bool:
-    return not set(OWNED[thing]).isdisjoint(ASPECTS[aspect])

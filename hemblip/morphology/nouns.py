@@ -51,7 +51,8 @@ THINGS: Mapping[str, str] = {
     "|nucleated cell|cell membrane"
     "|leukemic cell|cell size|cell shape|cell contour|cell outline|overall cell|polymorphonuclear cell"
     "|whole cell",
-    "nucleus": "nuc|nucleus|nuclei|nuclear|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
+    "nucleus": "nuclear features|nuclear characteristics|nuclear findings|nuclear details|nuc|nucleus|nuclei|nuclear"
+    "|nucleus shape|cell nucleus|nuclear membrane|nuclear envelope|nucleated",
     "ratio": "nuclear cytoplasmic ratio|nuclear to cytoplasmic ratio|nucleus to cytoplasm ratio|n c ratio|n / c ratio"
     "|n : c ratio|n to c ratio|nc ratio|nucleocytoplasmic ratio|nucleo cytoplasmic ratio|nuclear / cytoplasmic ratio"
     "|nuclear : cytoplasmic ratio|nucleus cytoplasm ratio|nucleus / cytoplasm ratio|ratio of nucleus to cytoplasm"
@@ -71,7 +72,8 @@ THINGS: Mapping[str, str] = {
     "|nuclear density"
     "|nuclear material|chromatin strands",
     "nucleolus": "nucleolus|nucleoli|nucleolar|nucleolar prominence|nucleolie|nucleolii|nucleoluses",
-    "cytoplasm": "cyto|cytopl|cytoplasm|cytoplasmic|cytoplasma|cytosol|ground substance|cytoplasms",
+    "cytoplasm": "cytoplasmic features|cytoplasmic characteristics|cytoplasmic findings|cytoplasmic details|cyto"
+    "|cytopl|cytoplasm|cytoplasmic|cytoplasma|cytosol|ground substance|cytoplasms",
     "basophilia": "basophilia|cytoplasmic basophilia|basophilic|basophilic staining|basophilic hue|basophilic tinge"
     "|basophilic tint|basophily",
     "vacuole": "vac|vacs|vacuole|vacuoles|vacuolation|vacuolization|cytoplasmic vacuoles|vacuolar|vacuolations"

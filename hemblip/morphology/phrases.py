@@ -77,7 +77,6 @@ class Phrases:
         last: the noun read last.
         interrupted: the noun before the last comma: "the cytoplasm, filled with granules, is ...".
         before: what the sentence before spoke of.
-        plural: the granules, vacuoles or nucleoli named last.
         subject: the first thing of this sentence.
         pending: modifiers that have no noun yet.
         predicate: modifiers belong to the topics.
@@ -93,7 +92,6 @@ class Phrases:
         self.interrupted: Head | None = None
         self.before = before
         self.subject: str | None = None
-        self.plural: str | None = None
         self.pending: list[Modifier] = []
         self.predicate = False
         self.denied = False
@@ -122,7 +120,6 @@ class Phrases:
         self._state_presence(head, front)
         self.pending = []
         self.subject = self.subject or head.thing
-        self.plural = head.thing if head.thing in DENIABLE else self.plural
         if front:
             qualified = any(_tells_kind(modifier.item) for modifier in front)
             head = head._replace(first=front[0].place, qualified=qualified)
@@ -214,8 +211,8 @@ class Phrases:
         header = self.before.header if named and named[0].kind in ("aspect", "thing") else None
         if len(named) == 1 and named[0].name in OWNED:
             header = named[0].name
-        plural = self.plural or (aside if aside in DENIABLE else None) or self.before.plural
-        return Spoken(self.subject or self.before.subject, plural, header)
+        plural = self.sentence.plural_before() or (aside if aside in DENIABLE else None)
+        return Spoken(self.subject or self.before.subject, plural or self.before.plural, header)
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""

@@ -177,10 +177,14 @@ def _names_example(tokens: Sequence[str], found: Sequence[Item]) -> bool:
 def _names_hallmark(found: Sequence[Item]) -> bool:
     """As in "Auer rods are pathognomonic of AML": no determiner, and a disease or type is said to be known by it."""
     copula = next((place for place, item in enumerate(found) if item.kind == "copula" and item.name != ":"), None)
-    if not copula or found[0].type is not None or any(i.kind in ("det", "self", "disease") for i in found[:copula]):
+    if not copula or found[0].type is not None or any(_is_definite(item) for item in found[:copula]):
         return False
     hallmark = any(not _HALLMARKS.isdisjoint(item.name.split()) for item in found[copula + 1 : copula + 4])
     return hallmark and any(item.kind == "disease" or item.plural for item in found[copula + 1 :])
+
+
+def _is_definite(item: Item) -> bool:
+    return item.kind in ("self", "disease") or (item.kind == "det" and item.name not in _INDEFINITE)
 
 
 def _is_disease_at_work(found: Sequence[Item]) -> bool:
@@ -188,6 +192,8 @@ def _is_disease_at_work(found: Sequence[Item]) -> bool:
     if found[0].kind != "disease":
         return False
     verb = next(item for item in (*found, Item("word", ".")) if item.kind not in ("disease", "comma"))
+    if verb.kind == "have":
+        return True
     return verb.kind == "word" and verb.name.endswith("s") and verb.name not in _PEOPLE | _SPECIMENS
 
 

@@ -75,6 +75,11 @@ class Sentence:
         things = [item.name for item in self._items[:place] if item.kind == "thing"]
         return next((thing for thing in reversed(things) if thing not in ("cell", "other")), None)
 
+    def plural_before(self, place: int | None = None) -> str | None:
+        """The granules, vacuoles or nucleoli that are named last before `place`."""
+        named = [item.name for item in self._items[:place] if item.kind == "thing" and item.name in DENIABLE]
+        return named[-1] if named else None
+
     def noun_after_parenthesis(self, place: int) -> bool:
         """Whether the parenthesis that opens at `place` stands within a noun phrase: "clumped (dark) chromatin"."""
         for following in range(place + 1, len(self._items)):

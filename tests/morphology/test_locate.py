@@ -1,6 +1,7 @@
 """The characters that state an attribute."""
 
 import pytest
+from morphology.scoring import load
 
 from hemblip.morphology import SCHEMA, STYLES, describe, extract_attributes
 from hemblip.morphology.locate import locate_statements
@@ -31,3 +32,12 @@ def test_the_words_of_each_statement_are_found_in_the_text_as_written():
 @pytest.mark.parametrize("text", ["", "   ", "…", "Is it a neutrophil?", "Lymphocytes are a type of white blood cell."])
 def test_nothing_is_located_where_nothing_is_stated(text):
     assert locate_statements(text) == []
+
+
+@pytest.mark.parametrize("difficulty", sorted(load("corpus.yaml")))
+def test_free_text_is_located_as_it_is_extracted(difficulty):
+    for text, _ in load("corpus.yaml")[difficulty]:
+        located = locate_statements(text)
+        stated = {key: value for key, value in extract_attributes(text).items() if value is not None}
+        assert {statement.key: statement.value for statement in located} == stated
+        assert all(0 <= statement.start < statement.end <= len(text) for statement in located)
