@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,19 +16,52 @@ from jsonargparse import ArgumentError, auto_cli
 
 from hemblip.errors import HemblipError
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "prepare": ("hemblip.data.prepare:prepare", "published downloads -> one manifest and its data card"),
-    "audit": ("hemblip.data.audit:audit", "duplicates, leaks between splits and shortcuts of a manifest"),
-    "probe": ("hemblip.probing.probe:probe", "what frozen image embeddings know (Table 3)"),
-    "compare": ("hemblip.reporting.compare:compare", "Tables 1 to 3 of several runs and their report"),
-    "export": ("hemblip.models.export:export", "a run -> a Hugging Face folder"),
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "prepare": (
+        "hemblip.data.prepare:prepare",
+        "published downloads -> one manifest and its data card",
+        "--config configs/prepare_demo.yaml",
+    ),
+    "caption": (
+        "hemblip.captions.command:caption",
+        "several captions for each cell of a manifest",
+        "--config configs/captions.yaml --dry-run",
+    ),
+    "audit": (
+        "hemblip.data.audit:audit",
+        "duplicates, leaks between splits and shortcuts of a manifest",
+        "--config configs/audit.yaml --strict",
+    ),
+    "probe": (
+        "hemblip.probing.probe:probe",
+        "what frozen image embeddings know (Table 3)",
+        "--config configs/probe.yaml",
+    ),
+    "compare": (
+        "hemblip.reporting.compare:compare",
+        "Tables 1 to 3 of several runs and their report",
+        "runs/blip_lora runs/medgemma_lora",
+    ),
+    "sweep": (
+        "hemblip.sweeping:sweep",
+        "the search of a W&B sweep file on this machine, without an account",
+        "--file configs/sweeps/smoke.yaml --trials 4",
+    ),
+    "export": (
+        "hemblip.models.export:export",
+        "a run -> a Hugging Face folder",
+        "--run runs/smoke/version_0 --output exported",
+    ),
 }
+"""Command -> its function, what it does, and an example of its words."""
 
-TRAINER_COMMANDS = {
-    "fit": "train a captioner",
-    "validate": "score a checkpoint on the validation cells",
-    "test": "score a checkpoint on the test or external cells",
-    "predict": "describe a folder of images or a manifest",
+BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
+
+TRAINER_COMMANDS: dict[str, tuple[str, str]] = {
+    "fit": ("train a captioner", "--config configs/smoke.yaml"),
+    "validate": ("score a checkpoint on the validation cells", f"--config configs/smoke.yaml {BEST}"),
+    "test": ("score a checkpoint on the test or external cells", f"--config configs/smoke.yaml {BEST}"),
+    "predict": ("describe a folder of images or a manifest", f"--config configs/smoke.yaml {BEST} --images my_cells"),
 }
 
 POSITIONAL = {"compare": "runs"}
@@ -54,14 +88,16 @@ def main(args: Sequence[str] | None = None) -> int:
         if command in TRAINER_COMMANDS:
             from hemblip.training import HemblipCLI
 
-            HemblipCLI([command, *rest])
+            HemblipCLI([command, *rest], {name: _example(name, words) for name, (_, words) in TRAINER_COMMANDS.items()})
         elif command in COMMANDS:
-            module, function = COMMANDS[command][0].split(":")
+            path, _, example = COMMANDS[command]
+            module, function = path.split(":")
             chosen = getattr(importlib.import_module(module), function)
             strict: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
             rest = _named(rest, POSITIONAL[command]) if command in POSITIONAL else rest
             words = _switched(rest, chosen)
-            auto_cli(chosen, args=words, as_positional=False, prog=f"python -m hemblip {command}", **strict)
+            strict |= {"prog": f"python -m hemblip {command}", "epilog": _example(command, example)}
+            auto_cli(chosen, args=words, as_positional=False, **strict)
         else:
             return _usage(command)
     except Exception as error:
@@ -78,8 +114,13 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _example(command: str, words: str) -> str:
+    return f"example: python -m hemblip {command} {words}"
+
+
 def _switched(words: Sequence[str], command: Callable[..., None]) -> list[str]:
-    """A switch without a value is on: `--strict` means `--strict=true`."""
+    """A switch without a value is on: `--strict` means `--strict=true`; so does `--dry-run`, spelt as usual."""
+    words = [f"--{word[2:].replace('-', '_')}" if re.fullmatch("--[a-z-]+", word) else word for word in words]
     switches = {f"--{name}" for name, part in inspect.signature(command).parameters.items() if part.annotation is bool}
     following = [*words[1:], "--"]
     return [
@@ -108,7 +149,8 @@ def _configs(words: Sequence[str]) -> list[str]:
 
 
 def _usage(command: str) -> int:
-    lines = {**TRAINER_COMMANDS, **{name: text for name, (_, text) in COMMANDS.items()}}
+    lines = {name: text for name, (text, _) in TRAINER_COMMANDS.items()}
+    lines |= {name: text for name, (_, text, _) in COMMANDS.items()}
     text = USAGE.format(commands="\n".join(f"  {name:<9} {line}" for name, line in lines.items()))
     if command in ("--help", "-h"):
         sys.stdout.write(f"{text}\n")

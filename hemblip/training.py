@@ -1,7 +1,7 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,10 @@ class HemblipCLI(LightningCLI):
 
     Args:
         args: words of the command line.
+        examples: subcommand -> the last line of its help.
     """
 
-    def __init__(self, args: Sequence[str]) -> None:
+    def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
         strict = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
             Captioner,
@@ -83,7 +84,7 @@ class HemblipCLI(LightningCLI):
             seed_everything_default=0,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            parser_kwargs={**strict, **{name: strict for name in ("fit", "validate", "test", "predict")}},
+            parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in examples.items()}},
             args=list(args),
         )
 
