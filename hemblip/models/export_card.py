@@ -21,7 +21,15 @@ from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.trainable_parameters import FILE as PARAMETERS
 from hemblip.runs import read_metrics
 
-LICENCES = {BLIP_BASE: "bsd-3-clause", MEDGEMMA: "other", "compact": "mit"}
+LICENCES: dict[str, dict[str, str]] = {
+    BLIP_BASE: {"license": "bsd-3-clause"},
+    MEDGEMMA: {
+        "license": "other",
+        "license_name": "health-ai-developer-foundations",
+        "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
+    },
+    "compact": {"license": "mit"},
+}
 """Of the base models; a fine-tuned model inherits them."""
 
 BLIP_CODE = """\
@@ -87,7 +95,7 @@ def model_card(
     name = str(config.get("name", run.name))
     data = config.get("data") or {}
     head = {
-        "license": LICENCES.get(captioner.pretrained, "other"),
+        **LICENCES.get(captioner.pretrained, {"license": "other"}),
         "base_model": captioner.pretrained if "/" in captioner.pretrained else None,
         "pipeline_tag": "image-to-text",
         "library_name": "transformers",
