@@ -6,9 +6,10 @@ chromatin is dense"). Denial reaches to the end of its noun phrase, comparison t
 
 from collections.abc import Sequence
 
+from hemblip.morphology.modifiers import Head, is_noun
 from hemblip.morphology.names import ATYPICAL
 from hemblip.morphology.nouns import DENIABLE, OWNED
-from hemblip.morphology.phrases import NOTHING, Head, Spoken, is_noun
+from hemblip.morphology.phrases import NOTHING, Spoken
 from hemblip.morphology.properties import Properties
 from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
 from hemblip.morphology.sentence import Sentence
@@ -80,7 +81,7 @@ class Reader(Properties):
     def _one(self, place: int, item: Item) -> None:
         """Stands for a noun before it: "unlike the coarse granules of basophils, it has round ones"."""
         if self.pending and not self.predicate and not item.values:
-            thing = self.sentence.thing_before(self.pending[0].place) or self._aside
+            thing = self.sentence.thing_before(self.pending[0].place) or self._aside or self.before.part
             self.arrive(Head.of(thing or "cell", place))
 
     def _not(self, place: int, item: Item) -> None:

@@ -65,7 +65,7 @@ def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], 
     found = [item for item, _ in measured]
     ends = list(accumulate(length for _, length in measured))
     left_out = items(tuple(token for place, token in enumerate(tokens) if place not in set(kept)))
-    aside = Sentence(left_out).thing_before(len(left_out))
+    aside = Sentence(left_out).thing_before()
     reader = Reader(found, before, aside)
     stated = []
     for place, key, value in reader.read():

@@ -98,7 +98,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|alongside a|alongside the|alongside several",
     "reject": "unlikely|excluded|ruled out|is excluded|can be excluded|can be ruled out|less likely|is not favored"
     "|is not supported|not supported|not favored|improbable|is out|can be discarded|discounted|not the case",
-    "self": "it|they|this one|the present cell|here|this cell|the cell in question|the cell shown"
+    "self": "the one {shown,here,depicted,pictured,described}|it|they|this one|the present cell|here|this cell"
+    "|the cell in question|the cell shown"
     "|the cell of interest"
     "|the central cell|the depicted cell|the cell|this leukocyte|the main cell|the described cell|the imaged cell"
     "|this white blood cell|the present one|the present|the target cell|the current cell",

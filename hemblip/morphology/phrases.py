@@ -1,8 +1,9 @@
 """Gives modifiers to nouns: those before a noun to that noun, those after a copula to the subject."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from hemblip.morphology.modifiers import Head, Modifier, is_noun, key_of, overruled, separated, tells_kind
 from hemblip.morphology.nouns import DENIABLE, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.sentence import Sentence
@@ -10,46 +11,7 @@ from hemblip.morphology.statements import Statements
 from hemblip.morphology.tokens import Item, word_set
 
 _INVERSE = {"low": "high", "high": "low"}
-_ONLY_NUCLEAR = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
-_NOUNS = word_set("lobes|segments|lobules|rim|ring")
 _SIZED = word_set("nucleus|nucleolus|vacuole|granule")
-_VISIBLE = word_set(
-    "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent"
-    "|distinct|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined"
-    "|easily seen|readily visible|readily apparent|perceptible|appreciable|identifiable|demonstrated|clearly evident"
-)
-
-
-class Head(NamedTuple):
-    """A noun that modifiers can belong to.
-
-    Attributes:
-        thing: what it names.
-        keys: the attributes that it can have.
-        place: its place in the sentence.
-        first: where its modifiers begin, if it has any.
-        qualified: its modifiers tell which kind of the thing is meant ("coarse granules", not "visible granules").
-    """
-
-    thing: str
-    keys: tuple[str, ...]
-    place: int
-    first: int | None = None
-    qualified: bool = False
-
-    @classmethod
-    def of(cls, thing: str, place: int) -> "Head":
-        """The head for a thing with all attributes that it owns."""
-        return cls(thing, OWNED[thing], place)
-
-
-class Modifier(NamedTuple):
-    """A value that waits for its noun; `joined` is the comma or conjunction before it."""
-
-    item: Item
-    place: int
-    denied: bool
-    joined: str
 
 
 class Spoken(NamedTuple):
@@ -58,11 +20,13 @@ class Spoken(NamedTuple):
     Attributes:
         subject: what "it" stands for.
         plural: the granules, vacuoles or nucleoli that "they" stands for.
+        part: the part of a cell named last, of whichever cell, for "one".
         header: the thing whose shape and size a list gives, line by line.
     """
 
     subject: str | None = None
     plural: str | None = None
+    part: str | None = None
     header: str | None = None
 
 
@@ -111,17 +75,17 @@ class Phrases:
         self.attach_to_topics(back)
         rest = [] if head.thing == "other" else self.attach(front, head)
         if self.topics and (self.predicate or any(self._lists_cell(m) for m in front)):
-            self.attach_to_topics(rest if self.predicate else _separated(rest, front, ","))
+            self.attach_to_topics(rest if self.predicate else separated(rest, front, ","))
         elif self.topics:
             same = head.thing == self.topics[-1].thing  # "cytoplasm of moderate amount and blue color"
             self.attach_to_topics([modifier for modifier in rest if same or is_noun(modifier.item)])
         else:
-            self._orphans += _separated(rest, front, ",", "and")
+            self._orphans += separated(rest, front, ",", "and")
         self._state_presence(head, front)
         self.pending = []
         self.subject = self.subject or head.thing
         if front:
-            qualified = any(_tells_kind(modifier.item) for modifier in front)
+            qualified = any(tells_kind(modifier.item) for modifier in front)
             head = head._replace(first=front[0].place, qualified=qualified)
         coordinated = self.joined in ("and", "or") and not front and not self.predicate
         contained = self.after_preposition and self.topics and self.topics[-1].thing == "other"  # "an image of a cell"
@@ -137,14 +101,14 @@ class Phrases:
         """State the values that `head` can have; return the modifiers that it cannot."""
         rest = []
         for modifier in modifiers:
-            if head.thing in DENIABLE and modifier.denied and not _tells_kind(modifier.item):
+            if head.thing in DENIABLE and modifier.denied and not tells_kind(modifier.item):
                 self._deny(head)
                 continue
-            key = _key_of(modifier.item, head)
+            key = key_of(modifier.item, head)
             sizes_part = key is None and "cell_size" in modifier.item.values and head.thing in _SIZED
             if sizes_part and not self._lists_cell(modifier):  # "large nucleus"
                 continue
-            if key is None or _overruled(modifier, key, modifiers):
+            if key is None or overruled(modifier, key, modifiers):
                 rest.append(modifier)
                 continue
             value = modifier.item.values[key]
@@ -160,7 +124,7 @@ class Phrases:
         left = [modifier for modifier in modifiers if modifier.place not in taken]
         if self.last is not None and self.last not in self.topics:
             left = self.attach(left, self.last)
-        self._orphans += [modifier for modifier in left if is_noun(modifier.item)]
+        self._orphans += [modifier for modifier in left if not self.topics or is_noun(modifier.item)]
 
     def _within_interruption(self, place: int) -> bool:
         if self.interrupted is None:
@@ -212,7 +176,8 @@ class Phrases:
         if len(named) == 1 and named[0].name in OWNED:
             header = named[0].name
         plural = self.sentence.plural_before() or (aside if aside in DENIABLE else None)
-        return Spoken(self.subject or self.before.subject, plural or self.before.plural, header)
+        part = self.sentence.thing_before() or aside or self.before.part
+        return Spoken(self.subject or self.before.subject, plural or self.before.plural, part, header)
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""
@@ -239,6 +204,10 @@ class Phrases:
         if self.predicate and self.topics and self.pending:
             if self.sentence[head.place + 1].name in (":", "="):  # "size: small shape: round"
                 return self.pending, []
+            cut = self.sentence.since_article(head.place, self.pending[0].place)
+            if cut is not None:  # "its chromatin is loose, and its frosted, blue cytoplasm"
+                back = [modifier for modifier in self.pending if modifier.place < cut]
+                return back, self.pending[len(back) :]
             cut = max((index for index, modifier in enumerate(self.pending) if modifier.joined), default=0)
             cut = len(self.pending) if self.joined else cut
             return self.pending[:cut], self.pending[cut:]
@@ -255,40 +224,7 @@ class Phrases:
         """A thing that is denied is absent; vacuoles that are named are there."""
         if head.thing not in DENIABLE or self.excluded:
             return
-        if self.denied and not any(_tells_kind(modifier.item) for modifier in modifiers):
+        if self.denied and not any(tells_kind(modifier.item) for modifier in modifiers):
             self.statements.add(head.place, DENIABLE[head.thing], NEGATIVE_VALUES[DENIABLE[head.thing]])
         elif head.thing == "vacuole" and not self.denied:
             self.statements.add(head.place, "cytoplasm_vacuoles", "present")
-
-
-def is_noun(item: Item) -> bool:
-    """Whether a value is a noun phrase of its own: "two lobes", "a thin rim"."""
-    return item.name.rpartition(" ")[2] in _NOUNS
-
-
-def _tells_kind(item: Item) -> bool:
-    """Whether a modifier tells one kind of the thing from others, rather than that it is there to be seen."""
-    return item.name not in _VISIBLE and item.values.get("nucleoli") != "prominent"
-
-
-def _key_of(item: Item, head: Head) -> str | None:
-    """The attribute of `head` that a value states; shapes that only nuclei have are the nucleus of a cell."""
-    for key in head.keys:
-        if key in item.values:
-            return key
-    if head.thing == "cell" and "cytoplasm_amount" in item.values and is_noun(item):
-        return "cytoplasm_amount"  # "has a thin rim"
-    shape = item.values.get("nucleus_shape") if head.thing == "cell" else None
-    return "nucleus_shape" if shape in _ONLY_NUCLEAR or (shape and "segmented" in item.name) else None
-
-
-def _overruled(modifier: Modifier, key: str, phrase: Sequence[Modifier]) -> bool:
-    """Whether a later modifier of a list fits better: "small, round, high ratio"."""
-    return key == "nuclear_cytoplasmic_ratio" and any(
-        other.place > modifier.place and other.joined == "," and key in other.item.values for other in phrase
-    )
-
-
-def _separated(rest: Collection[Modifier], phrase: Sequence[Modifier], *marks: str) -> list[Modifier]:
-    """Those of `rest` that a mark separates from what follows in the phrase."""
-    return [m for m in rest if any(other.joined in marks and other.place > m.place for other in phrase)]

@@ -1,8 +1,9 @@
 """Size, shape, colour, texture and amount as nouns: whose they are, and which attribute they narrow a value to."""
 
 from hemblip.morphology.exclusions import Exclusions
+from hemblip.morphology.modifiers import Head
 from hemblip.morphology.nouns import ASPECTS, OWNED
-from hemblip.morphology.phrases import Head, Spoken
+from hemblip.morphology.phrases import Spoken
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.tokens import Item
 

@@ -34,6 +34,7 @@ _OPPOSING = word_set("while|whereas|whilst|although|though|but|however")
 _LEADING = _OPPOSING | word_set("unlike|where")
 _SETTING_AGAINST = word_set("while|whereas|whilst|where")
 _INDEFINITE = word_set("a|an")
+_DEFINED = word_set("characterized|defined|driven|caused|treated|marked|followed|identified|recognized")
 _EXAMPLE = word_set("typical|normal|classic|classical|textbook")
 _ARTICLES = word_set("a|an|the|this|it|its")
 _IN_GENERAL = frozenset(
@@ -205,7 +206,8 @@ def _is_definition(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     predicate = tokens[verb + 1 : verb + 6]
     if not _INDEFINITE.isdisjoint(predicate[:1]):  # "a blast is an immature cell", "APL is an emergency"
         return found[0].kind == "disease" or (tokens[0] in _INDEFINITE and verb <= 3)
-    return not _KINDS_OF.isdisjoint(predicate) or tuple(predicate[:2]) == ("characterized", "by")
+    defined_by = tuple(predicate[1:2]) == ("by",) and predicate[0] in _DEFINED
+    return defined_by or not _KINDS_OF.isdisjoint(predicate)
 
 
 def _has_bare_plural_subject(found: Sequence[Item]) -> bool:

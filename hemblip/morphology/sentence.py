@@ -70,7 +70,11 @@ class Sentence:
                 return self[following + 1] if self[following + 1].kind == "thing" else self[following]
         return EDGE
 
-    def thing_before(self, place: int) -> str | None:
+    def since_article(self, place: int, first: int) -> int | None:
+        """The place of the article of the phrase that ends at `place`, if it comes after `first`."""
+        return next((before for before in range(place - 1, first, -1) if self[before].kind == "det"), None)
+
+    def thing_before(self, place: int | None = None) -> str | None:
         """The nearest part of a cell that is named before `place`, said of whichever cell."""
         things = [item.name for item in self._items[:place] if item.kind == "thing"]
         return next((thing for thing in reversed(things) if thing not in ("cell", "other")), None)
@@ -141,6 +145,8 @@ class Sentence:
     def abbreviates_leukemia(self, place: int) -> bool:
         """Whether "all" is ALL: it ends a phrase after a preposition, copula or article."""
         before, after = self[place - 1], self[place + 1]
+        if place == 1 and before.name == "in" and after.kind == "comma":  # "in all, ..."
+            return False
         if before.name in ("a", "an") or [item.name for item in self if item.name != "."] == ["all"]:
             return True
         ends = after.kind in _AFTER_ALL or after.name in _WORDS_AFTER_ALL
