@@ -1,6 +1,7 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunSummary
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
+from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
+from hemblip.models.medgemma import NOTHING_TO_TRAIN
 from hemblip.predictions import write_captions
 from hemblip.runs import RESUME_POINT, checkpoint_run, new_run, resumed_run
 
@@ -53,7 +56,7 @@ class SaveRunConfig(SaveConfigCallback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Save what trains, and what is tested without a run of its own."""
         self.overwrite = stage == "fit"
-        if stage == "fit" or (stage == "test" and not Path(str(trainer.log_dir), "config.yaml").exists()):
+        if stage == "fit" or (stage == "test" and not Path(trainer.default_root_dir, "config.yaml").exists()):
             super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -121,6 +124,8 @@ class HemblipCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run folder: a new one or the one to go on with to train, that of the checkpoint otherwise."""
         config = self.config[self.subcommand]
+        if self.subcommand == "fit" and config.model.init_args.get("adaptation") == "base":
+            raise ConfigError(NOTHING_TO_TRAIN)
         if self.subcommand != "fit":
             self.folder = checkpoint_run(config.ckpt_path, config.name)
         elif config.resume:
@@ -141,29 +146,34 @@ class HemblipCLI(LightningCLI):
         if self.subcommand == "fit":
             settings["logger"] = self._loggers()
             self.trainer_defaults["callbacks"] = [RunSummary()]
+        elif self.subcommand == "test":
+            settings["logger"] = self._wandb_loggers()
         return super().instantiate_trainer(**settings, **kwargs)
 
     def _loggers(self) -> list[Logger]:
         """CSV first, because it names the run folder; then what the config asks for."""
         config = self.config_init[self.subcommand]
-        loggers: list[Logger] = [self._csv_logger(config.ckpt_path)]
-        if config.wandb:
-            group = config.name if config.group is None else config.group
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # One W&B run a folder, so that a resumed run goes on with its curves.
-            number = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:12]
-            loggers.append(
-                WandbLogger(
-                    project=config.wandb,
-                    name=str(self.folder),
-                    group=group,
-                    save_dir=self.folder,
-                    id=number,
-                    resume="allow" if config.resume else None,
-                )
-            )
+        loggers = [self._csv_logger(config.ckpt_path), *self._wandb_loggers()]
         asked = config.trainer.logger
         return loggers + ([asked] if isinstance(asked, Logger) else asked if isinstance(asked, list) else [])
+
+    def _wandb_loggers(self) -> list[Logger]:
+        """One W&B run a folder: a resumed run goes on with its curves, and tests are shown beside them."""
+        config = self.config_init[self.subcommand]
+        if not config.wandb:
+            return []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:12]
+        return [
+            WandbLogger(
+                project=config.wandb,
+                name=str(self.folder),
+                group=config.name if config.group is None else config.group,
+                save_dir=self.folder,
+                id=os.environ.get("WANDB_RUN_ID", number),  # a sweep's agent chooses it
+                resume="allow",
+            )
+        ]
 
     def _csv_logger(self, checkpoint: str | None) -> CSVLogger:
         """Log to `metrics.csv`; a resumed run keeps the rows from before its checkpoint."""

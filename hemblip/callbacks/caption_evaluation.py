@@ -24,6 +24,7 @@ from hemblip.reporting.figures import draw_cells
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
 from hemblip.reporting.tables import score_table
+from hemblip.reporting.wandb_runs import log_run
 from hemblip.runs import write_metrics
 
 SHOWN_CELLS = 16
@@ -172,6 +173,9 @@ class CaptionEvaluation(L.Callback):
                     )
                 written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
                 written["report"] = write_report(folder)
+                for logger in trainer.loggers:
+                    if isinstance(logger, WandbLogger):
+                        log_run(logger.experiment, folder)
             if trainer.state.fn != "fit":
                 paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
                 trainer.print(f"\n{score_table(split, scores, others)}\n\n{paths}")

@@ -36,7 +36,7 @@ class Captioner(L.LightningModule, ABC):
         learning_rate: of AdamW (paper: 5e-5).
         weight_decay: of matrices; norms and biases have none.
         warmup: share of all steps, 0 to 1, over which the learning rate rises from 0.
-        schedule: after the warm-up, keep the learning rate or let it fall to 0 along a half cosine.
+        schedule: after the warm-up, keep the learning rate or let it fall to 0 along a line or a half cosine.
     """
 
     image_size: int
@@ -63,7 +63,7 @@ class Captioner(L.LightningModule, ABC):
         learning_rate: float = 5e-5,
         weight_decay: float = 0.01,
         warmup: float = 0.0,
-        schedule: Literal["constant", "cosine"] = "constant",
+        schedule: Literal["constant", "linear", "cosine"] = "constant",
     ) -> None:
         super().__init__()
         self.decoding = decoding or Decoding()
@@ -215,6 +215,7 @@ class Captioner(L.LightningModule, ABC):
                 return (step + 1) / (rise + 1)
             if self.schedule == "constant":
                 return 1.0
-            return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+            done = (step - rise) / max(1, steps - rise)
+            return 1 - done if self.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
