@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.atomic import replacing
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, extract_attributes
 
@@ -72,10 +73,8 @@ def check(table: pd.DataFrame, origin: str) -> None:
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write `table` to `path` (Parquet) atomically, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    table.to_parquet(partial, index=False)
-    partial.replace(path)
+    with replacing(path) as partial:
+        table.to_parquet(partial, index=False)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -121,11 +120,9 @@ def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame,
             for row in rows
         ]
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    if path.suffix == ".csv":
-        table.to_csv(partial, index=False)
-    else:
-        table.to_parquet(partial, index=False)
-    partial.replace(path)
+    with replacing(path) as partial:
+        if path.suffix == ".csv":
+            table.to_csv(partial, index=False)
+        else:
+            table.to_parquet(partial, index=False)
     print(f"{len(table)} captions   {path}")

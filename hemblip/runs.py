@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from hemblip.atomic import write_text
 from hemblip.errors import CheckpointError, DataError
 
 RUNS = Path("runs")
@@ -74,8 +75,5 @@ def read_metrics(folder: Path) -> dict[str, object]:
 def write_metrics(folder: Path, split: str, scores: Mapping[str, object]) -> Path:
     """Put the scores of one split into `metrics.json`, atomically, and give its path."""
     path = folder / "metrics.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".metrics.json.partial"
-    partial.write_text(json.dumps({**read_metrics(folder), split: scores}, indent=2, allow_nan=False) + "\n")
-    partial.replace(path)
+    write_text(path, json.dumps({**read_metrics(folder), split: scores}, indent=2, allow_nan=False) + "\n")
     return path

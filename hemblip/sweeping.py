@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from hemblip.atomic import write_text
 from hemblip.errors import ConfigError, TrainingError
 from hemblip.models.trained import BEST
 from hemblip.runs import RUNS
@@ -205,9 +206,7 @@ class Search:
         )
 
     def _write_table(self) -> None:
-        partial = self.folder / f".{TABLE}.partial"
-        self.table().to_csv(partial, index=False)
-        partial.replace(self.folder / TABLE)
+        write_text(self.folder / TABLE, self.table().to_csv(index=False))
 
 
 def _failed() -> "optuna.trial.TrialState":

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
+from hemblip.atomic import replacing
 from hemblip.callbacks.baselines import baseline_rows
-from hemblip.data.atomic import replacing
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.metrics import majority_baseline, score

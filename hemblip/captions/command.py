@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from hemblip.atomic import replacing, write_text
 from hemblip.captions.grammar import captions
 from hemblip.captions.paraphrase import Estimate, Outcome, Paraphraser, Rewording
-from hemblip.data.atomic import replacing, write_text
 from hemblip.data.sources.manifest import read_manifest
 from hemblip.errors import ConfigError
 from hemblip.morphology import KEYS

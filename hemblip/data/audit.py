@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hemblip.data.atomic import replacing, write_text
+from hemblip.atomic import replacing, write_text
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.data_card import table_text
 from hemblip.data.duplicates import EXACT, NEAR, find_duplicates

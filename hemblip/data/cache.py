@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def cached_cells(
         with _alone(path):
             if not path.exists():
                 _build(manifest, size, crop, countermeasures, path)
-    os.utime(path)  # when it was last used
+    os.utime(path, ns=(time.time_ns(), time.time_ns()))  # when it was last used; the file system's clock is coarse
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
@@ -132,7 +133,7 @@ def _make_room(folder: Path, needed: int) -> None:
     Raises:
         DataError: they do not fit, or the disk has not so many free.
     """
-    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)
     total = sum(file.stat().st_size for file in files)
     for file in files:
         if total + needed <= MAX_BYTES:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hemblip.data.atomic import replacing
+from hemblip.atomic import replacing
 from hemblip.data.data_card import NOT_STATED, Card, counts
 from hemblip.data.images import read_cell, square
 

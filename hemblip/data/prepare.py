@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemblip.data.atomic import replacing, write_text
+from hemblip.atomic import replacing, write_text
 from hemblip.data.data_card import Card, data_card, warnings_of
 from hemblip.data.data_card_figure import draw_card
 from hemblip.data.image_check import CheckedImage, inspect_images

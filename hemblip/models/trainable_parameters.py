@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from hemblip.atomic import write_text
 from hemblip.errors import TrainingError
 
 DEPTH = 3
@@ -61,11 +62,7 @@ class TrainableParameters(L.Callback):
         table = trainable_parameters(pl_module)
         trainer.print(table.to_string(index=False, float_format="{:.2f}".format))
         if trainer.is_global_zero and trainer.loggers:
-            path = Path(trainer.default_root_dir) / FILE
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{FILE}.partial")
-            table.to_csv(partial, index=False)
-            partial.replace(path)
+            write_text(Path(trainer.default_root_dir) / FILE, table.to_csv(index=False))
         self._frozen = _sums(pl_module, prefixes)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

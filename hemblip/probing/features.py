@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hemblip.atomic import replacing
 from hemblip.probing.backbones import Backbone
 
 
@@ -30,11 +31,8 @@ class EmbeddingCache:
 
     def save(self) -> None:
         """Write all vectors, atomically."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        with partial.open("wb") as file:
+        with replacing(self.path) as partial, partial.open("wb") as file:
             np.savez(file, digests=np.array(list(self.vectors)), embeddings=np.stack(list(self.vectors.values())))
-        partial.replace(self.path)
 
 
 def digest(image: torch.Tensor) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from hemblip.atomic import write_text
 from hemblip.data import ExternalCells, InternalCells
 from hemblip.errors import ConfigError
 from hemblip.probing.backbones import Backbone
@@ -72,9 +73,9 @@ def probe(
         if figure != "none":
             _draw(trial, features, figure, seed, folder)
     table = pd.DataFrame(rows)
-    _write(folder / "table3.csv", table.to_csv(index=False))
+    write_text(folder / "table3.csv", table.to_csv(index=False))
     settings = {"resamples": resamples, "seed": seed, "cells": cells["split"].value_counts().to_dict()}
-    _write(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
+    write_text(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
     print(summary(table))
     print(f"\nTable, details and figures: {folder}")
 
@@ -154,9 +155,3 @@ def _draw(trial: Probe, features: dict[str, Features], method: Literal["pca", "u
     }
     title = f"{trial.task.title}: internal test cells, {method.upper()} of frozen embeddings"
     draw_map(maps, trial.task.classes, title, folder / f"map_{trial.name}.png")
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

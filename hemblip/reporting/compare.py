@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from hemblip.atomic import write_text
 from hemblip.errors import ConfigError
 from hemblip.reporting.cards import choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
@@ -114,9 +115,5 @@ def _encoder(name: str | None, layer: int | None) -> BertScore | None:
 
 
 def _write(table: Table, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for suffix, writer in WRITERS.items():
-        path = folder / f"{table.name}{suffix}"
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(writer(table), encoding="utf-8")
-        partial.replace(path)
+        write_text(folder / f"{table.name}{suffix}", writer(table))

@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from hemblip.atomic import replacing
 from hemblip.data.images import Pixels, read_cell
 from hemblip.reporting.statements import COLOURS, judge, words
 
@@ -45,11 +46,9 @@ def draw_cells(table: pd.DataFrame, path: Path, columns: int = 2) -> Path:
         for number, (line, colour) in enumerate(lines):
             text_axis.text(0, 1 - 0.098 * number, line, color=colour, fontsize=7.6, va="top")
     figure.tight_layout(pad=0.6)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=110, format="png")
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
     plt.close(figure)
-    partial.replace(path)
     return path
 
 

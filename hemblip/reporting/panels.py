@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
+from hemblip.atomic import replacing
 from hemblip.reporting.cards import Answer, Card
 from hemblip.reporting.statements import COLOURS, MARKS, VERDICTS, Verdict
 
@@ -57,10 +58,8 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
     written = []
     for suffix in ("png", "pdf"):
         path = stem.with_suffix(f".{suffix}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, dpi=180, format=suffix)
-        partial.replace(path)
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=180, format=suffix)
         written.append(path)
     plt.close(figure)
     return written

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from hemblip.atomic import write_text
 from hemblip.morphology import SCHEMA
 from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
@@ -68,10 +69,7 @@ def write_page(
         gallery: most cells to show.
     """
     page = render(comparison, title, probes, gallery, beside=(path.parent / "table1.csv").is_file())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, page)
     return path
 
 
