@@ -16,7 +16,7 @@ from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.run_folder import PLACES, find_run, read_run
+from hemblip.reporting.run_folder import PLACES, find_run, read_run, sweep_runs
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table
 
@@ -52,7 +52,7 @@ def compare(
 
     Args:
         runs: run folders, `runs/<name>` (newest version) or `runs/<name>/version_<n>`; versions that differ
-            only in their seed are one model; a probe run gives Table 3.
+            only in their seed are one model; a probe run gives Table 3; `sweep.csv` means the tested runs of a sweep.
         wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
         output: folder to write.
         resamples: bootstrap draws for the 95 % intervals.
@@ -64,7 +64,11 @@ def compare(
     """
     if resamples < 100:
         raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
-    folders = [find_run(Path(run)) for run in runs or []]
+    folders = [
+        folder
+        for run in map(Path, runs or [])
+        for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
+    ]
     probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
     found = [read_run(folder) for folder in folders if folder not in probes]
     if wandb is not None:

@@ -82,6 +82,23 @@ def find_run(path: Path) -> Path:
     return told[-1]
 
 
+def sweep_runs(path: Path) -> list[Path]:
+    """Give the tested run folders of a sweep's table, `runs/<name>/sweep.csv`, in its order.
+
+    Raises:
+        DataError: there is no such table, it has no column `run`, or none of its runs was tested.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such table; `python -m hemblip sweep` writes it")
+    table = pd.read_csv(path)
+    if "run" not in table.columns:
+        raise DataError(f"{path}: missing column run; give a table that `python -m hemblip sweep` wrote")
+    told = [Path(run) for run in table["run"].dropna() if (Path(run) / "predictions" / "test.parquet").is_file()]
+    if not told:
+        raise DataError(f"{path}: none of its {len(table)} runs was tested; sweep with --test all")
+    return told
+
+
 def read_run(folder: Path, name: str | None = None) -> Run:
     """Read a run folder.
 

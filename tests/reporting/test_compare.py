@@ -15,7 +15,7 @@ from hemblip.errors import DataError
 from hemblip.predictions import read_predictions, write_predictions
 from hemblip.reporting.compare import compare
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import find_run, read_run
+from hemblip.reporting.run_folder import find_run, read_run, sweep_runs
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,22 @@ def test_seeds_are_gathered_and_other_settings_are_not(workplace):
     compare([f"runs/a/version_{version}" for version in range(3)], resamples=200, gallery=2)
     names = pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
     assert names == ["a/version_0 (2 seeds)", "a/version_2"]
+
+
+def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
+    cells = manifests(cells=20, size=32)
+    runs = [f"runs/sweep/version_{version}" for version in range(2)]
+    for number, run in enumerate(runs):
+        make_run(Path(run), cells, 0.8, seed=number, splits=("test",))
+    table = Path("runs/sweep/sweep.csv")
+    pd.DataFrame({"run": [*runs, "runs/sweep/version_2", None]}).to_csv(table, index=False)
+    assert [str(run) for run in sweep_runs(table)] == runs
+    compare([str(table)], resamples=200, gallery=2)
+    assert Path("compare/report.html").is_file()
+    for content, complaint in (("trial\n1\n", "missing column run"), ("run\nruns/x\n", "none of its 1 runs")):
+        table.write_text(content)
+        with pytest.raises(DataError, match=complaint):
+            compare([str(table)])
 
 
 def test_a_class_with_one_example_and_one_group_gives_no_nan(workplace):
