@@ -1,22 +1,19 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import pandas as pd
-import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
 
-from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunSummary
+from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError
+from hemblip.loggers import csv_logger, wandb_logger
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
@@ -50,23 +47,6 @@ class HemblipTrainer(L.Trainer):
         write_captions([row for batch in batches or [] for row in batch], cells.manifest, Path(output))
 
 
-class SaveRunConfig(SaveConfigCallback):
-    """Write `config.yaml` when a run is made; testing a trained run leaves its config alone."""
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Save what trains, and what is tested without a run of its own."""
-        self.overwrite = stage == "fit"
-        if stage == "fit" or (stage == "test" and not Path(trainer.default_root_dir, "config.yaml").exists()):
-            super().setup(trainer, pl_module, stage)
-
-    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Show the settings in W&B too."""
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                logger.experiment.config.update(settings, allow_val_change=True)
-
-
 class HemblipCLI(LightningCLI):
     """`fit`, `validate`, `test` and `predict` for any captioner and any cells.
 
@@ -74,20 +54,21 @@ class HemblipCLI(LightningCLI):
 
     Args:
         args: words of the command line.
-        examples: subcommand -> the last line of its help.
+        examples: subcommand -> words of an example, the last line of its help.
     """
 
     def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
         strict = {"exit_on_error": False, "allow_abbrev": False}
+        lines = {name: f"example: python -m hemblip {name} {words}" for name, words in examples.items()}
         super().__init__(
             Captioner,
             CellDataModule,
-            save_config_callback=SaveRunConfig,
+            save_config_callback=RunConfig,
             trainer_class=HemblipTrainer,
             seed_everything_default=0,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in examples.items()}},
+            parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in lines.items()}},
             args=list(args),
         )
 
@@ -153,34 +134,11 @@ class HemblipCLI(LightningCLI):
     def _loggers(self) -> list[Logger]:
         """CSV first, because it names the run folder; then what the config asks for."""
         config = self.config_init[self.subcommand]
-        loggers = [self._csv_logger(config.ckpt_path), *self._wandb_loggers()]
         asked = config.trainer.logger
-        return loggers + ([asked] if isinstance(asked, Logger) else asked if isinstance(asked, list) else [])
+        added = [asked] if isinstance(asked, Logger) else asked if isinstance(asked, list) else []
+        return [csv_logger(self.folder, config.ckpt_path), *self._wandb_loggers(), *added]
 
     def _wandb_loggers(self) -> list[Logger]:
-        """One W&B run a folder: a resumed run goes on with its curves, and tests are shown beside them."""
         config = self.config_init[self.subcommand]
-        if not config.wandb:
-            return []
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:12]
-        return [
-            WandbLogger(
-                project=config.wandb,
-                name=str(self.folder),
-                group=config.name if config.group is None else config.group,
-                save_dir=self.folder,
-                id=os.environ.get("WANDB_RUN_ID", number),  # a sweep's agent chooses it
-                resume="allow",
-            )
-        ]
-
-    def _csv_logger(self, checkpoint: str | None) -> CSVLogger:
-        """Log to `metrics.csv`; a resumed run keeps the rows from before its checkpoint."""
-        logger = CSVLogger(self.folder.parents[1], self.folder.parent.name, self.folder.name)
-        path = self.folder / "metrics.csv"
-        if checkpoint is not None and path.is_file():
-            kept = pd.read_csv(path, dtype=str)  # as written, to the last digit
-            kept = kept[kept["step"].astype(int) < read_checkpoint(checkpoint)["global_step"]]
-            logger.experiment.metrics = [row.dropna().to_dict() for _, row in kept.iterrows()]
-        return logger
+        group = config.name if config.group is None else config.group
+        return [wandb_logger(self.folder, config.wandb, group)] if config.wandb else []
