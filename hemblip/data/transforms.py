@@ -15,9 +15,6 @@ from hemblip.data.images import Pixels
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 
-QUARTER_TURNS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
-
-
 def derived_seed(*parts: object) -> int:
     """A 32-bit seed that depends on all `parts` and on nothing else."""
     return zlib.crc32("/".join(map(str, parts)).encode())
@@ -87,13 +84,11 @@ class TurnAndStain(A.ImageOnlyTransform):  # type: ignore[misc]
         colours = np.column_stack([stain, np.full(3, lift * level)]).astype(np.float32)
         # OpenCV moves four channels twice as fast as three.
         changed = cv2.cvtColor(cv2.transform(np.ascontiguousarray(img), colours), cv2.COLOR_RGB2RGBA)
-        if pose >= 4:
-            changed = cv2.flip(changed, 1)
-        if pose % 4:
-            changed = cv2.rotate(changed, QUARTER_TURNS[pose % 4 - 1])
         height, width = changed.shape[:2]
-        places = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), tilt, zoom)
+        places = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), tilt + 90 * (pose % 4), zoom)
         places[:, 2] += shift * (width, height)
+        if pose >= 4:
+            places[0] = (0, 0, width - 1) - places[0]
         moved = cv2.warpAffine(changed, places, (width, height), borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), np.uint8)
 
