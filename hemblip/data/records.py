@@ -1,7 +1,6 @@
 """The manifest: one row a cell, from which all loading starts."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import pandas as pd
 
@@ -82,13 +81,4 @@ def _check_values(table: pd.DataFrame, column: str, allowed: tuple[str, ...], or
     for _, row in unknown.head(1).iterrows():
         raise DataError(
             f"{origin}: cell '{row['cell_id']}' has unknown {column} '{row[column]}'; allowed are {', '.join(allowed)}"
-        )
-
-
-def require_files(paths: Iterable[str], origin: str) -> None:
-    """Raise a DataError that counts and names image files which do not exist."""
-    missing = [path for path in paths if not Path(path).is_file()]
-    if missing:
-        raise DataError(
-            f"{origin}: {len(missing)} image files are missing, first '{missing[0]}'; check the data folder"
         )

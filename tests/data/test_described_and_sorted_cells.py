@@ -117,7 +117,7 @@ def test_class_folders_of_the_users_own(tmp_path):
         ("classes: [", "not a mapping file"),
         ("Blast: null", "not a mapping file"),
         ("group: s1\nclasses: {Blast: null}", "has no bracket"),
-        ("classes: {Other: null}", "none of 1 images can be used: class 'Blast' is not in"),
+        ("classes: {Other: null}", "none of 1 entries can be used: class 'Blast' is not in"),
     ],
 )
 def test_mappings_that_cannot_be_used(tmp_path, text, message):

@@ -160,11 +160,8 @@ def test_bad_images_are_counted_by_reason(root):
     cut.write_bytes(cut.read_bytes()[:400])
     text.write_text("not an image")
     bomb(large)
-    found = sources()
-    records = found[0].records()
-    found[0].records = lambda: records
     missing.unlink()
-    prepare(found)
+    prepare(sources())
     table = pd.read_csv("data/manifest_excluded.csv")
     assert table["reason"].value_counts().to_dict() == {
         "image not readable": 2,
@@ -173,6 +170,17 @@ def test_bad_images_are_counted_by_reason(root):
     }
     assert "| wbcatt | image not readable | 2 | wbcatt/" in (root / "data" / "manifest.md").read_text()
     assert len(pd.read_parquet("data/manifest.parquet")) == 60
+
+
+def test_empty_values_are_counted_where_they_are_required(root):
+    path = root / "WBCAtt" / "pbc_attr_v1_train.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    table.loc[3, "chromatin_density"] = ""
+    table.to_csv(path, index=False)
+    prepare(sources(), require=["cell_type", "chromatin"])
+    assert pd.read_csv("data/manifest_excluded.csv").to_dict("records") == [
+        {"source": "wbcatt", "entry": "wbcatt/train_3", "reason": "incomplete: no chromatin"}
+    ]
 
 
 def test_incomplete_cells_are_left_out_but_not_external_ones(root):
@@ -265,8 +273,10 @@ def test_values_in_another_case_are_read_and_in_another_language_are_told(root):
     assert WBCAtt("WBCAtt").records()["cell_size"].tolist() == published["cell_size"].tolist()
     table.loc[3, "cell_size"] = "groß"
     table.to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"wbcatt/train_3' has unknown cell_size 'groß'; allowed are small, medium"):
-        prepare(sources())
+    prepare(sources())
+    assert pd.read_csv("data/manifest_excluded.csv").to_dict("records") == [
+        {"source": "wbcatt", "entry": "wbcatt/train_3 (train row 4)", "reason": "unknown cell_size 'groß'"}
+    ]
 
 
 def test_settings_are_checked(root):

@@ -34,16 +34,40 @@ def test_copies_of_test_images_leave_training(layout):
 
 @pytest.mark.parametrize(
     ("column", "value", "message"),
-    [("cell_size", "gross", "unknown cell_size 'gross'"), ("label", "Neutrophile", "unknown cell_type 'neutrophile'")],
+    [
+        ("cell_size", "gross", "unknown cell_size 'gross'"),
+        ("cell_size", "nil", "unknown cell_size 'nil'"),
+        ("label", "Neutrophile", "unknown cell_type 'neutrophile'"),
+        ("img_name", "val_0.jpg", "cell listed again"),
+        ("path", "images/nowhere.jpg", "image missing"),
+        ("path", "", "image missing"),
+    ],
 )
-def test_unknown_values_name_the_cell(layout, column, value, message):
-    folder, _ = layout
-    path = folder / "pbc_attr_v1_val.csv"
-    table = pd.read_csv(path)
-    table.loc[1, column] = value
+def test_rows_that_cannot_be_used_are_left_out_by_reason(layout, column, value, message):
+    folder, written = layout
+    edit(folder, "val", 1, column, value)
+    source = WBCAtt(str(folder))
+    manifest = source.records()
+    assert source.excluded == {f"wbcatt/{'val_0' if column == 'img_name' else 'val_1'} (val row 2)": message}
+    assert [{key: row[key] for key in KEYS} for row in manifest.to_dict("records")] == [*written[:13], *written[14:]]
+
+
+def edit(folder, split, row, column, value):
+    path = folder / f"pbc_attr_v1_{split}.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    table.loc[row, column] = value
     table.to_csv(path, index=False)
-    with pytest.raises(DataError, match=f"wbcatt/val_1' has {message}"):
-        WBCAtt(str(folder)).records()
+
+
+def test_empty_values_are_not_stated(layout):
+    folder, written = layout
+    for column in ("label", "granule_type", "cytoplasm_vacuole"):
+        edit(folder, "train", 3, column, "")
+    source = WBCAtt(str(folder))
+    cell = source.records().iloc[3]
+    assert not source.excluded and (cell["cell_id"], cell["diagnosis"]) == ("wbcatt/train_3", "healthy")
+    assert all(cell[key] is None for key in ("cell_type", "granules", "cytoplasm_vacuoles"))
+    assert cell["cell_size"] == written[3]["cell_size"]
 
 
 def test_renamed_column_missing_table_missing_image_and_missing_folder(layout):
@@ -59,10 +83,10 @@ def test_renamed_column_missing_table_missing_image_and_missing_folder(layout):
         WBCAtt(str(folder / "elsewhere")).records()
 
 
-def test_missing_image(layout):
+def test_nothing_left(layout):
     folder, _ = layout
-    next((folder / "images").rglob("*.jpg")).unlink()
-    with pytest.raises(DataError, match="1 image files are missing"):
+    shutil.rmtree(folder / "images")
+    with pytest.raises(DataError, match=r"none of 20 entries can be used: image missing \(20\)"):
         WBCAtt(str(folder)).records()
 
 

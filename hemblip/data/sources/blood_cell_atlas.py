@@ -6,7 +6,6 @@ folder of images named like `page_4_img_3_healthy.jpg`.
 
 import pandas as pd
 
-from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source, find_image, locate, read_table
 from hemblip.morphology import HEALTHY, extract_attributes
 
@@ -59,4 +58,4 @@ class BloodCellAtlas(Source):
                 "group": f"{self.name}/page-{record['page_number']}",
                 "captions": [record["description"]] if record["description"] else [],
             }
-        return manifest_table(rows.values(), str(path))
+        return self.manifest(rows.values(), str(path))

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source, find_image, locate, read_table
 from hemblip.morphology import extract_attributes
 
@@ -46,4 +45,4 @@ class CombinedCSV(Source):
                     "source": source,
                     "captions": [description],
                 }
-        return manifest_table(rows.values(), str(path))
+        return self.manifest(rows.values(), str(path))

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from hemblip.data.records import manifest_table
 from hemblip.data.sources.image_files import SUFFIXES
 from hemblip.data.sources.source import Source, locate
 from hemblip.errors import DataError
@@ -58,10 +57,7 @@ class Folder(Source):
                     "group": f"{self.name}/{member[1]}" if member else None,
                 }
             )
-        if not rows and self.excluded:
-            found = ", ".join(sorted(set(self.excluded.values())))
-            raise DataError(f"{folder}: none of {len(self.excluded)} images can be used: {found}; correct the mapping")
-        return manifest_table(rows, str(folder))
+        return self.manifest(rows, str(folder))
 
     def _mapping(self) -> tuple[dict[str, dict[str, str | None] | None], re.Pattern[str] | None]:
         published = PUBLISHED / f"{self.classes}.yaml"

@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from PIL import Image
 
-from hemblip.data.records import manifest_table
 from hemblip.data.sources.leukemiaattri_labels import ATTRIBUTES, NOT_APPLICABLE, Annotation, read_json, read_txt
 from hemblip.data.sources.source import Source, locate
 from hemblip.errors import ConfigError, DataError
@@ -80,10 +79,7 @@ class LeukemiaAttri(Source):
                     self.exclude(annotation.entry, "box annotated again")
                 else:
                     rows[str(row["cell_id"])] = {**row, "split": split}
-        if not rows and self.excluded:
-            entry, reason = next(iter(self.excluded.items()))
-            raise DataError(f"{folder}: none of {len(self.excluded)} cells can be used; first {entry}: {reason}")
-        return manifest_table(rows.values(), f"{self.name} {self.domain}")
+        return self.manifest(rows.values(), str(folder))
 
     def _annotations(self, folder: Path, split: str) -> Iterable[Annotation]:
         table, texts = folder / "json_labels" / f"{split}.json", folder / "txt_labels" / "AttriDet" / split

@@ -2,12 +2,14 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.records import manifest_table
 from hemblip.errors import DataError
 
 
@@ -30,7 +32,7 @@ class Source(ABC):
                      "group": f"my_clinic/{cell.patient}", "cell_type": cell.type}
                     for cell in table.itertuples()
                 ]
-                return manifest_table(rows, self.name)
+                return self.manifest(rows, str(folder))
 
     Whatever a row leaves out (`hemblip.data.records.MANIFEST_COLUMNS`) gets its default; attributes that are not given
     are not stated. Entries that cannot be used are named with `exclude`, so that `prepare` counts them by reason.
@@ -62,6 +64,18 @@ class Source(ABC):
     def exclude(self, entry: object, reason: str) -> None:
         """Note that an entry is left out; `reason` is what such entries have in common."""
         self.excluded[str(entry)] = reason
+
+    def manifest(self, rows: Iterable[Mapping[str, object]], origin: str) -> pd.DataFrame:
+        """Make a manifest of what was not excluded; see `hemblip.data.records.manifest_table`.
+
+        Raises:
+            DataError: nothing is left, or see there.
+        """
+        kept = list(rows)
+        if not kept and self.excluded:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in Counter(self.excluded.values()).items())
+            raise DataError(f"{origin}: none of {len(self.excluded)} entries can be used: {reasons}")
+        return manifest_table(kept, origin)
 
 
 def locate(root: str, fix: str) -> Path:

@@ -4,16 +4,15 @@ Layout: `pbc_attr_v1_{train,val,test}.csv` beside the images of the PBC dataset 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
-from hemblip.data.records import manifest_table, require_files
 from hemblip.data.sources.source import Source, inside, locate, read_table
 from hemblip.errors import DataError
-from hemblip.morphology import HEALTHY
+from hemblip.morphology import HEALTHY, SCHEMA
 
 _COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -45,6 +44,9 @@ _VALUES: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
 class WBCAtt(Source):
     """The published layout with its official splits.
 
+    Empty values are not stated. Rows with a value that the schema lacks, without an image or of a cell that was listed
+    before are left out.
+
     Where `granularity` and `granule_type` disagree (two rows), `granule_type` is followed, also against
     `granule_colour`. Byte-identical images are one cell: the copy in test or val is kept, copies in training are
     left out.
@@ -62,20 +64,34 @@ class WBCAtt(Source):
     def records(self) -> pd.DataFrame:
         """Read the three tables; see `Source.records`."""
         folder = locate(self.root, "download WBCAtt and set data.init_args.sources root or HEMBLIP_DATA to it")
-        tables = [self._read(folder, split) for split in ("train", "val", "test")]
-        manifest = manifest_table([row for table in tables for row in table], self.name)
-        require_files(manifest["image"], self.name)
+        rows: dict[str, dict[str, object]] = {}
+        for split in ("train", "val", "test"):
+            for number, row in enumerate(self._read(folder, split), 1):
+                cell_id = str(row["cell_id"])
+                flaw = "cell listed again" if cell_id in rows else self._flaw(row)
+                if flaw:
+                    self.exclude(f"{cell_id} ({split} row {number})", flaw)
+                else:
+                    rows[cell_id] = row
+        manifest = self.manifest(rows.values(), str(folder))
         return manifest if self.keep_copies else self._without_copies(manifest)
 
-    def _read(self, folder: Path, split: str) -> list[dict[str, object]]:
+    @staticmethod
+    def _flaw(row: Mapping[str, object]) -> str:
+        """Why a row cannot be used, empty if it can."""
+        for key in _COLUMNS.values():
+            if row[key] is not None and row[key] not in SCHEMA[key]:
+                return f"unknown {key} '{row[key]}'"
+        return "" if Path(str(row["image"])).is_file() else "image missing"
+
+    def _read(self, folder: Path, split: str) -> Iterator[dict[str, object]]:
         path = folder / f"pbc_attr_v1_{split}.csv"
         if not path.is_file():
             raise DataError(f"{path}: no such table; WBCAtt has pbc_attr_v1_train.csv, _val.csv and _test.csv")
-        rows = []
         for record in read_table(path, ("img_name", "path", *_COLUMNS)):
             if record["img_name"].startswith("."):  # a macOS folder's file
                 continue
-            row: dict[str, object] = {key: record[column].lower() for column, key in _COLUMNS.items()}
+            row: dict[str, object] = {key: record[column].lower() or None for column, key in _COLUMNS.items()}
             for key, names in _VALUES.items():
                 row[key] = names.get(str(row[key]), row[key])
             stem = Path(record["img_name"]).stem
@@ -84,8 +100,7 @@ class WBCAtt(Source):
                 row["granule_colour"] = None
             image = str(inside(folder, record["path"]))
             row |= {"cell_id": f"{self.name}/{stem}", "image": image, "source": self.name, "domain": "pbc"}
-            rows.append(row | {"split": split, "diagnosis": HEALTHY})
-        return rows
+            yield row | {"split": split, "diagnosis": HEALTHY}
 
     def _without_copies(self, manifest: pd.DataFrame) -> pd.DataFrame:
         digests = manifest["image"].map(lambda path: hashlib.md5(Path(path).read_bytes()).hexdigest())
