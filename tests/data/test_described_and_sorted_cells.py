@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from hemblip.data.images import check_images
-from hemblip.data.sources import BloodCellAtlas, CombinedCSV, Folder
-from hemblip.data.sources.folder import PUBLISHED
+from hemblip.data.prepare import prepare
+from hemblip.data.sources import BloodCellAtlas, CombinedCSV, Folder, LabelTable
+from hemblip.data.sources.class_mapping import PUBLISHED
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 
@@ -37,15 +38,15 @@ def atlas(folder, **changes):
     return str(folder / "atlas.csv")
 
 
-def test_atlas_cells_say_what_type_and_description_say(tmp_path):
+def test_atlas_cells_state_type_and_label_and_not_their_description(tmp_path):
     source = BloodCellAtlas(atlas(tmp_path))
     first, plasma, blast = source.records().to_dict("records")
     stated = {key: first[key] for key in KEYS if first[key]}
-    assert stated == {"cell_type": "lymphocyte", "cell_size": "small", "diagnosis": "healthy"}
+    assert stated == {"cell_type": "lymphocyte", "diagnosis": "healthy"}
     assert first["group"] == "blood_cell_atlas/page-4" and list(first["captions"]) == ["small lymphocyte"]
     assert all(plasma[key] is None for key in KEYS)
-    assert {key: blast[key] for key in KEYS if blast[key]} == {"cell_type": "myeloblast", "nucleoli": "prominent"}
-    assert list(source.changed.values()) == ["cell type outside of the schema: plasma cell, not stated"]
+    assert {key: blast[key] for key in KEYS if blast[key]} == {"cell_type": "myeloblast"}
+    assert list(source.changed.values()) == ["cell type 'plasma cell', not stated"]
     assert not source.excluded
 
 
@@ -79,9 +80,40 @@ def test_described_images(tmp_path):
         image(tmp_path / "cells" / f"{name}.png")
     source = CombinedCSV(str(tmp_path / "combined.csv"), str(tmp_path / "cells"))
     first, second = source.records().to_dict("records")
-    assert first["source"] == "blood_cell_atlas" and first["diagnosis"] == "AML" and first["cell_type"] == "neutrophil"
-    assert list(second["captions"]) == ["A large monocyte, NA"] and second["cell_size"] == "large"
+    assert first["source"] == "blood_cell_atlas" and list(second["captions"]) == ["A large monocyte, NA"]
+    assert all(row[key] is None for row in (first, second) for key in KEYS)
     assert sorted(source.excluded.values()) == ["image listed again", "image missing", "no description"]
+
+
+def test_described_cells_stay_in_a_manifest_that_requires_attributes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/Blast/1.png", "in/Blast/2.png", "in/Blast/3.png", "out/a.png"):
+        image(tmp_path / name)
+    (tmp_path / "mine.yaml").write_text("classes: {Blast: {cell_type: lymphoblast}}")
+    (tmp_path / "out" / "described.csv").write_text("image_filename,true_description,source\na.png,A blast.,x\n")
+    described = [CombinedCSV(str(tmp_path / "out" / "described.csv"))]
+    prepare([Folder(str(tmp_path / "in"), "mine.yaml")], described, "mine.parquet", ["cell_type"])
+    table = pd.read_parquet("mine.parquet")
+    assert table[table["split"] == "external"]["cell_id"].tolist() == ["x/a.png"] and len(table) == 4
+
+
+def test_a_table_of_classes(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        image(tmp_path / "images" / f"{name}.png")
+    rows = "a.png,basophil\nb.png,Basophile\nmissing.png,monocyte\na.png,monocyte\nc.png,\nd.png,monocyte\n"
+    (tmp_path / "labels.csv").write_text(f"image,cell_type\n{rows}")
+    source = LabelTable(str(tmp_path / "labels.csv"), "cellavision")
+    manifest = source.records()
+    assert dict(zip(manifest["cell_id"], manifest["cell_type"], strict=True)) == {
+        "cellavision/a.png": "basophil",
+        "cellavision/d.png": "monocyte",
+    }
+    assert list(source.excluded.values()) == [
+        "class 'Basophile' is not in cellavision",
+        "image missing",
+        "image listed again",
+        "class '' is not in cellavision",
+    ]
 
 
 def test_a_described_image_outside_of_its_folder(tmp_path):
@@ -129,9 +161,12 @@ def test_mappings_that_cannot_be_used(tmp_path, text, message):
 
 def test_no_mapping_and_no_images(tmp_path):
     with pytest.raises(
-        DataError, match=r"raabbin: no such mapping file; .* bccd, kaggle_apl, kaggle_cancer, munich_aml, raabin"
+        DataError, match=r"'raabbin': no such mapping file; .* bccd, .*, kaggle_apl, kaggle_cancer, munich_aml, raabin"
     ):
         Folder(str(tmp_path), "raabbin").records()
+    for nothing in ("", str(tmp_path)):
+        with pytest.raises(DataError, match=f"'{nothing}': no such mapping file"):
+            Folder(str(tmp_path), nothing).records()
     with pytest.raises(DataError, match="no cells found"):
         Folder(str(tmp_path), "raabin").records()
 
@@ -143,6 +178,16 @@ def test_published_mappings_fit_the_schema(tmp_path, path):
     image(tmp_path / "BA" / "a.png")
     image(tmp_path / "basophil" / "b.png")
     assert set(Folder(str(tmp_path), path.stem).records()["cell_type"]) == {"basophil"}
+
+
+@pytest.mark.real
+@pytest.mark.skipif("HEMBLIP_DATA" not in os.environ, reason="HEMBLIP_DATA is not set")
+def test_real_table():
+    source = LabelTable("external/cellavision/labels.csv", "cellavision")
+    manifest = source.records()
+    assert len(manifest) == 100 and not source.excluded
+    assert manifest["cell_type"].value_counts()["lymphocyte"] == 37
+    assert not check_images(manifest["image"].tolist(), progress=False)
 
 
 @pytest.mark.real

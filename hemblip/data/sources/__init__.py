@@ -4,6 +4,7 @@ from hemblip.data.sources.blood_cell_atlas import BloodCellAtlas
 from hemblip.data.sources.combined_csv import CombinedCSV
 from hemblip.data.sources.folder import Folder
 from hemblip.data.sources.image_files import ImageFiles
+from hemblip.data.sources.label_table import LabelTable
 from hemblip.data.sources.leukemiaattri import LeukemiaAttri
 from hemblip.data.sources.manifest import Manifest
 from hemblip.data.sources.source import Source
@@ -15,6 +16,7 @@ __all__ = [
     "CombinedCSV",
     "Folder",
     "ImageFiles",
+    "LabelTable",
     "LeukemiaAttri",
     "Manifest",
     "Source",

@@ -6,32 +6,41 @@ folder of images named like `page_4_img_3_healthy.jpg`.
 
 import pandas as pd
 
+from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.source import Source, find_image, locate, read_table
-from hemblip.morphology import HEALTHY, extract_attributes
+from hemblip.morphology import HEALTHY
 
 COLUMNS = ("image_filename", "page_number", "cell_type", "binary_label", "description")
 
 
 class BloodCellAtlas(Source):
-    """The cells of the atlas: what type and description say is the annotation, the description the caption.
+    """The cells of the atlas: the columns of type and label are the annotation, the description is the caption.
 
-    A type outside of the paper's 13 is not stated, and counted. The page is the group; its text is not read, because it
-    is of many cells. A label of healthy is the diagnosis, any other names no subtype.
+    A type that the mapping lacks is not stated, and counted. A label of healthy is the diagnosis, any other names no
+    subtype. What the description says is no annotation: reading it would judge the reader by itself. The page is the
+    group; its text is not read, because it is of many cells.
 
     Args:
         table: the CSV; relative to `$HEMBLIP_DATA` if set.
         images: folder of the images; the CSV's own if empty.
+        classes: mapping file of its cell types, see `class_mapping.ClassMapping`.
     """
 
     name = "blood_cell_atlas"
 
-    def __init__(self, table: str = "blood_cell_atlas/blood_cell_atlas.csv", images: str = "") -> None:
-        self.table, self.images = table, images
+    def __init__(
+        self,
+        table: str = "blood_cell_atlas/blood_cell_atlas.csv",
+        images: str = "",
+        classes: str = "blood_cell_atlas",
+    ) -> None:
+        self.table, self.images, self.classes = table, images, classes
 
     def records(self) -> pd.DataFrame:
         """Read the table; see `Source.records`."""
         path = locate(self.table, "give the CSV of the Blood Cell Atlas")
         folder = locate(self.images, "give the folder of its images") if self.images else path.parent
+        mapping = ClassMapping.read(self.classes)
         rows: dict[str, dict[str, object]] = {}
         for record in read_table(path, COLUMNS):
             file = record["image_filename"]
@@ -43,15 +52,13 @@ class BloodCellAtlas(Source):
             if cell_id in rows:
                 self.exclude(f"{cell_id}, again", "image listed again")
                 continue
-            described = f"{record['cell_type']}. {record['description']}"
-            attributes = extract_attributes(described)
-            if attributes["cell_type"] is None:
-                said = record["cell_type"].strip().lower() or "no type"
-                self.changed[cell_id] = f"cell type outside of the schema: {said}, not stated"
-            if record["binary_label"].strip().lower() in (HEALTHY, "normal"):
-                attributes["diagnosis"] = HEALTHY
+            cell_type = " ".join(record["cell_type"].lower().removesuffix("s").split())
+            if mapping.flaw(cell_type):
+                self.changed[cell_id] = f"cell type '{cell_type}', not stated"
+            healthy = record["binary_label"].lower() in (HEALTHY, "normal")
             rows[cell_id] = {
-                **attributes,
+                **mapping.attributes(cell_type),
+                **({"diagnosis": HEALTHY} if healthy else {}),
                 "cell_id": cell_id,
                 "image": str(image),
                 "source": self.name,

@@ -3,13 +3,15 @@
 import pandas as pd
 
 from hemblip.data.sources.source import Source, find_image, locate, read_table
-from hemblip.morphology import extract_attributes
 
 COLUMNS = ("image_filename", "true_description", "source")
 
 
 class CombinedCSV(Source):
-    """Described cells; the description is the caption, what it states is the annotation.
+    """Described cells; the description is the caption, and there is no annotation.
+
+    Such cells count in the text metrics. No attribute is scored on them, because reading the description would judge
+    the reader by itself.
 
     Args:
         table: the CSV; relative to `$HEMBLIP_DATA` if set.
@@ -39,7 +41,6 @@ class CombinedCSV(Source):
                 self.exclude(f"{cell_id}, again", "image listed again")
             else:
                 rows[cell_id] = {
-                    **extract_attributes(description),
                     "cell_id": cell_id,
                     "image": str(image),
                     "source": source,

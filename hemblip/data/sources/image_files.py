@@ -1,20 +1,25 @@
 """Images of which nothing is known."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 
-from hemblip.data.records import manifest_table
-from hemblip.data.sources.source import Source, locate
+from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
+from hemblip.data.sources.manifest import read_manifest
+from hemblip.data.sources.source import Source, inside, read_table
 from hemblip.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class ImageFiles(Source):
-    """Every image of a folder, or the rows of a table; for prediction.
+    """One image, every image of a folder, or the rows of a table; for prediction.
 
     Args:
-        path: folder, searched recursively, or a Parquet or CSV table with the columns `cell_id` and `image` (relative
-            to the table).
+        path: image; or folder, searched recursively; or a manifest; or another Parquet or CSV table with the columns
+            `cell_id` and `image` (relative to the table), and `bbox` and `width_factor` where cells need them, as in
+            `hemblip.data.records`. All relative to here.
     """
 
     name = "images"
@@ -24,24 +29,19 @@ class ImageFiles(Source):
 
     def records(self) -> pd.DataFrame:
         """List the images; see `Source.records`."""
-        path = locate(self.path, "give a folder of images or a manifest")
+        path = Path(self.path).expanduser()
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
             if not found:
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
-            rows = [{"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found]
-        else:
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
-            missing = [column for column in ("cell_id", "image") if column not in table.columns]
-            if missing:
-                raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(table.columns)}")
-            rows = [
-                {
-                    str(name): value
-                    for name, value in row.items()
-                    if name in ("cell_id", "image", "bbox", "width_factor")
-                }
-                | {"image": str(path.parent / str(row["image"]))}
-                for row in table.to_dict("records")
-            ]
-        return manifest_table([{**row, "source": self.name} for row in rows], self.name)
+            return self._manifest({"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found)
+        if not path.is_file():
+            raise DataError(f"{path}: no such image, folder or table")
+        if path.suffix.lower() in SUFFIXES:
+            return self._manifest([{"cell_id": path.name, "image": str(path)}])
+        if path.suffix not in (".csv", ".parquet"):
+            raise DataError(f"{path}: neither an image nor a .csv or .parquet table; give images or a table of them")
+        table = _parquet(path) if path.suffix == ".parquet" else pd.DataFrame(read_table(path, ["cell_id", "image"]))
+        if set(MANIFEST_COLUMNS) <= set(table.columns):
+            return read_manifest(path)
+        return self._manifest(_row(row, path) for row in table.to_dict("records"))
