@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,7 @@ def compare(
     """
     if resamples < 100:
         raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
-    folders = [
-        folder
-        for run in map(Path, runs or [])
-        for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
-    ]
+    folders = _folders(runs or [])
     probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
     found = [read_run(folder) for folder in folders if folder not in probes]
     if wandb is not None:
@@ -108,6 +105,14 @@ def summary(comparison: Comparison) -> str:
         for who in comparison.contestants
     }
     return f"{pd.DataFrame.from_dict(lines, orient='index').to_string()}\n\n{NOT_BEATEN}"
+
+
+def _folders(runs: Sequence[str]) -> list[Path]:
+    """Run folders that were asked for, each once, in order."""
+    found = [
+        folder for run in map(Path, runs) for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
+    ]
+    return list({folder.resolve(): folder for folder in found}.values())
 
 
 def _encoder(name: str | None, layer: int | None) -> BertScore | None:

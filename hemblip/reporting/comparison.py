@@ -143,11 +143,11 @@ class Comparison:
 
 
 def _seeds(runs: Sequence[Run]) -> list[list[Run]]:
-    """Gather runs that are seeds of one model, in the order of the first of each."""
+    """Gather runs that are seeds of one model, each seed once, in the order of the first of each."""
     gathered: list[list[Run]] = []
     for run in runs:
         for seeds in gathered:
-            if run.is_seed_of(seeds[0]):
+            if all(run.is_seed_of(seed) for seed in seeds):
                 seeds.append(run)
                 break
         else:

@@ -12,7 +12,7 @@ import yaml
 
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
-from hemblip.predictions import TRUE_KEYS, read_predictions
+from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, read_predictions
 
 PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
 """Split -> where its cells come from, as the paper's tables name it."""
@@ -20,8 +20,10 @@ PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "E
 BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
 
+RESULTS = (*(f"predictions/{split}.parquet" for split in PLACES), "table3.csv")
+"""What `test` and `probe` leave in a run folder; one of them makes it worth comparing."""
 
-_PER_RUN = ("seed_everything", "ckpt_path", "wandb", "group")
+_PER_RUN = ("seed_everything", "name", "resume", "ckpt_path", "wandb", "group")
 """Settings that may differ between seeds of one model."""
 
 
@@ -54,13 +56,17 @@ class Run:
         return f"{self.name}/{version}" if version != self.name else self.name
 
     def is_seed_of(self, other: "Run") -> bool:
-        """Whether both are the same model trained from other random numbers: all settings but the seed agree."""
+        """Whether both are the same model trained from other random numbers: only the seed in their configs differs."""
+        if self.name != other.name or not self.config or not other.config:
+            return False
+        if self.config.get("seed_everything") == other.config.get("seed_everything"):
+            return False
         one, two = ({k: v for k, v in run.config.items() if k not in _PER_RUN} for run in (self, other))
-        return self.name == other.name and one == two
+        return one == two
 
 
 def find_run(path: Path) -> Path:
-    """Find the run folder that `path` means: itself, or its newest version with predictions.
+    """Find the run folder that `path` means: itself, or its newest tested version.
 
     Raises:
         DataError: there is no such folder, or it holds no run.
@@ -76,7 +82,7 @@ def find_run(path: Path) -> Path:
     )
     if not versions:
         raise DataError(f"{path}: holds neither predictions nor version_<n> folders; give a run folder")
-    told = [v for _, v in versions if (v / "predictions").is_dir() or (v / "table3.csv").is_file()]
+    told = [version for _, version in versions if any((version / result).is_file() for result in RESULTS)]
     if not told:
         raise DataError(f"{path}: none of its {len(versions)} versions was tested; run `python -m hemblip test` first")
     return told[-1]
@@ -182,7 +188,7 @@ def check_same_cells(runs: Sequence[Run]) -> list[str]:
         Warnings for the report: what differs without making a comparison impossible.
 
     Raises:
-        DataError: two runs describe different cells of one split, or one cell with different annotations.
+        DataError: two runs describe different cells of one split, or one cell with another group or annotation.
     """
     warnings = []
     for split, place in PLACES.items():
@@ -210,13 +216,14 @@ def _check_pair(first: Run, second: Run, split: str) -> None:
             f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); "
             "test both with the same data config"
         )
-    for key in TRUE_KEYS:
-        differs = one[key].fillna("") != other[key].fillna("")
+    for column in ("group", *TRUE_KEYS):  # whole groups are drawn: other groups would be other resamples
+        differs = one[column].fillna("") != other[column].fillna("")
         if differs.any():
             cell = one.loc[differs, "cell_id"].iloc[0]
             raise DataError(
-                f"{first.label} and {second.label}: cell '{cell}' has {key[5:]} '{one.loc[differs, key].iloc[0]}' in "
-                f"one and '{other.loc[differs, key].iloc[0]}' in the other; test both with the same data config"
+                f"{first.label} and {second.label}: cell '{cell}' has {column.removeprefix(TRUE_PREFIX)} "
+                f"'{one.loc[differs, column].iloc[0]}' in one and '{other.loc[differs, column].iloc[0]}' in the other; "
+                "test both with the same data config"
             )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_runs_over_different_cells_are_refused_in_one_line(workplace, capsys):
     assert "different test cells (20 and 19, 19 in both" in error
 
 
+def test_runs_with_other_groups_are_refused_since_their_resamples_would_differ(workplace, capsys):
+    cells = manifests(cells=20, size=32)
+    for name in "ab":
+        make_run(Path(f"runs/{name}/version_0"), cells, 0.8, splits=("test",))
+    path = Path("runs/b/version_0/predictions/test.parquet")
+    table = pd.read_parquet(path)
+    write_predictions(table.assign(group="one slide"), path)
+    assert main(["compare", "runs/a", "runs/b"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert f"has group '{table['group'][0]}' in one and 'one slide' in the other" in error
+
+
 def test_an_empty_table_and_a_missing_column_are_refused_in_one_line(workplace, capsys):
     folder = make_run(Path("runs/a/version_0"), manifests(cells=20, size=32), 0.8, splits=("test",))
     path = folder / "predictions/test.parquet"
@@ -180,8 +194,11 @@ def test_a_run_name_means_its_newest_tested_version(workplace):
     cells = manifests(cells=20, size=32)
     for version in (0, 9, 10):
         make_run(Path(f"runs/a/version_{version}"), cells, 0.8, splits=("test",))
-    Path("runs/a/version_11").mkdir()
+    Path("runs/a/version_11/predictions").mkdir(parents=True)  # as `fit` has it while it trains
+    shutil.copy("runs/a/version_10/predictions/val.parquet", "runs/a/version_11/predictions/val.parquet")
     assert find_run(Path("runs/a")).name == "version_10"
+    make_probe(Path("runs/a/version_12"))
+    assert find_run(Path("runs/a")).name == "version_12"
 
 
 def test_seeds_are_gathered_and_other_settings_are_not(workplace):
@@ -193,8 +210,28 @@ def test_seeds_are_gathered_and_other_settings_are_not(workplace):
     config["model"]["init_args"]["adaptation"] = "lora"
     other.write_text(yaml.safe_dump(config))
     compare([f"runs/a/version_{version}" for version in range(3)], resamples=200, gallery=2)
-    names = pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
-    assert names == ["a/version_0 (2 seeds)", "a/version_2"]
+    assert captioners() == ["a/version_0 (2 seeds)", "a/version_2"]
+
+
+def captioners():
+    return pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
+
+
+def test_a_folder_named_twice_and_a_seed_trained_twice_are_no_more_seeds(workplace):
+    cells = manifests(cells=20, size=32)
+    for version, seed in enumerate((0, 0, 1)):
+        folder = make_run(Path(f"runs/a/version_{version}"), cells, 0.8, seed=seed, splits=("test",))
+        path = folder / "config.yaml"
+        config = {**yaml.safe_load(path.read_text()), "name": f"a{version}", "resume": version == 2}
+        path.write_text(yaml.safe_dump(config))
+    compare(["runs/a", "runs/a/version_2", "runs/a/version_0"], resamples=200, gallery=2)
+    assert captioners() == ["a (2 seeds)"]
+    compare(["runs/a/version_0", "runs/a/version_1"], resamples=200, gallery=2)
+    assert captioners() == ["a/version_0", "a/version_1"]
+    for version in (0, 2):
+        Path(f"runs/a/version_{version}/config.yaml").unlink()
+    compare(["runs/a/version_0", "runs/a/version_2"], resamples=200, gallery=2)
+    assert captioners() == ["a/version_0", "a/version_2"]
 
 
 def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
