@@ -37,12 +37,12 @@ class HemblipTrainer(L.Trainer):
         Args:
             model: the captioner.
             datamodule: gives image size, crop and batch size; its own cells are described if `images` is left out.
-            images: folder of images, or a manifest (Parquet or CSV with the columns `cell_id` and `image`).
+            images: image, folder of images, manifest, or another Parquet or CSV table with `cell_id` and `image`.
             output: table to write, `.csv` or `.parquet`.
             ckpt_path: checkpoint to describe with.
         """
         assert datamodule is not None
-        cells = datamodule if images is None else UnlabelledCells.like(datamodule, images)
+        cells = datamodule if images is None else UnlabelledCells(images, like=datamodule)
         batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
         write_captions([row for batch in batches or [] for row in batch], cells.manifest, Path(output))
 

@@ -79,10 +79,12 @@ class CellDataModule(L.LightningDataModule):
         bad = check_images(manifest["image"].tolist(), progress=len(manifest) > 2000)
         if not bad:
             return manifest
-        reason = next(iter(bad.values()))
         if self.on_bad_image == "fail":
-            raise DataError(f"{len(bad)} bad images, first: {reason}; or set data.init_args.on_bad_image to exclude")
-        print(f"Excluded {len(bad)} bad images: {', '.join(bad)}")
+            reasons = " | ".join(bad.values())
+            raise DataError(f"{len(bad)} bad images: {reasons}; or set data.init_args.on_bad_image to exclude")
+        if len(bad) == manifest["image"].nunique():
+            raise DataError(f"none of {len(bad)} images is readable, first: {next(iter(bad.values()))}")
+        print("\n".join([f"Left out {len(bad)} bad images:", *bad.values()]))
         return manifest[~manifest["image"].isin(bad)].reset_index(drop=True)
 
     def _with_captions(self, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -139,11 +139,16 @@ def test_bad_images_stop_or_are_left_out(tmp_path, capsys):
     cells.mkdir()
     Image.new("RGB", (16, 16)).save(cells / "a.png")
     (cells / "b.png").write_text("text")
-    with pytest.raises(DataError, match=r"1 bad images, first: .*b\.png.*on_bad_image"):
+    (cells / "c.png").write_text("text")
+    with pytest.raises(DataError, match=r"2 bad images: .*b\.png: not .*c\.png: not .*on_bad_image"):
         ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache")).setup()
     kept = ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude")
     kept.setup()
-    assert kept.manifest["cell_id"].tolist() == ["a.png"] and "b.png" in capsys.readouterr().out
+    assert kept.manifest["cell_id"].tolist() == ["a.png"]
+    assert "b.png: not a readable image" in capsys.readouterr().out
+    (cells / "a.png").unlink()
+    with pytest.raises(DataError, match="none of 2 images is readable"):
+        ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude").setup()
 
 
 def test_full_disk_is_told(folder, monkeypatch):

@@ -106,6 +106,6 @@ def test_training_and_prediction_use_them(tmp_path):
     )
     data.setup()
     assert (data.dataset("external")[(0, 0)]["image"][0, 0] == 7).all()
-    same = UnlabelledCells.like(data, str(tmp_path))
+    same = UnlabelledCells(str(tmp_path), like=data)
     same.setup()
     assert (same.dataset("external")[(0, 0)]["image"][0, 0] == 7).all()

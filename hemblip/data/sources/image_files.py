@@ -1,7 +1,9 @@
 """Images of which nothing is known."""
 
 import json
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -45,3 +47,33 @@ class ImageFiles(Source):
         if set(MANIFEST_COLUMNS) <= set(table.columns):
             return read_manifest(path)
         return self._manifest(_row(row, path) for row in table.to_dict("records"))
+
+    def _manifest(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
+        return manifest_table([{**row, "source": self.name} for row in rows], str(self.path))
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+    missing = [column for column in ("cell_id", "image") if column not in table.columns]
+    if missing:
+        raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(map(str, table.columns))}")
+    return table.astype(object).where(table.notna(), None)
+
+
+def _row(row: Mapping[Hashable, Any], table: Path) -> dict[str, object]:
+    """Take what says where a cell is: an id, an image, a box; CSV holds text only."""
+    cell, image, box, factor = (row.get(name) for name in ("cell_id", "image", "bbox", "width_factor"))
+    if not cell or not image:
+        raise DataError(f"{table}: a row has cell_id '{cell}' and image '{image}'; give both")
+    try:
+        read = json.loads(box or "null") if isinstance(box, str) else box
+        where = {"bbox": None if read is None else [float(value) for value in read], "width_factor": float(factor or 1)}
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{table}: cell '{cell}' has bbox '{box}' and width_factor '{factor}'; write [x, y, width, height] and a "
+            "number, or nothing"
+        ) from error
+    return {"cell_id": cell, "image": str(inside(table.parent, str(image))), **where}
