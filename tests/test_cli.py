@@ -1,5 +1,6 @@
 """The command line from images to scores, and what it says about mistakes."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import torch
 import yaml
 
 from hemblip.cli import main
+from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import read_predictions
 from hemblip.runs import read_metrics
@@ -29,6 +31,10 @@ def test_fit_test_and_predict(workplace, capsys):
     logged = pd.read_csv(RUN / "metrics.csv")
     assert {"train_loss", "val_loss", "val_accuracy", "learning_rate", "cells_per_second"} <= set(logged.columns)
     assert yaml.safe_load((RUN / "config.yaml").read_text())["data"]["init_args"]["image_size"] == 32
+    assert not list(RUN.rglob("val.parquet")) and not read_metrics(RUN)  # a sample, and not of the best weights
+
+    assert main(["validate", "--config", TINY, "--ckpt_path", BEST]) == 0
+    assert len(read_predictions(RUN / "predictions" / "val.parquet")) == 24  # all, not the sample of 4
 
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     rows = read_predictions(RUN / "predictions" / "test.parquet")
@@ -48,6 +54,29 @@ def test_fit_test_and_predict(workplace, capsys):
     assert len(captions) == 120 and {"cell_id", "image", "caption", "confidence", *KEYS} <= set(captions.columns)
     assert main(["predict", "--config", TINY, "--images", "nowhere", "--ckpt_path", BEST]) == 2
     assert "nowhere" in one_line(capsys)
+
+
+def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
+    """The training cells' images need not be where a trained run is tested."""
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    cells = pd.read_parquet(RUN / "training_cells.parquet")
+    cells.assign(image="/gone/" + cells["cell_id"]).to_parquet(RUN / "training_cells.parquet")
+    assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"baselines +n/a \(.*/gone/", told) and (RUN / "report.html").is_file()
+    scores = read_metrics(RUN)["test"]
+    assert scores["model"]["cells"] == 24 and set(scores["baselines"]) == {"majority value", "modal caption"}
+
+
+def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monkeypatch):
+    def fails(*_):
+        raise DataError("no room for a page")
+
+    monkeypatch.setattr("hemblip.callbacks.caption_evaluation.write_report", fails)
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
+    assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)
+    assert len(read_metrics(RUN)["test"]["baselines"]) == 4
 
 
 def first_words(text):

@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 OURS = [shlex.split(line)[3:] for line in COMMANDS if line.startswith("python -m hemblip")]
 SMALL = {
-    "fit": ["--data.init_args.limit", "64", "--trainer.max_epochs", "1"],
+    "fit": ["--data.init_args.limit", "64", "--trainer.max_epochs", "1", "--trainer.check_val_every_n_epoch", "1"],
     "test": ["--data.init_args.limit", "32"],
 }
 """Settings that make the commands short."""

@@ -17,18 +17,23 @@ EMBEDDINGS = Path("data", "embeddings")
 
 
 def baseline_rows(
-    training: pd.DataFrame, table: pd.DataFrame, datamodule: CellDataModule, features: Backbone
+    training: pd.DataFrame, table: pd.DataFrame, datamodule: CellDataModule, features: Backbone | None
 ) -> pd.DataFrame:
-    """Make the prediction rows of all baselines, told apart by `model`.
+    """Make the prediction rows of baselines, told apart by `model`.
 
     Args:
         training: manifest of the training cells.
         table: prediction rows of the captioner.
         datamodule: prepares cells as for the captioner; its manifest holds those of `table`.
-        features: frozen encoder, for the nearest neighbour and the classifiers.
+        features: frozen encoder, for the nearest neighbour and the classifiers; None leaves these two out.
+
+    Raises:
+        DataError: an image cannot be read, as those of training cells on another machine.
     """
-    asked = datamodule.manifest.set_index("cell_id", drop=False).loc[table["cell_id"]].reset_index(drop=True)
     known = training.reset_index(drop=True)
+    if features is None:
+        return baselines(known, table)
+    asked = datamodule.manifest.set_index("cell_id", drop=False).loc[table["cell_id"]].reset_index(drop=True)
     return baselines(known, table, _embed(known, datamodule, features), _embed(asked, datamodule, features))
 
 

@@ -1,6 +1,8 @@
 """Captions of validation and test cells: generated, kept as prediction rows, scored and shown."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ from lightning.pytorch.loggers import WandbLogger
 
 from hemblip.atomic import replacing
 from hemblip.callbacks.baselines import baseline_rows
+from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError
-from hemblip.metrics import majority_baseline, score
-from hemblip.metrics.baselines import MAJORITY
+from hemblip.errors import ConfigError, HemblipError
+from hemblip.metrics import score
 from hemblip.metrics.confidence import attribute_confidences, caption_confidence
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
@@ -40,8 +42,9 @@ TRAINING_CELLS = "training_cells.parquet"
 class CaptionEvaluation(L.Callback):
     """Generate captions, write `predictions/<split>.parquet`, score them, and log the scores.
 
-    Validation logs `val_bleu`, `val_rouge_l`, `val_accuracy` and `val_accuracy_<key>` of a fixed sample of cells;
-    testing scores all cells and writes `metrics.json` and a figure. Scores are functions of the rows of all ranks.
+    Validation while fitting logs `val_bleu`, `val_rouge_l`, `val_accuracy` and `val_accuracy_<key>` of a fixed sample
+    of cells and writes nothing; `validate` and `test` describe all cells and write rows and `metrics.json`, and `test`
+    a figure and the report. Scores are functions of the rows of all ranks.
 
     Args:
         validation_cells: size of the sample after each training epoch; 0 for none. `validate` takes all cells.
@@ -151,44 +154,56 @@ class CaptionEvaluation(L.Callback):
         return Path(trainer.default_root_dir)
 
     def _evaluate(self, trainer: L.Trainer, captioner: L.LightningModule) -> pd.DataFrame | None:
-        """Write rows and scores of what was described, and log the scores; None if nothing was."""
+        """Log the scores of what was described, and write them unless it was a sample; None if nothing was."""
         table = self._gathered(trainer)
         if table.empty:
             return None
-        folder, split = self._folder(trainer), str(table["split"].iloc[0])
-        rows = folder / "predictions" / f"{split}.parquet"
-        if trainer.is_global_zero:
-            write_predictions(table, rows)  # on disk before anything that could fail is done with them
+        split = str(table["split"].iloc[0])
+        # Rows of a sample, by weights that training goes on to change, are nobody's validation set.
+        writes = trainer.is_global_zero and trainer.state.fn != "fit"
+        if writes:
+            write_predictions(table, self._rows_of(trainer, split))  # before anything that could fail is done with them
         scores = score(table)
         self._log(captioner, split, scores)
-        if trainer.is_global_zero:
-            rows_of = self._baselines(trainer, table)
-            others = {name: score(rows) for name, rows in rows_of.items()}
-            written = {"predictions": rows}
-            written["metrics"] = write_metrics(folder, split, {"model": scores, "baselines": others})
-            if trainer.state.fn == "test":
-                if rows_of:
-                    write_predictions(
-                        pd.concat(rows_of.values()), folder / "predictions" / BASELINES / f"{split}.parquet"
-                    )
-                written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
-                written["report"] = write_report(folder)
-                for logger in trainer.loggers:
-                    if isinstance(logger, WandbLogger):
-                        log_run(logger.experiment, folder)
-            if trainer.state.fn != "fit":
-                paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
-                trainer.print(f"\n{score_table(split, scores, others)}\n\n{paths}")
+        if writes:
+            self._write_results(trainer, table, scores)
         return table
 
-    def _baselines(self, trainer: L.Trainer, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-        """Prediction rows by baseline; those that need features after testing only."""
+    def _rows_of(self, trainer: L.Trainer, split: str) -> Path:
+        return self._folder(trainer) / "predictions" / f"{split}.parquet"
+
+    def _write_results(self, trainer: L.Trainer, table: pd.DataFrame, scores: dict[str, Any]) -> None:
+        """Write scores, then what may fail after hours of describing: baselines, figure and report, or why not."""
+        folder, split = self._folder(trainer), str(table["split"].iloc[0])
+        metrics = write_metrics(folder, split, {"model": scores, "baselines": {}})
+        written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics}
+        rows_of = self._baselines(trainer, table, written)
+        others = {name: score(rows) for name, rows in rows_of.items()}
+        write_metrics(folder, split, {"model": scores, "baselines": others})
+        if trainer.state.fn == "test":
+            with _noting(written, "figure"):
+                written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
+            with _noting(written, "report"):
+                written["report"] = write_report(folder)
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    log_run(logger.experiment, folder)
+        paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
+        trainer.print(f"\n{score_table(split, scores, others)}\n\n{paths}")
+
+    def _baselines(self, trainer: L.Trainer, table: pd.DataFrame, written: dict[str, Any]) -> dict[str, pd.DataFrame]:
+        """Prediction rows by baseline; those that look at images after testing only, and if the images are there."""
         training = self._training_cells(trainer)
         if training is None:
             return {}
-        if trainer.state.fn != "test":
-            return {MAJORITY: majority_baseline(training, table)}
-        made = baseline_rows(training, table, trainer.datamodule, self.features)  # type: ignore[attr-defined]
+        datamodule: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        testing, made = trainer.state.fn == "test", table.head(0)
+        with _noting(written, "baselines"):
+            made = baseline_rows(training, table, datamodule, None)
+            if testing:
+                made = baseline_rows(training, table, datamodule, self.features)
+        if testing and len(made):
+            write_predictions(made, self._rows_of(trainer, f"{BASELINES}/{table['split'].iloc[0]}"))
         return {str(name): rows for name, rows in made.groupby("model", sort=False)}
 
     def _training_cells(self, trainer: L.Trainer) -> pd.DataFrame | None:
@@ -211,6 +226,15 @@ class CaptionEvaluation(L.Callback):
                     [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption] for row in shown.itertuples()
                 ]
                 logger.experiment.log({"val_captions": wandb.Table(["cell_id", "image", "reference", "caption"], rows)})
+
+
+@contextmanager
+def _noting(written: dict[str, Any], label: str) -> Iterator[None]:
+    """Say in the place of a result why it is not there, and go on."""
+    try:
+        yield
+    except HemblipError as error:
+        written[label] = f"n/a ({error})"
 
 
 def _varied(table: pd.DataFrame) -> pd.DataFrame:
