@@ -65,7 +65,8 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
 
     Args:
         path: image file.
-        bbox: [x, y, width, height] in pixels of the file, clipped at the borders; None for the whole image.
+        bbox: [x, y, width, height] in pixels of the file, None for the whole image. What lies outside of the image is
+            mirrored at the border, so that the middle of the box stays the middle of the cell.
         width_factor: the crop's width is multiplied by it.
 
     Returns:
@@ -77,15 +78,24 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
     pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
         x, y, width, height = (round(value) for value in bbox)
-        crop = pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
-        if crop.size == 0:
+        if x + width <= 0 or y + height <= 0 or x >= pixels.shape[1] or y >= pixels.shape[0]:
             raise DataError(f"{path}: box {[x, y, width, height]} lies outside of the image; correct the annotation")
-        pixels = crop
+        pixels = _padded(pixels, x, y, width, height)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
         size = (max(1, round(width * width_factor)), height)
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
     return pixels
+
+
+def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
+    """The box of an image, mirrored where it leaves it."""
+    limits = pixels.shape[:2]
+    before, after = (max(-y, 0), max(-x, 0)), (max(y + height - limits[0], 0), max(x + width - limits[1], 0))
+    inside = pixels[max(y, 0) : y + height, max(x, 0) : x + width]
+    if not any((*before, *after)):
+        return inside
+    return np.pad(inside, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="symmetric")
 
 
 @lru_cache(maxsize=16)

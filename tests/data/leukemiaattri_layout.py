@@ -17,6 +17,8 @@ SIDE = 64  # of a drawn cell in pixels, before squeezing
 FIELD = (16 * 32, 9 * 32)  # width and height before squeezing: 16:9
 SQUEEZED = (288, 288)
 SQUEEZE = 9 / 16
+UNKNOWN = 9  # a code that the code book lacks
+ARTEFACT = {"cell_type": "none"}
 
 
 @dataclass
@@ -31,11 +33,16 @@ class Drawn:
     pixels: np.ndarray  # (SIDE, SIDE, 3), before squeezing
 
 
-def write_layout(root, domain="H_100X_C2", slides=("31", "7"), fields=2, cells=4, extra_columns=0, seed=0):
-    """Write one domain with JSON and text labels; the last slide is the test split. Gives the drawn cells."""
+def write_layout(
+    root, domain="H_100X_C2", slides=("31", "7"), fields=2, cells=4, extra_columns=0, seed=0, irregular=False
+):
+    """Write one domain with JSON and text labels; the last slide is the test split. Gives the drawn cells.
+
+    If irregular, each field also has an artefact (class None, codes 4), and its last cell an unknown code.
+    """
     rng = np.random.default_rng(seed)
     folder = Path(root) / domain
-    drawn = []
+    drawn, artefacts = [], []
     for slide in slides:
         diagnosis = ("CML", "ALL", "AML")[int(slide) % 3]
         split = "test" if slide == slides[-1] else "train"
@@ -52,11 +59,15 @@ def write_layout(root, domain="H_100X_C2", slides=("31", "7"), fields=2, cells=4
                 canvas[top : top + SIDE, left : left + SIDE] = pixels
                 box = [left * SQUEEZE, top, SIDE * SQUEEZE, SIDE]
                 drawn.append(Drawn(name, slide, split, attributes, box, pixels))
+            if irregular:
+                drawn[-1].attributes = {**attributes, "cytoplasm_amount": None}
+                canvas[216:280, 240:304] = 90
+                artefacts.append(Drawn(name, slide, split, ARTEFACT, [240 * SQUEEZE, 216, SIDE * SQUEEZE, SIDE], None))
             path = folder / "Images" / split / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(cv2.resize(canvas, SQUEEZED, interpolation=cv2.INTER_AREA)).save(path)
     for split in ("train", "test"):
-        chosen = [cell for cell in drawn if cell.split == split]
+        chosen = [cell for cell in drawn + artefacts if cell.split == split]
         table = folder / "json_labels" / f"{split}.json"
         table.parent.mkdir(parents=True, exist_ok=True)
         table.write_text(json.dumps(coco(chosen)))
@@ -70,7 +81,10 @@ def write_layout(root, domain="H_100X_C2", slides=("31", "7"), fields=2, cells=4
 
 def codes(cell):
     """The seven published codes, in order."""
-    return [values.index(cell.attributes[key]) for key, values in ATTRIBUTES.values()]
+    if cell.attributes == ARTEFACT:
+        return [4] * len(ATTRIBUTES)
+    stated = [(values, cell.attributes[key]) for key, values in ATTRIBUTES.values()]
+    return [UNKNOWN if value is None else values.index(value) for values, value in stated]
 
 
 def class_id(cell):

@@ -56,14 +56,18 @@ def test_bad_files_are_listed_with_reasons(tmp_path, monkeypatch):
     assert "200 x 200" in bad[str(bomb)] and "no such image" in bad[missing]
 
 
-def test_boxes_are_clipped_and_unsqueezed(tmp_path):
+def test_boxes_are_unsqueezed_and_mirrored_outside_of_the_image(tmp_path):
     pixels = np.zeros((20, 30, 3), np.uint8)
     pixels[5:10, 20:30] = RED
+    pixels[:2, :3] = RED
     Image.fromarray(pixels).save(tmp_path / "field.png")
-    cell = read_cell(str(tmp_path / "field.png"), [20, 5, 50, 5], width_factor=2.0)
-    assert cell.shape == (5, 20, 3) and (cell == RED).all()
-    with pytest.raises(DataError, match="outside of the image"):
-        read_cell(str(tmp_path / "field.png"), [40, 5, 5, 5])
+    cell = read_cell(str(tmp_path / "field.png"), [20, 5, 15, 5], width_factor=2.0)
+    assert cell.shape == (5, 30, 3) and (cell == RED).all()
+    corner = read_cell(str(tmp_path / "field.png"), [-5, -4, 10, 8])
+    assert corner.shape == (8, 10, 3) and (corner[2:6, 2:8] == RED).all() and not corner[:2].any()
+    for box in ([40, 5, 5, 5], [30, 5, 5, 5], [-5, 5, 5, 5], [5, -5, 5, 5], [5, 20, 5, 5]):
+        with pytest.raises(DataError, match="outside of the image"):
+            read_cell(str(tmp_path / "field.png"), box)
 
 
 def test_square_keeps_the_centre_at_its_scale():

@@ -20,10 +20,17 @@ from hemblip.morphology import HEALTHY, SCHEMA
 
 SPLITS = ("train", "val", "test")
 
+MIN_SIDE = 8
+"""Of a box in pixels, once unsqueezed; no cell can be told in a smaller one, even at 10X."""
+
+MIN_INSIDE = 0.5
+"""Share of a box's area that has to lie inside of the field."""
+
 FIELD_NAME = re.compile(r"(?P<slide>[^_]+)_.*_(?P<diagnosis>[A-Za-z]+)$")
 """40X names have one number more in the middle than 100X names."""
 
 Box = tuple[float, float, float, float]
+"""x, y, width and height in pixels."""
 
 
 class LeukemiaAttri(Source):
@@ -64,24 +71,30 @@ class LeukemiaAttri(Source):
 
     def records(self) -> pd.DataFrame:
         """Read the labels and the size of each field; see `Source.records`."""
-        folder = locate(self.root, "download LeukemiaAttri and set root or HEMBLIP_DATA to it") / self.domain
+        root = locate(self.root, "download LeukemiaAttri and set root or HEMBLIP_DATA to it")
+        folder = root / self.domain
         if not folder.is_dir():
-            found = ", ".join(sorted(path.name for path in folder.parent.iterdir() if path.is_dir())) or "none"
-            raise DataError(f"{folder}: no such domain; folders there: {found}")
-        fields = _fields(folder)
+            found = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+            raise DataError(f"{folder}: no such domain; folders there: {', '.join(found) or 'none'}")
         rows: dict[str, dict[str, object]] = {}
         for split in SPLITS:
-            for annotation in self._annotations(folder, split):
-                row, reason = self._row(annotation, fields)
+            fields = _fields(folder, split)
+            annotations = self._annotations(folder, split)
+            for field in fields.values() if annotations is None else ():
+                self.exclude(field.path.relative_to(root).as_posix(), "field without labels")
+            for annotation in annotations or ():
+                row, reason = self._row(annotation, split, fields)
                 if row is None:
                     self.exclude(annotation.entry, reason)
-                elif str(row["cell_id"]) in rows:
-                    self.exclude(annotation.entry, "box annotated again")
-                else:
-                    rows[str(row["cell_id"])] = {**row, "split": split}
+                    continue
+                first = rows.setdefault(str(row["cell_id"]), row)
+                if first is not row:
+                    same = first["cell_type"] == row["cell_type"]
+                    self.exclude(annotation.entry, "box annotated again" + ("" if same else " as another class"))
         return self.manifest(rows.values(), str(folder))
 
-    def _annotations(self, folder: Path, split: str) -> Iterable[Annotation]:
+    def _annotations(self, folder: Path, split: str) -> Iterable[Annotation] | None:
+        """What the label files of a split say, None if there are none."""
         table, texts = folder / "json_labels" / f"{split}.json", folder / "txt_labels" / "AttriDet" / split
         if self.labels != "txt" and table.is_file():
             return read_json(table)
@@ -90,17 +103,19 @@ class LeukemiaAttri(Source):
         if split == "train":
             wanted = {"json": [table], "txt": [texts], "auto": [table, texts]}[self.labels]
             raise DataError(f"{' and '.join(map(str, wanted))}: no such labels; keep the published layout")
-        return ()
+        return None
 
-    def _row(self, annotation: Annotation, fields: "Mapping[str, _Field]") -> tuple[dict[str, object] | None, str]:
+    def _row(
+        self, annotation: Annotation, split: str, fields: "Mapping[str, _Field]"
+    ) -> tuple[dict[str, object] | None, str]:
         """The cell of an annotation, or None and why it is left out."""
         if annotation.flaw:
             return None, annotation.flaw
-        name = FIELD_NAME.match(Path(annotation.file).stem)
+        name = FIELD_NAME.match(annotation.field)
         diagnosis = name["diagnosis"].upper() if name else ""
         if not name or diagnosis not in SCHEMA["diagnosis"] or diagnosis.lower() == HEALTHY:
-            return None, "file name states no slide and diagnosis" if annotation.file else "box of no listed image"
-        cell_type = (annotation.cell_class or "").strip().lower()
+            return None, "file name states no slide and diagnosis" if annotation.field else "box of no listed image"
+        cell_type = annotation.cell_class.strip().lower()
         if cell_type == "none":
             return None, "class None (artefact)"
         if cell_type not in SCHEMA["cell_type"]:
@@ -108,24 +123,25 @@ class LeukemiaAttri(Source):
         codes = {name: _integer(code) for name, code in annotation.codes.items()}
         if codes and set(codes.values()) == {NOT_APPLICABLE}:
             return None, "attributes not applicable (artefact)"
-        field = fields.get(annotation.file)
+        field = fields.get(annotation.field)
         if field is None:
             return None, "image missing"
         if field.size is None:
             return None, "image not readable"
-        box = _pixels(annotation, field.size)
+        box = self._pixels(annotation, field.size)
         if isinstance(box, str):
             return None, box
-        slide, stem = name["slide"], Path(annotation.file).stem
-        cell_id = f"{self.name}/{self.domain}/{stem}/{'-'.join(str(round(value)) for value in box)}"
+        place = "-".join(str(round(value)) for value in box)
+        cell_id = f"{self.name}/{self.domain}/{split}/{annotation.field}/{place}"
         row: dict[str, object] = {
             "cell_id": cell_id,
             "image": str(field.path),
-            "bbox": list(self._window(box, field.size)),
+            "bbox": list(self._window(box)),
             "width_factor": self.unsqueeze,
             "source": self.name,
             "domain": self.domain,
-            "group": f"{self.name}/slide-{slide}",
+            "group": f"{self.name}/slide-{name['slide']}",
+            "split": split,
             "cell_type": cell_type,
             "diagnosis": diagnosis,
         }
@@ -140,16 +156,39 @@ class LeukemiaAttri(Source):
             attributes[key] = values[code] if code is not None and 0 <= code < len(values) else None
             if attributes[key] is None:
                 said = f"unknown code {written[published]}" if published in written else "no code"
+                said = "not applicable" if code == NOT_APPLICABLE else said
                 self.changed[f"{cell_id} {published}"] = f"{published}: {said}, not stated"
         return attributes
 
-    def _window(self, box: Box, size: tuple[int, int]) -> Box:
-        """Square window around a box, once unsqueezed; moved into the field, and cut only where it is larger."""
+    def _pixels(self, annotation: Annotation, size: tuple[int, int]) -> Box | str:
+        """The box in pixels, clipped to the field, or what is wrong with it."""
+        try:
+            first, second, width, height = (float(str(value)) for value in annotation.box)
+        except ValueError:
+            return "box is not four numbers"
+        if not all(map(math.isfinite, (first, second, width, height))):
+            return "box is not four numbers"
+        if any(said and said != side for said, side in zip(map(_integer, annotation.size), size, strict=False)):
+            return "image is not of the annotated size"
+        if annotation.relative:
+            width, height = width * size[0], height * size[1]
+            first, second = first * size[0] - width / 2, second * size[1] - height / 2
+        if width <= 0 or height <= 0:
+            return "box without area"
+        left, top = max(first, 0.0), max(second, 0.0)
+        across, down = min(first + width, float(size[0])) - left, min(second + height, float(size[1])) - top
+        if across <= 0 or down <= 0:
+            return "box outside of the image"
+        if across * down < MIN_INSIDE * width * height:
+            return "box mostly outside of the image"
+        return "box too small" if min(across * self.unsqueeze, down) < MIN_SIDE else (left, top, across, down)
+
+    def _window(self, box: Box) -> Box:
+        """Square window, once unsqueezed, of whole pixels with the box in its middle; it may leave the field."""
         x, y, width, height = box
         side = self.window or max(width * self.unsqueeze, height) * (1 + 2 * self.context)
-        left, across = _span(x + width / 2, side / self.unsqueeze, size[0])
-        top, down = _span(y + height / 2, side, size[1])
-        return left, top, across, down
+        across, down = max(1, round(side / self.unsqueeze)), max(1, round(side))
+        return round(x + (width - across) / 2), round(y + (height - down) / 2), across, down
 
 
 class _Field(NamedTuple):
@@ -159,11 +198,13 @@ class _Field(NamedTuple):
     size: tuple[int, int] | None
 
 
-def _fields(folder: Path) -> dict[str, _Field]:
+def _fields(folder: Path, split: str) -> dict[str, _Field]:
+    """Fields of a split by the name of their file without suffix."""
     images = [path for path in folder.iterdir() if path.name.lower() == "images" and path.is_dir()]
     if not images:
         raise DataError(f"{folder / 'Images'}: no such folder; keep the published layout")
-    return {path.name: _Field(path, _size(path)) for path in sorted(images[0].rglob("*.png"))}
+    found = sorted((images[0] / split).rglob("*"))
+    return {path.stem: _Field(path, _size(path)) for path in found if path.suffix.lower() == ".png"}
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -180,31 +221,3 @@ def _integer(code: object) -> int | None:
     except ValueError:
         return None
     return int(number) if number.is_integer() else None
-
-
-def _pixels(annotation: Annotation, size: tuple[int, int]) -> Box | str:
-    """The box in pixels, clipped to the field, or what is wrong with it."""
-    try:
-        first, second, width, height = (float(str(value)) for value in annotation.box)
-    except ValueError:
-        return "box is not four numbers"
-    if not all(map(math.isfinite, (first, second, width, height))):
-        return "box is not four numbers"
-    if annotation.size is not None and tuple(annotation.size) != size:
-        return "image is not of the annotated size"
-    if annotation.relative:
-        width, height = width * size[0], height * size[1]
-        first, second = first * size[0] - width / 2, second * size[1] - height / 2
-    if width <= 0 or height <= 0:
-        return "box without area"
-    left, top = max(first, 0.0), max(second, 0.0)
-    right, bottom = min(first + width, float(size[0])), min(second + height, float(size[1]))
-    if right - left < 1 or bottom - top < 1:
-        return "box outside of the image"
-    return left, top, right - left, bottom - top
-
-
-def _span(centre: float, length: float, limit: int) -> tuple[float, float]:
-    """Whole pixels: start and length of an interval of about `length` around `centre` within 0 to `limit`."""
-    pixels = min(max(1, round(length)), limit)
-    return float(min(max(round(centre - pixels / 2), 0), limit - pixels)), float(pixels)

@@ -27,6 +27,8 @@ CLASSES: tuple[str, ...] = (
 )
 """Names of class ids 0 to 13."""
 
+_NAMES = {str(number): name for number, name in enumerate(CLASSES)}
+
 ATTRIBUTES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "cell_size": ("cell_size", ("small", "medium", "large")),  # the authors do not state this order
@@ -52,23 +54,23 @@ class Annotation:
     """One annotated box.
 
     Args:
-        file: name of the field's image.
+        field: name of the field's image, without suffix.
         entry: place in the label file, for reports.
-        cell_class: published class name, None if the label file does not say.
+        cell_class: published class name, or the number that has none; empty if the label file does not say.
         box: what stands for x, y, width, height: corner and pixels, or centre and shares of the field if `relative`.
         codes: published attribute name -> what stands there; names may be missing.
         relative: see `box`.
-        size: width and height of the field in pixels, if the label file says.
+        size: what stands for the width and height of the field in pixels, if the label file says.
         flaw: why the entry cannot be read, if it cannot.
     """
 
-    file: str
+    field: str
     entry: str
-    cell_class: str | None
+    cell_class: str
     box: tuple[object, ...]
     codes: Mapping[str, object]
     relative: bool = False
-    size: tuple[object, object] | None = None
+    size: tuple[object, ...] = ()
     flaw: str = ""
 
 
@@ -79,18 +81,18 @@ def read_json(path: Path) -> list[Annotation]:
         DataError: the file is truncated or lacks a part.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
         images = {image["id"]: image for image in table["images"]}
         annotations: list[dict[str, Any]] = table["annotations"]
-        names = {category["id"]: str(category["name"]) for category in table.get("categories", [])}
+        names = {str(category["id"]): str(category["name"]) for category in table.get("categories", [])} or _NAMES
         return [
             Annotation(
-                file=Path(str(image["file_name"])).name,
+                field=Path(str(image["file_name"])).stem,
                 entry=f"{path.parent.parent.name}/{path.name} annotation {annotation.get('id', number)}",
-                cell_class=annotation.get("category_name") or _class_name(annotation.get("category_id"), names),
+                cell_class=str(annotation.get("category_name") or _class_name(annotation.get("category_id"), names)),
                 box=tuple(annotation.get("bbox") or ()),
                 codes={name: annotation[name] for name in ATTRIBUTES if annotation.get(name) is not None},
-                size=(image["width"], image["height"]) if "width" in image and "height" in image else None,
+                size=(image.get("width"), image.get("height")),
             )
             for number, annotation in enumerate(annotations)
             for image in (images.get(annotation.get("image_id"), {"file_name": ""}),)
@@ -101,25 +103,22 @@ def read_json(path: Path) -> list[Annotation]:
         raise DataError(f"{path}: not a COCO file, {error!r} is missing or of another kind") from error
 
 
-def _class_name(number: object, names: Mapping[Any, str]) -> str | None:
-    if names:
-        return names.get(number)
-    return CLASSES[number] if isinstance(number, int) and 0 <= number < len(CLASSES) else None
+def _class_name(number: object, names: Mapping[str, str] = _NAMES) -> str:
+    return "" if number is None else names.get(str(number), str(number))
 
 
 def read_txt(folder: Path) -> Iterator[Annotation]:
     """Read the text files of a split, one line a box: class, centre, size, (four more,) seven codes."""
     for path in sorted(folder.glob("*.txt")):
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
             words = line.split()
             if not words:
                 continue
             whole = len(words) in COLUMNS
-            cell_class = _class_name(int(words[0]), {}) if words[0].isdigit() else None
             yield Annotation(
-                file=f"{path.stem}.png",
+                field=path.stem,
                 entry=f"{folder.parents[2].name}/{path.name} line {number}",
-                cell_class=cell_class,
+                cell_class=_class_name(words[0]),
                 box=tuple(words[1:5]) if whole else (),
                 codes=dict(zip(ATTRIBUTES, words[-len(ATTRIBUTES) :], strict=True)) if whole else {},
                 relative=True,
