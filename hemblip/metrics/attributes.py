@@ -55,31 +55,55 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(object).where(frame.notna(), None)
 
 
-def confusion_scores(counts: Values) -> dict[str, Values]:
+def confusion_scores(counts: Values, whole: Values | None = None) -> dict[str, Values]:
     """Score confusion matrices.
 
     Args:
         counts: (..., C, C + 1): annotated value, stated value; the last column is silence.
+        whole: (C, C + 1), of the sample that `counts` are drawn from; None if they are no draws. A value that a draw
+            happens to lack, as a third of draws lack what only one group has, has there the score that it has in the
+            sample. Left out, it would leave the mean to the frequent values, which are mostly the easier ones, and
+            draws would lie above the sample; as 0, below.
 
     Returns:
         For each of `METRICS`, values (...), NaN where there is nothing to score; means over values are over those that
         are annotated at all.
     """
     right = np.diagonal(counts, axis1=-2, axis2=-1)  # (..., C)
-    annotated, stated = counts.sum(-1), counts[..., :-1].sum(-2)
-    total, answered, hits = annotated.sum(-1), stated.sum(-1), right.sum(-1)
-    occurs = annotated > 0
+    annotated, answered = counts.sum((-2, -1)), counts[..., :-1].sum((-2, -1))
+    hits = right.sum(-1)
+    f1, recall = _by_value(counts)
+    if whole is not None:
+        drawn = annotated[..., None] > 0
+        f1, recall = (
+            np.where(drawn & np.isnan(some), known, some)
+            for some, known in zip((f1, recall), _by_value(whole), strict=True)
+        )
     with np.errstate(invalid="ignore", divide="ignore"):
-        f1 = np.where(occurs, 2 * right / (annotated + stated), 0.0)
-        recall = np.where(occurs, right / annotated, 0.0)
         return {
-            "coverage": answered / total,
+            "coverage": answered / annotated,
             "selective_accuracy": hits / answered,
-            "accuracy": hits / total,
-            "macro_f1": f1.sum(-1) / occurs.sum(-1),
-            "balanced_accuracy": recall.sum(-1) / occurs.sum(-1),
-            "omission": 1 - answered / total,
+            "accuracy": hits / annotated,
+            "macro_f1": mean_known(f1),
+            "balanced_accuracy": mean_known(recall),
+            "omission": 1 - answered / annotated,
         }
+
+
+def _by_value(counts: Values) -> tuple[Values, Values]:
+    """F1 and recall of each value, (..., C); NaN for those that are not annotated."""
+    right, annotated = np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.where(annotated > 0, 2 * right / (annotated + counts[..., :-1].sum(-2)), np.nan)
+        return f1, right / annotated
+
+
+def mean_known(values: Values) -> Values:
+    """Mean over the last axis of what is not NaN; NaN where all is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        means: Values = np.where(known, values, 0.0).sum(-1) / known.sum(-1)
+    return means
 
 
 def codes(table: pd.DataFrame, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

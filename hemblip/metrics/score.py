@@ -29,9 +29,10 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
 
     Returns:
         Ready for JSON: `cells`; the text scores; `accuracy` and `macro_f1`, means over annotated attributes;
-        `exact_match`; `incompatible`, captions that contradict themselves; `attributes`, a mapping key -> scores of
-        `attribute_scores`; and `unannotated`, a mapping from keys without any annotation to the share of captions that
-        fill them nevertheless. With `bert` also `bertscore` and what it was made with.
+        `hallucination`, mean over all; `exact_match`; `incompatible`, captions that contradict themselves;
+        `attributes`, a mapping key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
+        annotation to the share of captions that fill them nevertheless. With `bert` also `bertscore` and what it was
+        made with.
 
     Raises:
         DataError: there are no rows, a column is missing, or a value is not in the schema.
@@ -40,16 +41,18 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     if table.empty:
         raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
     attributes: dict[str, dict[str, object]] = attribute_scores(table).to_dict("index")
+    made_up = {key: float(hallucinated(table, key).mean()) for key in KEYS}
     references, captions = table["reference"].tolist(), table["caption"].tolist()
     return {
         "cells": len(table),
         **text_scores(references, captions),
         **(bert.summary(references, captions) if bert else {}),
         **{name: mean(row[name] for row in attributes.values()) for name in ("accuracy", "macro_f1")},
+        "hallucination": mean(made_up.values()),
         "exact_match": exact_match(table),
         "incompatible": incompatible_statements(table),
         "attributes": attributes,
-        "unannotated": {key: float(hallucinated(table, key).mean()) for key in KEYS if key not in attributes},
+        "unannotated": {key: share for key, share in made_up.items() if key not in attributes},
     }
 
 

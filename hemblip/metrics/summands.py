@@ -7,12 +7,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemblip.metrics.attributes import METRICS, codes, confusion_scores, hallucinated, matches
+from hemblip.metrics.attributes import (
+    METRICS,
+    codes,
+    confusion_counts,
+    confusion_scores,
+    hallucinated,
+    matches,
+    mean_known,
+)
 from hemblip.metrics.text import sentence_scores
-from hemblip.morphology import SCHEMA
+from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_KEYS
 
 Values = NDArray[np.float64]
+
+HALLUCINATION = "hallucination"
 
 
 @dataclass(frozen=True)
@@ -38,42 +48,36 @@ def attribute_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
         keys: attributes to score; those that no cell is annotated with have NaN.
 
     Returns:
-        `<metric>/<key>` for each metric of `confusion_scores` and `hallucination`, and their means over the keys as
-        `<metric>`.
+        `<metric>/<key>` for each metric of `confusion_scores`, and their means over the keys as `<metric>`;
+        `hallucination/<key>` and `hallucination` for all attributes, because captions also state those that no cell
+        is annotated with.
     """
-    parts, shapes, columns = [], [], []
-    for key in keys:
+    wholes = [confusion_counts(table, key) for key in keys]
+    parts, columns = [], []
+    for key, whole in zip(keys, wholes, strict=True):
         truth, stated = codes(table, key)
-        size = len(SCHEMA[key])
-        place = np.where(truth < 0, -1, truth * (size + 1) + stated)
-        used = np.unique(place[place >= 0])  # most of a matrix never occurs: it need not be multiplied
+        place = np.where(truth < 0, -1, truth * whole.shape[1] + stated)
+        used = np.flatnonzero(whole)  # most of a matrix never occurs: it need not be multiplied
         parts.append((place[:, None] == used).astype(np.float64))
-        shapes.append(size)
         columns.append(used)
-    parts += [np.stack([hallucinated(table, key) for key in keys], axis=1), np.ones((len(table), 1))]
+    parts += [np.stack([hallucinated(table, key) for key in KEYS], axis=1), np.ones((len(table), 1))]
     ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
     def score(sums: Values) -> Values:
         *counts, baseless, cells = np.split(sums, ends, axis=-1)
         found: dict[str, list[Values]] = {name: [] for name in METRICS}
-        for some, used, size in zip(counts, columns, shapes, strict=True):
-            matrix = np.zeros((*sums.shape[:-1], size * (size + 1)))
+        for some, used, whole in zip(counts, columns, wholes, strict=True):
+            matrix = np.zeros((*sums.shape[:-1], whole.size))
             matrix[..., used] = some
-            for name, value in confusion_scores(matrix.reshape(*sums.shape[:-1], size, size + 1)).items():
+            for name, value in confusion_scores(matrix.reshape(*sums.shape[:-1], *whole.shape), whole).items():
                 found[name].append(value)
-        each = [np.stack(found[name], axis=-1) for name in METRICS] + [baseless / cells]
-        return np.concatenate([*each, np.stack([_mean(values) for values in each], axis=-1)], axis=-1)
+        each = [np.stack(found[name], axis=-1) for name in METRICS if keys] + [baseless / cells]
+        return np.concatenate([*each, np.stack([mean_known(values) for values in each], axis=-1)], axis=-1)
 
-    metrics = (*METRICS, "hallucination")
-    names = tuple(f"{metric}/{key}" for metric in metrics for key in keys) + metrics
-    return Sums(np.concatenate(parts, axis=1), score, names)
-
-
-def _mean(values: Values) -> Values:
-    """Mean over the last axis of what there is."""
-    known = ~np.isnan(values)
-    means: Values = np.where(known, values, 0.0).sum(-1) / known.sum(-1)
-    return means
+    annotated = METRICS if keys else ()
+    names = tuple(f"{metric}/{key}" for metric in annotated for key in keys)
+    names += tuple(f"{HALLUCINATION}/{key}" for key in KEYS)
+    return Sums(np.concatenate(parts, axis=1), score, (*names, *annotated, HALLUCINATION))
 
 
 def mean_sums(cells: Mapping[str, Values]) -> Sums:
@@ -96,4 +100,4 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True) -> lis
     if text:
         scores = sentence_scores(table["reference"].tolist(), table["caption"].tolist())
         found.append(mean_sums({name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}))
-    return [*found, *([attribute_sums(table, keys)] if keys else [])]
+    return [*found, attribute_sums(table, keys)]

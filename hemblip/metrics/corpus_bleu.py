@@ -1,0 +1,38 @@
+"""sacreBLEU as a function of sums over cells, so that it can be resampled: counts of n-grams and lengths add up."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+
+from hemblip.metrics.summands import Sums
+from hemblip.metrics.text import normalise
+
+Values = NDArray[np.float64]
+
+_SCORER = BLEU(force=True)  # no warning that the text is tokenised: the normalisation is meant
+
+
+def corpus_bleu_sums(references: Sequence[str], captions: Sequence[str]) -> Sums:
+    """Make corpus BLEU (0 to 100), as `hemblip.metrics.text_scores` has it, resamplable as `sacrebleu`."""
+    pairs = list(zip(map(normalise, references), map(normalise, captions), strict=True))
+    known = {pair: _counts(*pair) for pair in dict.fromkeys(pairs)}
+    return Sums(np.array([known[pair] for pair in pairs]), _score, ("sacrebleu",))
+
+
+def signature() -> str:
+    """What makes the score comparable: version and settings of sacreBLEU."""
+    _SCORER.corpus_score(["a"], [["a"]])  # it knows the number of references only then
+    return str(_SCORER.get_signature())
+
+
+def _counts(reference: str, caption: str) -> list[float]:
+    found = _SCORER.corpus_score([caption], [[reference]])
+    return [*found.counts, *found.totals, found.sys_len, found.ref_len]
+
+
+def _score(sums: Values) -> Values:
+    rows = sums.reshape(-1, sums.shape[-1]).astype(int).tolist()
+    scores = [_SCORER.compute_bleu(row[:4], row[4:8], row[8], row[9], _SCORER.smooth_method).score for row in rows]
+    return np.array(scores).reshape(*sums.shape[:-1], 1)
