@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from hemblip.data.cache import cached_cells
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
-from hemblip.data.images import Pixels, check_images
+from hemblip.data.images import Pixels, check_cells
 from hemblip.data.reading import exclusion_lines, read_sources
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
@@ -21,6 +21,7 @@ from hemblip.data.splits import assign_splits, subset
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError
 from hemblip.morphology import KEYS, STYLES, describe
+from hemblip.ranges import check_range
 
 
 class CellDataModule(L.LightningDataModule):
@@ -46,8 +47,18 @@ class CellDataModule(L.LightningDataModule):
         super().__init__()
         if not sources:
             raise ConfigError("data.init_args.sources is empty; name at least one source")
-        if not 0 < crop <= 1:
-            raise ConfigError(f"data.init_args.crop is {crop}; it is a share of the image, above 0 and at most 1")
+        for name, value, least in (
+            ("image_size", image_size, 1),
+            ("batch_size", batch_size, 1),
+            ("num_workers", num_workers, 0),
+            ("limit", limit, 1),
+            ("seed", seed, 0),
+        ):
+            if value is not None:
+                check_range(f"data.init_args.{name}", value, at_least=least)
+        check_range("data.init_args.crop", crop, above=0, at_most=1)
+        if styles is not None and not styles:
+            raise ConfigError("data.init_args.styles is empty; name at least one style, or leave it out for all")
         self.sources, self.image_size, self.crop = list(sources), image_size, crop
         self.batch_size, self.num_workers, self.limit, self.seed = batch_size, num_workers, limit, seed
         self.styles = tuple(range(STYLES)) if styles is None else tuple(styles)
@@ -76,16 +87,16 @@ class CellDataModule(L.LightningDataModule):
         raise NotImplementedError
 
     def _without_bad_images(self, manifest: pd.DataFrame) -> pd.DataFrame:
-        bad = check_images(manifest["image"].tolist(), progress=len(manifest) > 2000)
+        reasons = check_cells(manifest["image"].tolist(), manifest["bbox"].tolist(), progress=len(manifest) > 2000)
+        bad = [reason for reason in dict.fromkeys(reasons) if reason]
         if not bad:
             return manifest
         if self.on_bad_image == "fail":
-            reasons = " | ".join(bad.values())
-            raise DataError(f"{len(bad)} bad images: {reasons}; or set data.init_args.on_bad_image to exclude")
-        if len(bad) == manifest["image"].nunique():
-            raise DataError(f"none of {len(bad)} images is readable, first: {next(iter(bad.values()))}")
-        print("\n".join([f"Left out {len(bad)} bad images:", *bad.values()]))
-        return manifest[~manifest["image"].isin(bad)].reset_index(drop=True)
+            raise DataError(f"{len(bad)} bad images: {' | '.join(bad)}; or set data.init_args.on_bad_image to exclude")
+        if all(reasons):
+            raise DataError(f"none of {len(bad)} images is readable, first: {bad[0]}")
+        print("\n".join([f"Left out {len(bad)} bad images:", *bad]))
+        return manifest[[not reason for reason in reasons]].reset_index(drop=True)
 
     def _with_captions(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Cells without captions of their own get one in each style."""
@@ -173,6 +184,8 @@ class InternalCells(CellDataModule):
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures)
         self.augmentation = augmentation or Augmentation()
+        check_range("data.init_args.augmentation.zoom", self.augmentation.zoom, at_least=0, at_most=0.5)
+        check_range("data.init_args.augmentation.colour", self.augmentation.colour, at_least=0, at_most=1)
         self._position = (0, 0)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -78,14 +78,31 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
     pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
         x, y, width, height = (round(value) for value in bbox)
-        if x + width <= 0 or y + height <= 0 or x >= pixels.shape[1] or y >= pixels.shape[0]:
-            raise DataError(f"{path}: box {[x, y, width, height]} lies outside of the image; correct the annotation")
+        if is_outside(bbox, (pixels.shape[1], pixels.shape[0])):
+            raise DataError(_outside(path, bbox))
         pixels = _padded(pixels, x, y, width, height)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
         size = (max(1, round(width * width_factor)), height)
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
     return pixels
+
+
+def image_size(path: str | Path) -> tuple[int, int] | None:
+    """Width and height of an image file by its header, None if it is not readable."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def is_outside(bbox: Sequence[float] | None, size: tuple[int, int]) -> bool:
+    """Does a box have no pixel of an image of this width and height."""
+    if bbox is None:
+        return False
+    x, y, width, height = (round(value) for value in bbox)
+    return x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1]
 
 
 def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
@@ -150,3 +167,22 @@ def check_images(paths: Sequence[str], progress: bool = True) -> dict[str, str]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         reasons = list(tqdm(pool.map(reason, unique), total=len(unique), desc="Checking images", disable=not progress))
     return {path: text for path, text in zip(unique, reasons, strict=True) if text is not None}
+
+
+def check_cells(images: Sequence[str], boxes: Sequence[Sequence[float] | None], progress: bool = True) -> list[str]:
+    """Check the images and boxes of cells.
+
+    Returns:
+        Why each cell cannot be used, empty if it can.
+    """
+    bad = check_images(images, progress)
+    boxed = {path for path, box in zip(images, boxes, strict=True) if box is not None and path not in bad}
+    sizes = {path: image_size(path) for path in boxed}
+    return [
+        bad.get(path) or (_outside(path, box) if is_outside(box, sizes.get(path) or (0, 0)) else "")
+        for path, box in zip(images, boxes, strict=True)
+    ]
+
+
+def _outside(path: str, bbox: Sequence[float] | None) -> str:
+    return f"{path}: box {list(bbox or ())} lies outside of the image; correct the annotation"

@@ -14,6 +14,7 @@ from hemblip.atomic import replacing, write_text
 from hemblip.data.data_card import Card, data_card, warnings_of
 from hemblip.data.data_card_figure import draw_card
 from hemblip.data.image_check import CheckedImage, inspect_images
+from hemblip.data.images import is_outside
 from hemblip.data.reading import read_sources
 from hemblip.data.records import MANIFEST_COLUMNS, SPLITS
 from hemblip.data.sources import Source
@@ -87,7 +88,7 @@ def prepare(
     manifest = _read(sources, external or [])
     left_out = _Exclusions(every)
     checked = inspect_images(manifest["image"].tolist(), target.with_name(f".{target.stem}.checked.jsonl"), workers)
-    manifest = left_out.drop(manifest, manifest["image"].map(lambda image: checked[image].flaw))
+    manifest = left_out.drop(manifest, _flaws(manifest, checked))
     if copies == "drop":
         manifest = left_out.drop(manifest, _copies(manifest, checked))
     manifest = left_out.drop(manifest, _incomplete(manifest, wanted))
@@ -160,6 +161,16 @@ class _Exclusions:
     def summary(self) -> str:
         counts = self.table()["reason"].value_counts(sort=False)
         return ", ".join(f"{reason} ({count})" for reason, count in counts.items())
+
+
+def _flaws(manifest: pd.DataFrame, checked: dict[str, CheckedImage]) -> "pd.Series[str]":
+    """What is wrong with each cell's image, or with its box in the image."""
+    reasons = []
+    for path, box in zip(manifest["image"], manifest["bbox"], strict=True):
+        image = checked[path]
+        outside = not image.flaw and is_outside(box, (image.width, image.height))
+        reasons.append("box outside of the image" if outside else image.flaw)
+    return pd.Series(reasons, index=manifest.index, dtype=object)
 
 
 def _copies(manifest: pd.DataFrame, checked: dict[str, CheckedImage]) -> "pd.Series[str]":

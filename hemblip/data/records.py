@@ -1,6 +1,8 @@
 """The manifest: one row a cell, from which all loading starts."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,8 +21,9 @@ MANIFEST_COLUMNS: tuple[str, ...] = (
     *KEYS,
     "captions",
 )
-"""`bbox` is [x, y, width, height] in pixels or None for the whole image; `width_factor` stretches a crop horizontally,
-to undo a camera's squeeze; `group` is the patient, slide or cell that must not be split; `captions` is a list."""
+"""`bbox` is [x, y, width, height] in pixels, may reach over the border (see `images.read_cell`), and is None for the
+whole image; `width_factor` stretches a crop horizontally, to undo a camera's squeeze; `group` is the patient, slide or
+cell that must not be split; `captions` is a list."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 
@@ -54,7 +57,8 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
     """Check a manifest and give it back with its columns in order and `None` for what is not stated.
 
     Raises:
-        DataError: a column is missing, an id repeats, or a split or attribute value is unknown.
+        DataError: a column is missing, an id repeats, a split or attribute value is unknown, a box is not four numbers
+            with an area, or captions are not a list of texts.
     """
     missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
     if missing:
@@ -67,6 +71,8 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
         )
     for column in ("bbox", "split", *KEYS):
         table[column] = table[column].astype(object).where(table[column].notna(), None)
+    table["bbox"] = _converted(table, "bbox", _box, "[x, y, width, height] in pixels, with an area", origin)
+    table["captions"] = _converted(table, "captions", _texts, "a list of texts", origin)
     _check_values(table, "split", SPLITS, origin)
     for key in KEYS:
         _check_values(table, key, SCHEMA[key], origin)
@@ -74,6 +80,38 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
     for _, row in coloured.head(1).iterrows():
         complete(row[list(KEYS)].to_dict(), f"{origin}: cell '{row['cell_id']}'")
     return table
+
+
+def _converted(
+    table: pd.DataFrame, column: str, convert: Callable[[object], object], wanted: str, origin: str
+) -> "pd.Series[Any]":
+    values = []
+    for cell_id, value in zip(table["cell_id"], table[column], strict=True):
+        try:
+            values.append(convert(value))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{origin}: cell '{cell_id}' has {column} {value!r}; it must be {wanted}") from error
+    return pd.Series(values, index=table.index, dtype=object)
+
+
+def _box(value: object) -> list[float] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raise TypeError
+    x, y, width, height = (float(number) for number in value)  # type: ignore[attr-defined]
+    if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
+        raise ValueError
+    return [x, y, width, height]
+
+
+def _texts(value: object) -> list[str]:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return []
+    texts = list(value)  # type: ignore[call-overload]
+    if isinstance(value, str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    return texts
 
 
 def _check_values(table: pd.DataFrame, column: str, allowed: tuple[str, ...], origin: str) -> None:

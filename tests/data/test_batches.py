@@ -151,6 +151,47 @@ def test_bad_images_stop_or_are_left_out(tmp_path, capsys):
         ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude").setup()
 
 
+def test_boxes_outside_of_the_image_stop_or_are_left_out(tmp_path, capsys):
+    Image.new("RGB", (16, 16)).save(tmp_path / "field.png")
+    boxes = {"inside": [0, 0, 8, 8], "over": [-4, 12, 8, 8], "beside": [16, 0, 8, 8]}
+    rows = [{"cell_id": name, "image": "field.png", "bbox": box} for name, box in boxes.items()]
+    pd.DataFrame(rows).to_parquet(tmp_path / "cells.parquet")
+    source = ImageFiles(str(tmp_path / "cells.parquet"))
+    with pytest.raises(DataError, match=r"1 bad images: .*field\.png: box \[16.*outside of the image.*on_bad_image"):
+        ExternalCells([source], 16, cache=str(tmp_path / "cache")).setup()
+    kept = ExternalCells([source], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude")
+    kept.setup()
+    assert kept.manifest["cell_id"].tolist() == ["inside", "over"]
+    assert "outside of the image" in capsys.readouterr().out
+    assert sum(len(batch["cell_ids"]) for batch in kept.test_dataloader()) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"bbox": [0, 0, 8]}, r"cell 'a' has bbox \[0, 0, 8\]; it must be \[x, y, width, height\]"),
+        ({"bbox": [0, 0, 8, 0]}, "has bbox .* with an area"),
+        ({"bbox": [0, 0, float("nan"), 8]}, "has bbox"),
+        ({"bbox": [0, 0, "wide", 8]}, "has bbox"),
+        ({"bbox": "1234"}, "has bbox '1234'"),
+        ({"captions": "A cell."}, "has captions 'A cell.'; it must be a list of texts"),
+        ({"captions": [1]}, "has captions"),
+    ],
+)
+def test_boxes_and_captions_of_a_manifest_are_checked(values, message):
+    row = {"cell_id": "a", "image": "a.png", "source": "x"}
+    with pytest.raises(DataError, match=message):
+        manifest_table([{**row, **values}], "x")
+
+
+def test_captions_that_are_null_are_none():
+    row = {"cell_id": "a", "image": "a.png", "source": "x", "captions": None}
+    other = {**row, "cell_id": "b", "captions": np.array(["A cell."], object), "bbox": (1, 2, 3, 4)}
+    table = manifest_table([row, other], "x")
+    assert table["captions"].tolist() == [[], ["A cell."]]
+    assert table["bbox"].tolist() == [None, [1.0, 2.0, 3.0, 4.0]]
+
+
 def test_full_disk_is_told(folder, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
     data = internal(folder, cache=f"{folder}/other")

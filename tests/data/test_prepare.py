@@ -172,6 +172,17 @@ def test_bad_images_are_counted_by_reason(root):
     assert len(pd.read_parquet("data/manifest.parquet")) == 60
 
 
+def test_boxes_outside_of_the_image_are_counted(root):
+    prepare(sources())
+    table = pd.read_parquet("data/manifest.parquet")
+    table["bbox"] = [[5000.0, 0.0, 9.0, 9.0] if row == 3 else box for row, box in enumerate(table["bbox"])]
+    table.to_parquet("edited.parquet")
+    prepare([Manifest("edited.parquet")], output="again.parquet")
+    assert pd.read_csv("again_excluded.csv")[["entry", "reason"]].to_numpy().tolist() == [
+        [table["cell_id"][3], "box outside of the image"]
+    ]
+
+
 def test_empty_values_are_counted_where_they_are_required(root):
     path = root / "WBCAtt" / "pbc_attr_v1_train.csv"
     table = pd.read_csv(path, keep_default_na=False)

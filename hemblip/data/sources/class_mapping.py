@@ -1,6 +1,7 @@
 """What the class names of a collection mean."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class ClassMapping:
     """
 
     classes: str
-    meanings: dict[str, Attributes | None]
+    meanings: Mapping[str, Attributes | None]
     group: re.Pattern[str] | None
 
     @classmethod

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
-from PIL import Image
 
+from hemblip.data.images import image_size
 from hemblip.data.sources.leukemiaattri_labels import ATTRIBUTES, NOT_APPLICABLE, Annotation, read_json, read_txt
 from hemblip.data.sources.source import Source, locate
 from hemblip.errors import ConfigError, DataError
@@ -204,15 +204,7 @@ def _fields(folder: Path, split: str) -> dict[str, _Field]:
     if not images:
         raise DataError(f"{folder / 'Images'}: no such folder; keep the published layout")
     found = sorted((images[0] / split).rglob("*"))
-    return {path.stem: _Field(path, _size(path)) for path in found if path.suffix.lower() == ".png"}
-
-
-def _size(path: Path) -> tuple[int, int] | None:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError, ValueError):
-        return None
+    return {path.stem: _Field(path, image_size(path)) for path in found if path.suffix.lower() == ".png"}
 
 
 def _integer(code: object) -> int | None:

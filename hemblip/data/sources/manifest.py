@@ -52,4 +52,4 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a readable Parquet file ({error}); prepare it again") from error
     table = validate(table, str(path))
     root = Path(os.environ.get("HEMBLIP_DATA", "."))
-    return table.assign(image=[str(root / image) for image in table["image"]], captions=table["captions"].map(list))
+    return table.assign(image=[str(root / image) for image in table["image"]])
