@@ -16,7 +16,7 @@ from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.figures import cell_pixels
 from hemblip.reporting.run_folder import PLACES
-from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, words
+from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
 
 QUALITY = 80
 """Of thumbnails, in WebP: about 3 kB at 112 pixels."""
@@ -142,10 +142,7 @@ def _answer(model: str, row: pd.Series) -> Answer:
         None if confidence is None or pd.isna(confidence) else round(float(confidence), 4),
         marked_caption(row),
         judge(row),
-        [
-            f"{words(rule.key).lower()} {row[rule.key]} and {words(rule.other).lower()} {row[rule.other]}"
-            for rule in contradictions(row)
-        ],
+        [pair_in_words(row, rule) for rule in contradictions(row)],
     )
 
 

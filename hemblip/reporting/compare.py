@@ -12,8 +12,10 @@ from hemblip.atomic import write_text
 from hemblip.errors import ConfigError
 from hemblip.reporting.cards import choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import listed
-from hemblip.reporting.layout import Table, to_csv, to_latex, to_markdown
+from hemblip.reporting.latex import to_latex
+from hemblip.reporting.layout import to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
@@ -29,12 +31,15 @@ SHOWN = {"accuracy": "attributes %", "coverage": "coverage %", "bleu": "BLEU", "
 OCCASIONAL = (
     "external",
     "differences",
-    *(f"attribute_differences_{split}" for split in PLACES),
+    *(f"{name}_{split}" for name in ("attribute_differences", "errors") for split in PLACES),
     "calibration",
 )
 """Tables that some comparisons have nothing to put in."""
 
-WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
+WIDE = {"table2": table2, "table2b": table2_end_to_end, "table2c": table2_more}
+"""Tables with a column for each model and set of cells; on paper each set of cells has a table of its own."""
+
+SUFFIXES = (".md", ".csv", ".tex")
 
 
 def compare(
@@ -77,13 +82,17 @@ def compare(
     comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer))
     folder = Path(output)
     confidence = confidence_table(comparison)
-    tables = [table1(comparison), table2(comparison), table2_end_to_end(comparison), table2_more(comparison)]
-    tables += [table3(probes), *side_tables(comparison), *([confidence] if confidence else [])]
+    tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
+    tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
+    tables += [confidence] if confidence else []
     for name in OCCASIONAL:  # left by an earlier comparison of other runs
-        for suffix in WRITERS:
+        for suffix in SUFFIXES:
             (folder / f"{name}{suffix}").unlink(missing_ok=True)
     for table in tables:
-        _write(table, folder)
+        parts = [WIDE[table.name](comparison, [split]) for split in comparison.splits] if table.name in WIDE else []
+        latex = "\n".join(map(to_latex, parts or [table]))
+        for suffix, text in zip(SUFFIXES, (to_markdown(table), to_csv(table), latex), strict=True):
+            write_text(folder / f"{table.name}{suffix}", text)
     title = listed([model.name for model in comparison.models])
     figures = draw_panels(make_cards(comparison, choose_examples(comparison), 160), folder / "figure2")
     page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
@@ -121,8 +130,3 @@ def _encoder(name: str | None, layer: int | None) -> BertScore | None:
     from hemblip.metrics.bert import BertScore  # takes seconds to import
 
     return BertScore(name, layer)
-
-
-def _write(table: Table, folder: Path) -> None:
-    for suffix, writer in WRITERS.items():
-        write_text(folder / f"{table.name}{suffix}", writer(table))

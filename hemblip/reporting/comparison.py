@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,73 @@ class Contestant:
         name: as the tables write it.
         kind: "model" or "baseline".
         scored: split -> scores; a split whose cells it did not describe is absent.
+        validation: validation rows of a captioner's first seed; None without.
     """
 
     name: str
     kind: Kind
     scored: Mapping[str, Scored]
+    validation: pd.DataFrame | None = None
 
 
-class Comparison:
+class Contest:
+    """Captioners and baselines on the same cells: who beats whom.
+
+    Args:
+        models: captioners.
+        baselines: what they must beat.
+    """
+
+    def __init__(self, models: Sequence[Contestant], baselines: Sequence[Contestant]) -> None:
+        self.models, self.baselines = list(models), list(baselines)
+
+    @property
+    def contestants(self) -> list[Contestant]:
+        """Captioners, then baselines."""
+        return [*self.models, *self.baselines]
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Splits that at least one captioner described."""
+        return [split for split in PLACES if any(split in model.scored for model in self.models)]
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a captioner was trained more than once."""
+        return any(len(scored.tables) > 1 for model in self.models for scored in model.scored.values())
+
+    def absence(self, who: Contestant | None, split: str) -> str:
+        """Say why a contestant, or the baselines if it is None, has no scores on a split."""
+        if split not in self.splits:
+            return "no external set" if split == "external" else f"no {PLACES[split].lower()} cells were described"
+        if who is not None and who.kind == "model":
+            return "this run did not describe these cells"
+        return "no rows of this baseline for these cells" if who else "no baseline rows for these cells"
+
+    def strongest_baseline(self, split: str, name: str = "accuracy") -> Contestant | None:
+        """The baseline with the best score on a split; None without baselines."""
+        having = [(b.scored[split].estimate(name).value, b) for b in self.baselines if split in b.scored]
+        known = [(value, baseline) for value, baseline in having if value is not None]
+        return max(known, key=lambda pair: pair[0])[1] if known else None
+
+    def lead(self, model: Contestant, split: str, name: str = "accuracy") -> Estimate | None:
+        """A captioner's paired lead over the strongest baseline; None if there is nothing to compare."""
+        baseline = self.strongest_baseline(split, name)
+        if baseline is None or split not in model.scored:
+            return None
+        found = model.scored[split].difference(baseline.scored[split], name, percent=True, digits=1, signed=True)
+        return None if found.value is None else found
+
+    def is_below(self, model: Contestant, split: str, name: str) -> bool:
+        """Whether a captioner is not shown to beat the strongest baseline.
+
+        The interval of its lead reaches zero, or one group of cells gives no interval.
+        """
+        lead = self.lead(model, split, name)
+        return lead is not None and (lead.low is None or lead.low <= 0)
+
+
+class Comparison(Contest):
     """All that the tables and figures are made from.
 
     Args:
@@ -54,14 +113,13 @@ class Comparison:
             self.warnings.append(warning)
         self.resamples, self.seed, self.bert = resamples, seed, bert
         gathered = _seeds(self.runs)
-        self.models = [self._captioner(seeds) for seeds in gathered]
-        self._first = {model.name: seeds[0] for model, seeds in zip(self.models, gathered, strict=True)}
-        self.baselines = self._baselines()
-        if not self.baselines:
-            self.warnings.append(
-                "No run holds baselines (predictions/baselines/<split>.parquet): nothing shows whether a captioner "
-                "knows more than the commonest values."
-            )
+        super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
+        for split in self.splits:
+            if not any(split in baseline.scored for baseline in self.baselines):
+                self.warnings.append(
+                    f"No run holds baselines of {PLACES[split].lower()} cells (predictions/baselines/{split}.parquet): "
+                    "nothing shows whether a captioner knows more than the commonest values."
+                )
 
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
@@ -74,7 +132,7 @@ class Comparison:
             label = seeds[0].label  # one name, different settings
         if len(seeds) > 1:
             label = f"{label} ({len(seeds)} seeds)"
-        return Contestant(label, "model", scored)
+        return Contestant(label, "model", scored, seeds[0].validation)
 
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
         return Scored(tables, self.resamples, self.seed, self.bert)
@@ -85,61 +143,34 @@ class Comparison:
             for run in self.runs:
                 if split not in run.baselines:
                     continue
-                cells = set(run.predictions[split]["cell_id"])
+                cells = _cells(run.predictions[split])
                 for name, rows in run.baselines[split].groupby("model", sort=False):
                     known = found.setdefault(str(name), {})
-                    if split not in known and set(rows["cell_id"]) == cells:
+                    if split not in known and _cells(rows) == cells:
                         table = rows.sort_values("cell_id", ignore_index=True)
                         known[split] = self._score([table])
         return [Contestant(name, "baseline", scored) for name, scored in found.items()]
 
-    def validation(self, model: Contestant) -> pd.DataFrame | None:
-        """Validation rows of a captioner's first seed; None without."""
-        return self._first[model.name].validation
-
     @cached_property
-    def by_source(self) -> dict[str, list[tuple[Contestant, Scored]]]:
+    def by_source(self) -> dict[str, Contest]:
         """External cells of each source, scored apart."""
-        found: dict[str, list[tuple[Contestant, Scored]]] = {}
+        found: dict[str, list[Contestant]] = {}
         for who in self.contestants:
             if "external" not in who.scored:
                 continue
             tables = who.scored["external"].tables
             for source in sorted(set(tables[0]["source"])):
                 parts = [table[table["source"] == source].reset_index(drop=True) for table in tables]
-                found.setdefault(str(source), []).append((who, self._score(parts)))
-        return found
+                found.setdefault(str(source), []).append(replace(who, scored={"external": self._score(parts)}))
+        return {
+            source: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
+            for source, each in found.items()
+        }
 
-    @property
-    def contestants(self) -> list[Contestant]:
-        """Captioners, then baselines."""
-        return [*self.models, *self.baselines]
 
-    @cached_property
-    def splits(self) -> list[str]:
-        """Splits that at least one captioner described."""
-        return [split for split in PLACES if any(split in model.scored for model in self.models)]
-
-    def strongest_baseline(self, split: str, name: str = "accuracy") -> Contestant | None:
-        """The baseline with the best score on a split; None without baselines."""
-        having = [(b.scored[split].estimate(name).value, b) for b in self.baselines if split in b.scored]
-        known = [(value, baseline) for value, baseline in having if value is not None]
-        return max(known, key=lambda pair: pair[0])[1] if known else None
-
-    def lead(self, model: Contestant, split: str, name: str = "accuracy") -> Estimate | None:
-        """A captioner's paired lead over the strongest baseline; None if there is nothing to compare."""
-        baseline = self.strongest_baseline(split, name)
-        if baseline is None or split not in model.scored:
-            return None
-        found = model.scored[split].difference(baseline.scored[split], name, percent=True, digits=1, signed=True)
-        return None if found.value is None else found
-
-    def is_below(self, model: Contestant, split: str, name: str) -> bool:
-        """Whether a captioner is not shown to beat the strongest baseline: the interval of its lead reaches zero."""
-        lead = self.lead(model, split, name)
-        if lead is None or lead.value is None:
-            return False
-        return (lead.value if lead.low is None else lead.low) <= 0
+def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:
+    """Cells with their groups: only on the same ones are resamples the same."""
+    return set(zip(table["cell_id"], table["group"], strict=True))
 
 
 def _seeds(runs: Sequence[Run]) -> list[list[Run]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hemblip.metrics.corpus_bleu import corpus_bleu_sums
 from hemblip.metrics.intervals import Resampled, Resamples, p_value
 from hemblip.metrics.summands import mean_sums
+from hemblip.reporting.error_sums import contradicting, error_sums
 from hemblip.reporting.layout import Estimate
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
@@ -42,22 +45,29 @@ class Scored:
         self.table, self.tables = tables[0], list(tables)
         self.resampled = Resampled(tables, resamples, seed)
         self.groups, self.keys = self.resampled.groups, self.resampled.keys
-        self._bert = None if bert is None else _bert_draws(tables, resamples, seed, bert)
+        self._more = _more(tables, self.keys, resamples, seed, bert)
 
     def column(self, name: str) -> tuple[float, Values]:
         """A score and its resamples (R,); NaN where there is none."""
-        if name == "bertscore" and self._bert is not None:
-            return self._bert
+        if name in self._more:
+            values, draws = self._more[name]
+            return float(values.mean()), draws
         if name not in self.resampled.names:
             return float("nan"), np.full(1, np.nan)
         return self.resampled.column(name)
+
+    def spread(self, name: str) -> float | None:
+        """Standard deviation of a score over seeds; None with one seed, or without the score."""
+        if name in self._more and len(self.tables) > 1:
+            return float(self._more[name][0].std(ddof=1))
+        return self.resampled.spread(name) if name in self.resampled.names else None
 
     def estimate(self, name: str, reason: str = "", **style: bool | int) -> Estimate:
         """One score with its interval; `accuracy` is the mean over attributes, `accuracy/cell_type` one of them."""
         value, draws = self.column(name)
         silent = name.startswith("selective_accuracy") and np.isfinite(self.column(f"accuracy{name[18:]}")[0])
         why = "no caption states it" if silent else reason or "no cell is annotated with it"
-        return _estimate(value, draws, self.groups, why, style)
+        return replace(_estimate(value, draws, self.groups, why, style), spread=self.spread(name))
 
     def difference(self, other: Scored, name: str, **style: bool | int) -> Estimate:
         """This score minus the other's, on the same resamples."""
@@ -70,14 +80,26 @@ class Scored:
         return p_value(differences) if self.groups > 1 and np.isfinite(differences).any() else None
 
 
-def _bert_draws(tables: Sequence[pd.DataFrame], resamples: int, seed: int, bert: BertScore) -> tuple[float, Values]:
-    drawn = []
+def _more(
+    tables: Sequence[pd.DataFrame], keys: Sequence[str], resamples: int, seed: int, bert: BertScore | None
+) -> dict[str, tuple[Values, Values]]:
+    """What reports show beside the scores of `Resampled`: of each seed (S,), and resamples (R,) of their mean."""
+    found: dict[str, list[tuple[float, Values]]] = {}
     for table in tables:
         table = table.sort_values("cell_id", ignore_index=True)
-        scores = np.array(bert(table["reference"].tolist(), table["caption"].tolist()))
-        sums = mean_sums({"bertscore": scores})
-        drawn.append(Resamples(table["group"].tolist(), resamples, seed).draw(sums.cells, sums.score))
-    return float(np.mean([value for value, _ in drawn])), np.mean([draws[:, 0] for _, draws in drawn], axis=0)
+        texts = table["reference"].tolist(), table["caption"].tolist()
+        means = {"contradicting": contradicting(table)}
+        if bert is not None:
+            means["bertscore"] = np.array(bert(*texts))
+        draws = Resamples(table["group"].tolist(), resamples, seed)
+        for sums in (corpus_bleu_sums(*texts), mean_sums(means), *([error_sums(table, keys)] if keys else [])):
+            values, drawn = draws.draw(sums.cells, sums.score)
+            for name, value, column in zip(sums.names, values, drawn.T, strict=True):
+                found.setdefault(name, []).append((float(value), column))
+    return {
+        name: (np.array([value for value, _ in each]), np.mean([column for _, column in each], axis=0))
+        for name, each in found.items()
+    }
 
 
 def _estimate(value: float, draws: Values, groups: int, reason: str, style: Mapping[str, bool | int]) -> Estimate:

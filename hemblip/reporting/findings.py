@@ -41,14 +41,19 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
     accuracy, coverage = _percent(model, split, "accuracy"), _percent(model, split, "coverage")
     if accuracy.value is None or coverage.value is None:
         return f"{model.name}: no cell is annotated, so that only texts can be compared."
-    text = f"{model.name} states {_written(accuracy)} of the annotated attributes right"
-    spread = model.scored[split].resampled.spread("accuracy")
+    text = f"{model.name} states {_written(accuracy)} of the annotations right (mean over attributes)"
+    spread = accuracy.spread
     if spread is not None:
         text += f" (standard deviation over seeds {100 * spread:.1f})"
     baseline, gap = comparison.strongest_baseline(split), comparison.lead(model, split)
     if baseline is None or gap is None or gap.value is None:
         text += "."
-    elif gap.high is not None and gap.high < 0:
+    elif gap.low is None or gap.high is None:
+        text += (
+            f"; whether that beats the strongest baseline ({baseline.name}: {_points(gap)}) cannot be told from one "
+            "group of cells."
+        )
+    elif gap.high < 0:
         text += f", less than the strongest baseline ({baseline.name}): {_points(gap)}."
     elif comparison.is_below(model, split, "accuracy"):
         text += f" and is not shown to beat the strongest baseline ({baseline.name}): {_points(gap)}."
@@ -58,7 +63,10 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
         text += " Its captions state none of them."
     elif coverage.value < NEARLY_ALL:
         stated = _percent(model, split, "selective_accuracy")
-        text += f" It says something about {_written(coverage)} of them; {_written(stated)} of that is right."
+        text += (
+            f" On average over attributes, its captions state {_written(coverage)} of what is annotated; where they "
+            f"do, {_written(stated)} is right."
+        )
     counts = [error_counts(model.scored[split].table, key) for key in model.scored[split].keys]
     near, wrong = (sum(count[kind] for count in counts) for kind in ("near", "wrong"))
     if near + wrong:

@@ -1,9 +1,9 @@
-"""Tables of estimates, written as Markdown, CSV and LaTeX; the HTML report lays the same tables out by its template."""
+"""Tables of estimates, written as Markdown and CSV; `latex` and the HTML report's template lay out the same tables."""
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["model", "baseline", "published"]
@@ -29,6 +29,7 @@ class Estimate:
         digits: behind the decimal point.
         signed: a difference, written with its sign.
         p: of a difference, corrected for the number of comparisons.
+        spread: standard deviation over seeds; None with one.
     """
 
     value: float | None
@@ -40,10 +41,11 @@ class Estimate:
     digits: int = 3
     signed: bool = False
     p: float | None = None
+    spread: float | None = None
 
     def number(self, value: float) -> str:
         """Write one number of this kind."""
-        text = f"{100 * value if self.percent else value:{'+' if self.signed else ''}.{self.digits}f}"
+        text = f"{100 * value if self.percent else value:{'+' if self.signed else ''}z,.{self.digits}f}"  # z: no -0.0
         return text.replace("-", "−")
 
     @property
@@ -53,10 +55,15 @@ class Estimate:
             return ""
         return f"[{self.number(self.low)}, {self.number(self.high)}]"
 
+    @property
+    def over_seeds(self) -> str:
+        """The standard deviation over seeds, or nothing."""
+        return "" if self.spread is None else f"± {replace(self, signed=False).number(self.spread)}"
+
     def __str__(self) -> str:
         if self.value is None:
             return f"n/a ({self.reason})" if self.reason else "n/a"
-        return " ".join(filter(None, [self.short, self.interval, self.chance]))
+        return " ".join(filter(None, [self.short, self.over_seeds, self.interval, self.chance]))
 
     @property
     def short(self) -> str:
@@ -161,81 +168,17 @@ def to_csv(table: Table) -> str:
     """Write one line a figure, for further computing: full precision, shares not percent."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "note"])
+    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "note"])
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             kind = "published" if "published" in (row.kind, column.kind) else row.kind
             kind = column.kind if kind == "model" else kind
             place = [row.section, row.label, kind, column.group, column.name]
             if isinstance(cell, str):
-                writer.writerow([*place, cell, "", "", ""])
+                writer.writerow([*place, cell, "", "", "", ""])
                 continue
             note = f"n/a ({cell.reason})" if cell.value is None else "does not beat the baselines" if cell.below else ""
             note = note or (f"p {cell.p:.6g}" if cell.p is not None else "")
-            writer.writerow(
-                [*place, *("" if v is None else f"{v:.6g}" for v in (cell.value, cell.low, cell.high)), note]
-            )
+            numbers = (cell.value, cell.low, cell.high, cell.spread)
+            writer.writerow([*place, *("" if number is None else f"{number:.6g}" for number in numbers), note])
     return text.getvalue()
-
-
-def to_latex(table: Table) -> str:
-    """Write a `table*` for a paper; it needs the package booktabs."""
-    ends = "l" + "r" * len(table.columns)
-    heads, rules, at = [], [], 2
-    for group, span, kind in table.groups:
-        mark = r"$^\dagger$" if kind == "published" else ""
-        heads.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}{mark}}}")
-        rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
-        at += span
-    lines = [
-        r"\begin{table*}",
-        r"\centering\small",
-        rf"\caption{{{_tex(table.title)}}}",
-        rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{ends}}}",
-        r"\toprule",
-        f" & {' & '.join(heads)} \\\\",
-        " ".join(rules),
-        f"{_tex(table.corner)} & {' & '.join(_tex(column.name) for column in table.columns)} \\\\",
-        r"\midrule",
-    ]
-    section = ""
-    for row in table.rows:
-        if row.section != section:
-            lines += [r"\addlinespace"] if section else []
-            section = row.section
-            lines.append(rf"\multicolumn{{{len(table.columns) + 1}}}{{l}}{{\textit{{{_tex(section)}}}}} \\")
-        label = _tex(row.label) + (r"$^\dagger$" if row.kind == "published" else "")
-        lines.append(f"{label} & {' & '.join(map(_tex_cell, row.cells))} \\\\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize {_tex(note)}" for note in table.notes]
-    return "\n".join([*lines, r"\end{table*}"]) + "\n"
-
-
-def _tex_cell(cell: Estimate | str) -> str:
-    if isinstance(cell, str):
-        return _tex(cell)
-    if cell.value is None:
-        return "n/a"
-    number = _tex(cell.number(cell.value)) + (r"$^\triangledown$" if cell.below else "")
-    small = " ".join(filter(None, [cell.interval, cell.chance]))
-    return number + (rf" {{\scriptsize {_tex(small)}}}" if small else "")
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    PUBLISHED: r"$^\dagger$",
-    BELOW: r"$^\triangledown$",
-    "≤": r"$\leq$",
-    "–": "--",
-    "≈": r"$\approx$",
-    "<": "$<$",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)

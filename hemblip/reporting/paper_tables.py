@@ -7,20 +7,26 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.errors import DataError
+from hemblip.metrics.corpus_bleu import signature
 from hemblip.metrics.text import NORMALISATION
 from hemblip.morphology import KEYS
 from hemblip.reporting import paper_numbers
-from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
 from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import words
 
-TEXT_SCORES = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
+TEXT_SCORES = {"bleu": "BLEU", "sacrebleu": "sacreBLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
 
 INTERVALS = "In brackets: 95 % bootstrap interval over patients or slides (cells where no patient is known)."
 NOT_BEATEN = (
-    f"{BELOW} not shown to beat the strongest baseline: the 95 % interval of the paired difference reaches zero."
+    f"{BELOW} not shown to beat the strongest baseline: the 95 % interval of the paired difference reaches zero, or "
+    "one group of cells gives none."
 )
+SEEDS = "±: standard deviation over seeds. Intervals are of the mean over seeds and of cells alone: they exclude it."
+UNJUDGED = ("coverage", "omission", "hallucination", "plausible", "other", "contradicting")
+"""Scores that say nothing of how good a captioner is by themselves: a baseline's are no aim."""
+
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 THEIR_ACCURACY = f"{THEIRS} {paper_numbers.CAVEAT_ACCURACY}"
 
@@ -29,7 +35,9 @@ NO_ENCODER = "no encoder for BERTScore; name one with --bertscore"
 
 MORE: Mapping[str, str] = {
     "macro_f1": "Macro-F1 over annotated values, silence being wrong",
+    "balanced_accuracy": "Balanced accuracy: recall averaged over annotated values, silence being wrong",
     "coverage": "Coverage: annotated cells whose caption states the attribute",
+    "omission": "Omission: annotated cells whose caption does not state the attribute",
     "hallucination": "Hallucination: cells whose caption states it without annotation, or against a negative one",
 }
 """Sections of Table 2c."""
@@ -40,20 +48,19 @@ def feature(key: str) -> str:
     return paper_numbers.FEATURES.get(key, words(key))
 
 
-def absent(split: str) -> str:
-    """Say why a split has no figures."""
-    return "no external set" if split == "external" else f"no {split} predictions"
+def basis(contest: Contest) -> list[str]:
+    """Notes of every table with figures of contestants: what stands in brackets, and what behind ±."""
+    return [INTERVALS, *([SEEDS] if contest.has_seeds else [])]
 
 
-def estimate(comparison: Comparison, who: Contestant, split: str, name: str, percent: bool) -> Estimate:
-    """One score of one contestant, marked if it does not beat the baselines."""
-    style = {"percent": percent, "digits": 1 if percent else 3}
+def estimate(contest: Contest, who: Contestant, split: str, name: str, percent: bool, reason: str = "") -> Estimate:
+    """One score of one contestant, marked if it does not beat the baselines; `reason` is why the score may lack."""
+    style = {"percent": percent, "digits": 1 if percent or name == "sacrebleu" else 3}
     if split not in who.scored:
-        return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
-    reason = NO_ENCODER if name == "bertscore" else ""
-    found = who.scored[split].estimate(name, reason, **style)
-    judged = who.kind == "model" and found.value is not None and not name.startswith(("coverage", "hallucination"))
-    if judged and comparison.is_below(who, split, name):
+        return Estimate(None, reason=contest.absence(who, split), **style)  # type: ignore[arg-type]
+    found = who.scored[split].estimate(name, NO_ENCODER if name == "bertscore" else reason, **style)
+    judged = who.kind == "model" and found.value is not None and not name.startswith(UNJUDGED)
+    if judged and contest.is_below(who, split, name):
         return replace(found, below=True)
     return found
 
@@ -72,16 +79,23 @@ def table1(comparison: Comparison) -> Table:
     rows += [
         Row(
             model,
-            [Estimate(paper_numbers.TEXT[model][split][name], digits=2) for split in PLACES for name in TEXT_SCORES],
+            [_published(paper_numbers.TEXT[model][split].get(name)) for split in PLACES for name in TEXT_SCORES],
             "published",
         )
         for model in paper_numbers.MODELS
     ]
-    notes = [INTERVALS, NOT_BEATEN, f"Texts are normalised alike first: {NORMALISATION}.", THEIRS]
+    notes = [
+        *basis(comparison),
+        NOT_BEATEN,
+        "BLEU: mean over captions of nltk's sentence BLEU, smoothing method 4, as in the paper. sacreBLEU: of all "
+        f"captions together, 0 to 100; {signature()}.",
+        f"Texts are normalised alike first: {NORMALISATION}.",
+        THEIRS,
+    ]
     if comparison.bert is not None:
         made = comparison.bert.description()
         notes.insert(
-            2,
+            -2,
             f"BERTScore: {made['bertscore_encoder']}, layer {made['bertscore_layer']}, {made['bertscore_hash']}; "
             f"the paper's: {paper_numbers.ENCODER}. Scores of different encoders cannot be compared.",
         )
@@ -95,7 +109,7 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
         comparison: captioners and baselines.
         splits: columns below each model; both as in the paper, or one.
     """
-    columns = _model_columns(comparison, splits)
+    columns = model_columns(comparison, splits)
     names = [_short(split) if len(splits) > 1 else "" for split in splits]
     columns += [Column(model, name, "published") for model in paper_numbers.MODELS for name in names]
     rows = []
@@ -104,7 +118,7 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
         for model in paper_numbers.MODELS:
             for split in splits:
                 value = paper_numbers.ATTRIBUTES[model][split].get(key)
-                cells.append("–" if value is None else Estimate(value, percent=True, digits=1))
+                cells.append(_published(value, percent=True, digits=1))
         rows.append(Row(feature(key), cells))
     title = (
         "Table 2. Accuracy (%) of the attributes that captions state, as the paper counts it: silence does not count"
@@ -115,7 +129,7 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
         "Feature",
         columns,
         rows,
-        [INTERVALS, NOT_BEATEN, THEIR_ACCURACY],
+        [*basis(comparison), NOT_BEATEN, THEIR_ACCURACY],
     )
 
 
@@ -126,15 +140,15 @@ def table2_end_to_end(comparison: Comparison, splits: Sequence[str] = tuple(PLAC
         *_section(comparison, splits, "accuracy", ""),
     ]
     title = "Table 2b. Attributes right among all annotated cells (%): silence is wrong"
-    columns, notes = _model_columns(comparison, splits), [INTERVALS, NOT_BEATEN]
+    columns, notes = model_columns(comparison, splits), [*basis(comparison), NOT_BEATEN]
     return Table(_name("table2b", splits), _placed(title, splits), "Feature", columns, rows, notes)
 
 
 def table2_more(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
-    """Macro-F1, coverage and hallucination (%)."""
+    """Macro-F1, balanced accuracy, coverage, omission and hallucination (%)."""
     rows = [row for measure, title in MORE.items() for row in _section(comparison, splits, measure, title)]
-    title = "Table 2c. Macro-F1, coverage and hallucination of attributes (%)"
-    columns, notes = _model_columns(comparison, splits), [INTERVALS, NOT_BEATEN]
+    title = "Table 2c. Macro-F1, balanced accuracy, coverage, omission and hallucination of attributes (%)"
+    columns, notes = model_columns(comparison, splits), [*basis(comparison), NOT_BEATEN]
     return Table(_name("table2c", splits), _placed(title, splits), "Feature", columns, rows, notes, folded=True)
 
 
@@ -155,7 +169,8 @@ def _short(split: str) -> str:
     return {"test": "Int.", "external": "Ext."}[split]
 
 
-def _model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
+def model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
+    """A heading for each contestant, and a column for each split below it."""
     return [
         Column(who.name, _short(split) if len(splits) > 1 else "", who.kind)
         for who in comparison.contestants
@@ -165,6 +180,10 @@ def _model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column
 
 def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
     return [estimate(comparison, who, split, name, percent=True) for who in comparison.contestants for split in splits]
+
+
+def _published(value: float | None, percent: bool = False, digits: int = 2) -> Estimate:
+    return Estimate(value, reason="not in the paper", percent=percent, digits=digits)
 
 
 def features(comparison: Comparison) -> list[str]:

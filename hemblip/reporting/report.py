@@ -16,6 +16,7 @@ from hemblip.morphology import SCHEMA
 from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
+from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.estimates import RESAMPLES
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
@@ -81,7 +82,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     tables = [table1(comparison), *(table2(comparison, [split]) for split in comparison.splits)]
     for split in comparison.splits:
         tables += [table2_end_to_end(comparison, [split]), table2_more(comparison, [split])]
-    tables += [table3(probes), *side_tables(comparison)]
+    tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
     plots = [
         plot
         for split in comparison.splits

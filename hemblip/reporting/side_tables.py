@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hemblip.metrics.intervals import holm
-from hemblip.predictions import TRUE_KEYS
+from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import INTERVALS, NO_ENCODER, TEXT_SCORES, absent, feature, features
+from hemblip.reporting.paper_tables import INTERVALS, NOT_BEATEN, TEXT_SCORES, basis, estimate, feature, features
 from hemblip.reporting.run_folder import PLACES
 
 NOT_ANNOTATED = "no cell of this source is annotated"
 
 MOST_PAIRS = 6
-"""Pairs of captioners in one table: all pairs of four."""
+"""Pairs of captioners in one table: all pairs of four; a table of more says so."""
 
 
 def side_tables(comparison: Comparison) -> list[Table]:
@@ -28,22 +28,29 @@ def sources_table(comparison: Comparison) -> Table | None:
     """External validation, one block a source; None without external cells."""
     percents = {"accuracy": "End to end", "selective_accuracy": "Where stated", "coverage": "Coverage"}
     rows = []
-    for source, scored in comparison.by_source.items():
-        for who, part in scored:
-            annotated = part.table[list(TRUE_KEYS)].notna().any(axis=1).sum()
-            cells: list[Estimate | str] = [f"{len(part.table):,}", f"{annotated:,}", f"{part.groups:,}"]
-            cells += [part.estimate(name, NO_ENCODER) for name in TEXT_SCORES]
-            cells += [part.estimate(name, NOT_ANNOTATED, percent=True, digits=1) for name in percents]
+    for source, contest in comparison.by_source.items():
+        for who in contest.contestants:
+            part = who.scored["external"]
+            known = part.table[list(TRUE_KEYS)].notna()
+            counts = len(known), known[f"{TRUE_PREFIX}cell_type"].sum(), known.any(axis=1).sum(), part.groups
+            cells: list[Estimate | str] = [Estimate(float(count), digits=0) for count in counts]
+            cells += [estimate(contest, who, "external", name, percent=False) for name in TEXT_SCORES]
+            cells += [estimate(contest, who, "external", name, True, NOT_ANNOTATED) for name in percents]
             rows.append(Row(who.name, cells, who.kind, section=source))
     if not rows:
         return None
-    columns = [Column("", "Cells"), Column("", "Annotated"), Column("", "Groups")]
+    columns = [Column("", name) for name in ("Cells", "Type mapped", "Annotated", "Groups")]
     columns += [Column("Caption", name) for name in TEXT_SCORES.values()]
     columns += [Column("Attributes, mean %", name) for name in percents.values()]
     notes = [
-        INTERVALS,
-        "Annotated: cells with at least one attribute. Where a source gives only free text, captions are compared with "
-        "it, but no attribute score is made from it.",
+        *basis(comparison),
+        NOT_BEATEN,
+        "Type mapped: cells whose label is one of the 13 cell types; other labels (plasma cell, megakaryocyte, ...) "
+        "are mapped to none of them, and what a caption says of such a cell's type is neither right nor wrong. "
+        "Annotated: cells with at least one attribute. Entries that a source could not give as cells are counted "
+        "by `prepare`.",
+        "Where a source gives only free text, captions are compared with it, but no attribute score is made from it.",
+        "Each percentage is a mean over attributes of its own: coverage times where stated is not end to end.",
     ]
     return Table("external", "External validation by source", "Model", columns, rows, notes)
 
@@ -61,7 +68,7 @@ def differences(comparison: Comparison) -> Table | None:
         for split in comparison.splits:
             for name in names:
                 baseline = comparison.strongest_baseline(split, name)
-                cells += [_difference(model, baseline, split, name)]
+                cells += [_difference(comparison, model, baseline, split, name)]
         if comparison.baselines:
             rows.append(Row(f"{model.name} − strongest baseline", cells))
     if not rows:
@@ -71,17 +78,18 @@ def differences(comparison: Comparison) -> Table | None:
 
 
 def _paired(comparison: Comparison, one: Contestant, other: Contestant, names: dict[str, str]) -> list[Estimate | str]:
-    return [_difference(one, other, split, name) for split in comparison.splits for name in names]
+    return [_difference(comparison, one, other, split, name) for split in comparison.splits for name in names]
 
 
-def _difference(one: Contestant, other: Contestant | None, split: str, name: str) -> Estimate:
+def _difference(comparison: Comparison, one: Contestant, other: Contestant | None, split: str, name: str) -> Estimate:
     style: dict[str, bool | int] = {
         "percent": name == "accuracy",
         "digits": 1 if name == "accuracy" else 3,
         "signed": True,
     }
     if other is None or split not in one.scored or split not in other.scored:
-        return Estimate(None, reason=absent(split), **style)  # type: ignore[arg-type]
+        lacking = one if split not in one.scored else other
+        return Estimate(None, reason=comparison.absence(lacking, split), **style)  # type: ignore[arg-type]
     return one.scored[split].difference(other.scored[split], name, **style)
 
 
@@ -92,7 +100,8 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
     """
     baseline = comparison.strongest_baseline(split)
     having = [model for model in comparison.models if split in model.scored]
-    pairs = [(one, other) for index, one in enumerate(having) for other in having[index + 1 :]][:MOST_PAIRS]
+    every = [(one, other) for index, one in enumerate(having) for other in having[index + 1 :]]
+    pairs = every[:MOST_PAIRS]
     pairs += [(model, baseline) for model in having if baseline is not None]
     if not pairs:
         return None
@@ -106,6 +115,8 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
         f"before that, {comparison.resamples:,} draws cannot show less than {least:.2g}.",
         INTERVALS,
     ]
+    if len(every) > MOST_PAIRS:
+        notes.insert(0, f"The first {MOST_PAIRS} of {len(every)} pairs of captioners; for others compare fewer runs.")
     title = f"Paired differences by attribute – {PLACES[split].lower()} cells"
     return Table(f"attribute_differences_{split}", title, "Feature", columns, rows, notes, folded=True)
 

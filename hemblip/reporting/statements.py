@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hemblip.metrics.incompatible import Rule
 from hemblip.metrics.plausible import is_plausible
 from hemblip.morphology import KEYS
 from hemblip.morphology.locate import locate_statements
@@ -68,6 +69,11 @@ class Piece:
 def words(key: str) -> str:
     """An attribute's name as the tables write it."""
     return key.replace("_", " ").capitalize().replace("Nuclear cytoplasmic", "Nuclear-cytoplasmic")
+
+
+def pair_in_words(row: Mapping[str, Any], rule: Rule) -> str:
+    """The two statements of a caption that a rule excludes, as in "cell type basophil and granule colour red"."""
+    return f"{words(rule.key).lower()} {row[rule.key]} and {words(rule.other).lower()} {row[rule.other]}"
 
 
 def judge(row: Mapping[str, Any]) -> list[Statement]:

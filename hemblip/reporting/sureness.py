@@ -74,9 +74,8 @@ def confidence_table(comparison: Comparison) -> Table | None:
 
 def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Estimate]:
     if split not in model.scored:
-        reason = "no external set" if split == "external" else f"no {split} predictions"
-        return [Estimate(None, reason=reason)] * 5
-    table, validation = model.scored[split].table, comparison.validation(model)
+        return [Estimate(None, reason=comparison.absence(model, split))] * 5
+    table, validation = model.scored[split].table, model.validation
     sure, right = statements(table)
     if not len(sure):
         return [Estimate(None, reason=NO_CONFIDENCES)] * 5

@@ -59,11 +59,28 @@ class Page(HTMLParser):
 
 
 def test_each_table_is_written_in_three_forms_without_nan(here):
-    for name in ("table1", "table2", "table2b", "table2c", "table3", "external", "differences", "calibration"):
+    for name in (
+        "table1",
+        "table2",
+        "table2b",
+        "table2c",
+        "table3",
+        "external",
+        "differences",
+        "calibration",
+        "errors_test",
+        "contradictions",
+    ):
         for suffix in (".md", ".csv", ".tex"):
             text = (here / "compare" / f"{name}{suffix}").read_text()
             assert text
             assert not re.search(r"\bnan\b|None|inf\b", text), f"{name}{suffix}"
+
+
+def test_each_set_of_cells_has_a_latex_table_of_its_own(here):
+    text = (here / "compare" / "table2.tex").read_text()
+    assert re.findall(r"\\label\{(.+?)\}", text) == ["tab:table2_test", "tab:table2_external"]
+    assert text.count(r"\begin{table*}") == text.count(r"\end{table*}") == 2
 
 
 def test_csv_repeats_the_scores_that_prediction_rows_give(here):

@@ -2,8 +2,10 @@
 
 import csv
 import io
+from dataclasses import replace
 
-from hemblip.reporting.layout import Column, Estimate, Row, Table, to_csv, to_latex, to_markdown
+from hemblip.reporting.latex import to_latex
+from hemblip.reporting.layout import Column, Estimate, Row, Table, to_csv, to_markdown
 
 TABLE = Table(
     "made_up",
@@ -45,3 +47,23 @@ def test_latex_is_escaped_and_balanced():
     assert text.count("{") == text.count("}")
     columns = [line.count(" & ") for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
     assert set(columns) == {3}
+
+
+def test_latex_says_why_figures_are_missing_and_leaves_numbering_to_latex():
+    text = to_latex(replace(TABLE, title="Table 2b. Attributes > 5 % at α and Δ"))
+    assert r"\caption{Attributes $>$ 5 \% at $\alpha$ and $\Delta$}" in text
+    assert "n/a: no cells." in text
+
+
+def test_a_score_over_seeds_shows_how_they_spread():
+    score = Estimate(0.5, 0.4, 0.6, percent=True, digits=1, spread=0.021)
+    table = replace(TABLE, rows=[Row("seeds", [score, score, "text"])])
+    assert "| seeds | 50.0 ± 2.1 [40.0, 60.0] |" in to_markdown(table)
+    assert next(csv.DictReader(io.StringIO(to_csv(table))))["seed_sd"] == "0.021"
+    assert r"$\pm$ 2.1" in to_latex(table)
+
+
+def test_numbers_are_written_for_readers():
+    assert str(Estimate(-0.00004, percent=True, digits=1)) == "0.0"
+    assert str(Estimate(12345.0, digits=0)) == "12,345"
+    assert str(Estimate(-0.05, digits=2, signed=True)) == "−0.05"
