@@ -119,6 +119,8 @@ class _Caption(NamedTuple):
 class Rewording:
     """Rewords the captions of many cells; all answers go through the cache, so that nothing is asked twice.
 
+    What is malformed or empty is not kept: a later run asks for it again.
+
     Args:
         settings: of the model.
         drafts: captions of each cell.
@@ -213,7 +215,7 @@ class Rewording:
                 raise
 
     def _ask(self, batch: Sequence[_Caption], attempt: int) -> None:
-        """Store an answer for each caption; one that a batch's answer leaves open is asked for in a smaller batch."""
+        """Store the answers to a batch; if its answer is malformed, each half is asked for by itself."""
         batch = self._missing(batch, attempt)
         if not batch:
             return
@@ -231,8 +233,8 @@ class Rewording:
             self._ask(batch[:middle], attempt)
             self._ask(batch[middle:], attempt)
             return
-        keys = [self._key(caption, attempt) for caption in batch]
-        self._store.put(dict(zip(keys, texts or [""], strict=True)))
+        answers = zip(batch, texts or [""], strict=True)
+        self._store.put({self._key(caption, attempt): text for caption, text in answers if text})
 
     def _count(self, completion: Completion) -> None:
         with self._counting:

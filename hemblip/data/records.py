@@ -108,7 +108,7 @@ def _box(value: object) -> list[float] | None:
 def _texts(value: object) -> list[str]:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
-    texts = list(value)  # type: ignore[call-overload]
+    texts: list[str] = list(value)  # type: ignore[call-overload]
     if isinstance(value, str) or not all(isinstance(text, str) for text in texts):
         raise TypeError
     return texts

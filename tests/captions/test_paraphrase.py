@@ -141,6 +141,15 @@ def test_malformed_replies_are_counted_and_the_grammar_stays(rewording, malforme
     assert outcome.captions == DRAFTS and outcome.malformed == 8 and outcome.paraphrased == 0
 
 
+@pytest.mark.parametrize("bad", ["Sorry, I cannot.", ["", " "], b"<html>"])
+def test_a_later_run_asks_again_for_what_was_malformed(rewording, bad):
+    with serving(lambda number, drafts, asked: bad) as server:
+        assert rewording(server).run().malformed > 0
+    with serving() as server:
+        outcome = rewording(server).run()
+    assert outcome.paraphrased == 8 and outcome.malformed == 0 and server.drafts.total() == 8
+
+
 def test_a_batch_with_a_malformed_reply_is_asked_for_in_smaller_ones(rewording):
     def behave(number, drafts, asked):
         return [reworded(draft) for draft in drafts] if len(drafts) == 1 else "Sorry, too many."
