@@ -1,37 +1,42 @@
 """The checkpoint from which an interrupted run goes on as if nothing had happened."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, TrainingError
+from hemblip.models.sharding import finite
 from hemblip.runs import RESUME_POINT
 
 
 class ResumePoint(Checkpoint):
     """Write `checkpoints/last.ckpt` every few steps and after each epoch, when all else has been done.
 
+    It holds weights and the state of training. Settings come from the config, also those that Lightning keeps in
+    checkpoints.
+
     Args:
-        every_n_steps: optimiser steps from one point to the next within an epoch.
+        every_n_steps: optimiser steps from one point to the next within an epoch, at least.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
         if every_n_steps < 1:
             raise ConfigError(f"resume_point.every_n_steps is {every_n_steps}; it is at least 1")
         self.every_n_steps = every_n_steps
-        self._saved_step = 0
+        self._step = self._saved_step = 0
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the patience that the config asks for."""
+        for stopping in _early_stopping(trainer):
+            if stopping.state_key in checkpoint["callbacks"]:
+                checkpoint["callbacks"][stopping.state_key]["patience"] = stopping.patience
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once if the run had stopped early: Lightning keeps the count but not the decision."""
-        self._saved_step = trainer.global_step
-        stopped = [
-            callback
-            for callback in trainer.callbacks  # type: ignore[attr-defined]
-            if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience
-        ]
+        self._step = self._saved_step = trainer.global_step
+        stopped = any(stopping.wait_count >= stopping.patience for stopping in _early_stopping(trainer))
         if stopped and trainer.global_step:
             trainer.should_stop = True
 
@@ -39,17 +44,41 @@ class ResumePoint(Checkpoint):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save between steps; not where validation or the epoch's end follows, which would be lost."""
-        step, done = trainer.global_step, batch_idx + 1
-        if step == self._saved_step or step % self.every_n_steps:  # within an accumulation, or not yet
+        before, self._step = self._step, trainer.global_step
+        if self._step == before or self._step < self._saved_step + self.every_n_steps:  # accumulating, or not yet
             return
-        if done < trainer.num_training_batches and done % (trainer.val_check_batch or math.inf):
-            self._save(trainer)
+        if batch_idx + 1 < trainer.num_training_batches and not _validation_follows(trainer, batch_idx):
+            self._save(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save after validation, early stopping and the choice of the best checkpoint."""
-        self._save(trainer)
+        self._save(trainer, pl_module)
 
-    def _save(self, trainer: L.Trainer) -> None:
+    def _save(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the point.
+
+        Raises:
+            TrainingError: a trained weight is not finite; the point before is kept.
+        """
         self._saved_step = trainer.global_step
+        path = Path(trainer.default_root_dir) / RESUME_POINT
+        trained = (parameter for parameter in pl_module.parameters() if parameter.requires_grad)
+        if not trainer.strategy.reduce_boolean_decision(finite(trained)):
+            raise TrainingError(
+                f"weights are not finite after step {trainer.global_step}; {path} is left as it was: lower "
+                "model.init_args.learning_rate or set trainer.gradient_clip_val, and go on with --resume true"
+            )
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / RESUME_POINT)
+            trainer.save_checkpoint(path)
+
+
+def _early_stopping(trainer: L.Trainer) -> list[EarlyStopping]:
+    return [callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]  # type: ignore[attr-defined]
+
+
+def _validation_follows(trainer: L.Trainer, batch_idx: int) -> bool:
+    """Whether Lightning may validate after this batch; it counts those of all epochs if told not to count epochs."""
+    every = trainer.val_check_batch
+    if trainer.check_val_every_n_epoch is None:
+        batch_idx = trainer.fit_loop.epoch_loop.total_batch_idx
+    return bool(every) and (batch_idx + 1) % every == 0

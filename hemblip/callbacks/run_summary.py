@@ -17,21 +17,29 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class RunSummary(L.Callback):
     """Print what is about to happen; log learning rate, cells a second and peak memory."""
 
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._began = time.monotonic()
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print five lines."""
-        self._began = self._epoch_began = time.monotonic()
-        self._cells = 0
+        self._epoch_began, self._cells = time.monotonic(), 0
         trainer.print("\n".join(f"{name:<10} {text}" for name, text in _plan(trainer, pl_module).items()))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start counting."""
         self._epoch_began, self._cells = time.monotonic(), 0
 
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """Log the rate that this step takes: after it, the schedule has set that of the next."""
+        pl_module.log("learning_rate", trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Log the rate of this step; count, and measure up to the last step, before validation."""
-        pl_module.log("learning_rate", trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+        """Count, and measure up to the last step, before validation."""
         self._cells += len(batch["cell_ids"]) * trainer.world_size
         self._seconds = time.monotonic() - self._epoch_began
 

@@ -1,5 +1,6 @@
 """What every captioner shares: losses over cells, optimiser, schedule."""
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from typing import Any, Literal, NamedTuple, Self
@@ -8,6 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
@@ -29,7 +31,8 @@ class Description(NamedTuple):
 class Captioner(L.LightningModule, ABC):
     """A vision-language model that describes cells.
 
-    Losses are means over caption tokens: of the global batch in training, of all cells, each once, in evaluation.
+    Losses are means over caption tokens: of all cells of an optimiser step in training, whatever the number of ranks
+    and accumulated batches; of all cells, each once, in evaluation.
 
     Args:
         decoding: how captions are generated.
@@ -71,6 +74,7 @@ class Captioner(L.LightningModule, ABC):
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self._losses: dict[str, tuple[float, int]] = {}
+        self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
     @abstractmethod
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -132,27 +136,46 @@ class Captioner(L.LightningModule, ABC):
         torch.manual_seed(derived_seed(self._seed, self.current_epoch, batch_idx, self.global_rank))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Mean loss over the caption tokens of the global batch.
+        """Sum the losses of a batch; `on_before_optimizer_step` divides by the tokens of the step.
 
         Raises:
-            TrainingError: the loss is not finite.
+            TrainingError: a loss is not finite; on all ranks.
         """
         nll, tokens = self.loss_per_cell(batch)
-        total = tokens.sum()
-        world = self.trainer.world_size
-        if world > 1:
-            torch.distributed.all_reduce(total)
-        # DDP averages gradients over ranks: times `world` makes that the mean over all tokens.
-        loss = nll.sum() * world / total
-        if not torch.isfinite(loss):
-            losses = zip(batch["cell_ids"], nll.tolist(), strict=True)
-            bad = [cell for cell, value in losses if not math.isfinite(value)]
-            raise TrainingError(
-                f"loss is {loss.item()} in step {self.global_step} on cells {', '.join(bad or batch['cell_ids'])}; "
-                "lower model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
-            )
-        self.log("train_loss", loss, prog_bar=True, batch_size=len(nll), sync_dist=True)
-        return loss
+        sums = torch.stack([nll.detach().sum(), tokens.sum()])
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(sums)
+        total, count = sums.tolist()
+        if not math.isfinite(total):
+            self._stop(total, _not_finite(batch, nll))
+        self._step_loss = (self._step_loss[0] + total, self._step_loss[1] + count)
+        self.log("train_loss", self._step_loss[0] / self._step_loss[1], prog_bar=True, batch_size=len(nll))
+        return nll.sum()
+
+    def _stop(self, loss: float, cells: list[str]) -> None:
+        """End all ranks with one message: a rank that waits for another would bury it."""
+        gathered = [cells]
+        if self.trainer.world_size > 1:
+            gathered = [[] for _ in range(self.trainer.world_size)]
+            torch.distributed.all_gather_object(gathered, cells)
+        if not self.trainer.is_global_zero:
+            raise SystemExit(TrainingError.exit_code)
+        raise TrainingError(
+            f"loss is {loss} in step {self.global_step} on cells {', '.join(itertools.chain(*gathered))}; lower "
+            "model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
+        )
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Turn gradients of sums into those of the mean over the step's tokens, before they are clipped.
+
+        A mean of means, over batches and ranks, would weigh the words of short captions more.
+        """
+        # Lightning has divided by the number of batches, the strategy by that of ranks.
+        scale = self.trainer.accumulate_grad_batches * self.trainer.world_size / self._step_loss[1]
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(scale)
+        self._step_loss = (0.0, 0.0)
 
     def on_validation_start(self) -> None:
         """Use one rank's running statistics on all: DDP brings them together in training steps only."""
@@ -184,7 +207,17 @@ class Captioner(L.LightningModule, ABC):
         self._log_loss("test_loss")
 
     def _keep_losses(self, batch: Batch) -> None:
+        """Remember the loss of each cell.
+
+        Raises:
+            TrainingError: one is not finite.
+        """
         nll, tokens = self.loss_per_cell(batch)
+        if bad := _not_finite(batch, nll):
+            raise TrainingError(
+                f"the loss is not finite on cells {', '.join(bad)}; check these cells, or train with a lower "
+                "model.init_args.learning_rate"
+            )
         for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
             self._losses[cell] = (value, count)
 
@@ -202,11 +235,9 @@ class Captioner(L.LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what trains; warm-up and schedule by step."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        groups = [
-            {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": self.weight_decay},
-            {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=self.learning_rate)
+        kinds = [[p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]]
+        groups = [{"params": kind, "weight_decay": self._decay(kind)} for kind in kinds if kind]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
         steps = int(self.trainer.estimated_stepping_batches)
         rise = round(self.warmup * steps)
 
@@ -219,3 +250,21 @@ class Captioner(L.LightningModule, ABC):
             return 1 - done if self.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
+
+    def _decay(self, parameters: list[Tensor]) -> float:
+        return self.weight_decay if parameters[0].ndim >= 2 else 0.0
+
+    def on_train_start(self) -> None:
+        """Use the config's learning rate and weight decay, not those that Lightning has restored with the optimiser."""
+        optimizer, scheduler = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(scheduler, LambdaLR)
+        scheduler.base_lrs = [self.learning_rate] * len(optimizer.param_groups)
+        for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
+            group["initial_lr"] = self.learning_rate
+            group["lr"] = self.learning_rate * factor(scheduler.last_epoch)
+            group["weight_decay"] = self._decay(group["params"])
+
+
+def _not_finite(batch: Batch, nll: Tensor) -> list[str]:
+    """Name the cells of a batch whose losses (B,) are not finite."""
+    return [cell for cell, value in zip(batch["cell_ids"], nll.tolist(), strict=True) if not math.isfinite(value)]

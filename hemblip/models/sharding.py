@@ -30,3 +30,9 @@ def shard(mesh: DeviceMesh | None, blocks: Iterable[nn.Module]) -> None:
 def whole(tensor: Tensor) -> Tensor:
     """Bring the parts of a weight together; all ranks have to call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def finite(parameters: Iterable[Tensor]) -> bool:
+    """Look for values that are not finite in this rank's part of weights."""
+    parts = (weight.to_local() if isinstance(weight, DTensor) else weight for weight in parameters)
+    return all(bool(part.isfinite().all()) for part in parts)

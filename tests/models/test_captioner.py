@@ -1,5 +1,8 @@
 """What captioners share: optimiser, checkpoints, what is frozen, losses that are not finite."""
 
+import itertools
+import math
+
 import lightning as L
 import pandas as pd
 import pytest
@@ -22,7 +25,7 @@ class Cells(torch.utils.data.Dataset):
         return {"images": images, "captions": CAPTIONS, "cell_ids": [f"{index}{letter}" for letter in "abc"]}
 
 
-def fit(captioner, folder, steps=2, **settings):
+def fit(captioner, folder, steps=2, data=None, **settings):
     trainer = L.Trainer(
         default_root_dir=folder,
         max_steps=steps,
@@ -32,7 +35,7 @@ def fit(captioner, folder, steps=2, **settings):
         enable_checkpointing=False,
         **{"logger": False, **settings},
     )
-    trainer.fit(captioner, torch.utils.data.DataLoader(Cells(), batch_size=None))
+    trainer.fit(captioner, torch.utils.data.DataLoader(data or Cells(), batch_size=None))
     return trainer
 
 
@@ -159,6 +162,75 @@ def test_loss_that_is_not_finite_names_its_cells(tmp_path):
         captioner.model.text_decoder.cls.predictions.bias.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"loss is nan in step 0 on cells 0a, 0b, 0c; lower"):
         fit(captioner, tmp_path)
+
+
+class Uneven(Cells):
+    """Batches of given sizes; captions differ in length."""
+
+    def __init__(self, sizes):
+        pairs = [(index, cell) for index in range(4) for cell in range(3)][: sum(sizes)]
+        ends = list(itertools.accumulate(sizes, initial=0))
+        self.batches = [pairs[start:end] for start, end in itertools.pairwise(ends)]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        cells = [(super(Uneven, self).__getitem__(row), cell) for row, cell in self.batches[index]]
+        return {
+            "images": torch.stack([row["images"][cell] for row, cell in cells]),
+            "captions": [row["captions"][cell] for row, cell in cells],
+            "cell_ids": [row["cell_ids"][cell] for row, cell in cells],
+        }
+
+
+class Gradients(L.Callback):
+    """Keeps what the optimiser gets, unclipped, and what is logged."""
+
+    def __init__(self):
+        self.seen, self.losses = [], []
+
+    def on_before_zero_grad(self, trainer, pl_module, optimizer):
+        gradients = [p.grad.clone() for p in pl_module.parameters() if p.grad is not None]
+        if gradients:
+            self.seen.append(gradients)
+
+    def on_train_batch_end(self, trainer, *_):
+        self.losses.append(float(trainer.callback_metrics["train_loss"]))
+
+
+def gradients(folder, sizes, accumulate, clip=None):
+    captioner = tiny(adaptation="lora", lora_dropout=0.0, train_embeddings=True, learning_rate=1e-9)
+    for module in captioner.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    kept = Gradients()
+    settings = {"accumulate_grad_batches": accumulate, "gradient_clip_val": clip, "callbacks": [kept]}
+    fit(captioner, folder, steps=-1, max_epochs=1, data=Uneven(sizes), **settings)
+    last = [p.grad.clone() for p in captioner.parameters() if p.grad is not None]
+    return [*kept.seen, last], kept.losses
+
+
+@pytest.mark.parametrize("clip", [None, 0.01])
+def test_accumulated_batches_are_one_step_over_their_tokens(tmp_path, clip):
+    """Eight cells and a rest of four: as whole batches, and as batches of several sizes."""
+    whole, losses = gradients(tmp_path, [8, 4], 1, clip)
+    parts, running = gradients(tmp_path, [1, 3, 2, 2, 4], 4, clip)  # the last step has one batch of the four
+    assert len(whole) == len(parts) == 2
+    assert [running[3], running[4]] == pytest.approx(losses, rel=1e-5)
+    for one, other in zip(whole, parts, strict=True):
+        for expected, gradient in zip(one, other, strict=True):
+            assert torch.allclose(expected, gradient, rtol=1e-3, atol=1e-6 * float(expected.abs().max()) + 1e-9)
+        if clip:
+            assert torch.stack([g.norm() for g in other]).norm() == pytest.approx(clip, rel=1e-3)
+
+
+def test_validation_loss_that_is_not_finite_names_its_cells(tmp_path, monkeypatch):
+    captioner = tiny()
+    monkeypatch.setattr(captioner, "loss_per_cell", lambda _: (torch.tensor([1, math.inf, 2]), torch.ones(3)))
+    trainer = L.Trainer(default_root_dir=tmp_path, accelerator="cpu", logger=False, enable_progress_bar=False)
+    with pytest.raises(TrainingError, match=r"the loss is not finite on cells 0b; check"):
+        trainer.validate(captioner, torch.utils.data.DataLoader(Cells(), batch_size=None))
 
 
 @pytest.mark.parametrize(("schedule", "rates"), [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 0.75, 0.25])])
