@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lightning as L
 import pandas as pd
 import pytest
 import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
+
+from hemblip.__main__ import main
+from hemblip.callbacks import ResumePoint
+from hemblip.errors import TrainingError
 
 TESTS = Path(__file__).parent
 TINY = TESTS / "conf" / "tiny.yaml"
@@ -82,6 +88,103 @@ def check(tmp_path, kills, *more, ranks=1):
 
 def test_killed_within_an_epoch_and_in_validation(tmp_path):
     check(tmp_path, [killed_after(7), killed_after(9, in_validation=True)])
+
+
+class Places(ResumePoint):
+    """Notes after how many batches of all epochs a point is saved, and what is validated between batches."""
+
+    def __init__(self, every_n_steps):
+        super().__init__(every_n_steps)
+        self.saved, self.validated = [], []
+
+    def on_train_batch_end(self, trainer, *more):
+        self._batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        super().on_train_batch_end(trainer, *more)
+
+    def on_validation_end(self, trainer, pl_module):
+        self.validated.append(self._batches)
+
+    def _save(self, trainer, pl_module):
+        super()._save(trainer, pl_module)
+        self.saved.append(self._batches)
+
+
+@pytest.mark.parametrize(
+    ("every", "settings", "saved"),
+    [
+        (1, {}, list(range(1, 21))),
+        (3, {}, [3, 6, 9, 10, 13, 16, 19, 20]),
+        (2, {"accumulate_grad_batches": 2}, [4, 8, 10, 14, 18, 20]),
+        (2, {"accumulate_grad_batches": 2, "val_check_interval": 4}, [6, 10, 16, 20]),
+        (1, {"accumulate_grad_batches": 2, "val_check_interval": 3}, [2, 4, 8, 10, 12, 14, 18, 20]),
+        # Counted over epochs: batches 4, 8, 12, 16, 20, which are 4, 8 of the first and 2, 6, 10 of the second.
+        (2, {"val_check_interval": 4, "check_val_every_n_epoch": None}, [2, 5, 7, 9, 10, 13, 15, 17, 19, 20]),
+    ],
+)
+def test_points_lie_between_steps_and_not_before_validation(tmp_path, every, settings, saved):
+    places = Places(every)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = L.Trainer(
+        default_root_dir=tmp_path,
+        max_epochs=2,
+        accelerator="cpu",
+        limit_train_batches=10,
+        limit_val_batches=1,
+        num_sanity_val_steps=0,
+        callbacks=[places],
+        **quiet,
+        **settings,
+    )
+    trainer.fit(BoringModel())
+    assert places.saved == saved
+    within = [batch for batch in places.saved if batch % 10]
+    assert not [batch for batch in within if batch % settings.get("accumulate_grad_batches", 1)]
+    assert not set(within) & set(places.validated)
+
+
+def tiny_fit(*more):
+    return main(["fit", "--config", str(TINY), "--resume", "true", "--evaluation.validation_cells", "0", *more])
+
+
+def test_settings_of_a_resumed_run_are_those_of_the_command(workplace):
+    assert tiny_fit() == 0
+    changed = ("--model.init_args.learning_rate", "1e-5", "--model.init_args.weight_decay", "0.5")
+    assert tiny_fit(*changed, "--early_stopping.patience", "9", "--trainer.max_epochs", "3") == 0
+    ended = state(workplace)
+    groups = ended["optimizer_states"][0]["param_groups"]
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    assert [group["initial_lr"] for group in groups] == ended["lr_schedulers"][0]["base_lrs"] == [1e-5, 1e-5]
+    (stopping,) = [kept for name, kept in ended["callbacks"].items() if name.startswith("EarlyStopping")]
+    assert ended["epoch"] == 2 and stopping["patience"] == 9
+    rates = pd.read_csv(workplace / "runs/tiny/version_0/metrics.csv")["learning_rate"].dropna()
+    assert rates.iloc[-1] < 1e-5 < 1e-4 < rates.max()
+
+
+def test_weights_that_are_not_finite_leave_the_point_before(tmp_path):
+    class Breaks(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if trainer.global_step == 3:
+                torch.nn.init.constant_(pl_module.layer.bias, torch.nan)
+
+    trainer = L.Trainer(
+        default_root_dir=tmp_path,
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        limit_train_batches=5,
+        limit_val_batches=0,
+        callbacks=[Breaks(), ResumePoint(2)],
+    )
+    with pytest.raises(TrainingError, match=r"weights are not finite after step 4; .*last\.ckpt is left as it was"):
+        trainer.fit(BoringModel())
+    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 2 and all(weight.isfinite().all() for weight in kept["state_dict"].values())
+
+
+@pytest.mark.slow
+def test_killed_beside_a_validation_within_an_accumulation(tmp_path):
+    check(tmp_path, [killed_after(5), killed_after(7)], "--trainer.val_check_interval", "4")
 
 
 @pytest.mark.slow
