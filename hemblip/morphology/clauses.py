@@ -4,28 +4,21 @@ A modifier before a noun belongs to that noun ("small pink granules"), one after
 chromatin is dense"). Denial reaches to the end of its noun phrase, comparison to the next comma.
 """
 
-from collections.abc import Sequence
-
+from hemblip.morphology.denials import Denials
+from hemblip.morphology.exclusions import AMONG
 from hemblip.morphology.modifiers import Head, is_noun
 from hemblip.morphology.names import ATYPICAL
-from hemblip.morphology.nouns import DENIABLE, OWNED
-from hemblip.morphology.phrases import NOTHING, Spoken
-from hemblip.morphology.properties import Properties
-from hemblip.morphology.schema import NEGATIVE_VALUES, SCHEMA
-from hemblip.morphology.sentence import Sentence
+from hemblip.morphology.nouns import OWNED
+from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.statements import Statement
 from hemblip.morphology.tokens import Item, word_set
 
+_SHARING = word_set("shares|shared|share|sharing|common")
 _GOES_ON = word_set("thing|value|aspect|word|and|comma|or|direct|disease")
 
 
-class Reader(Properties):
+class Reader(Denials):
     """Walks over the items of one sentence: one method for each kind of item."""
-
-    def __init__(self, found: Sequence[Item], before: Spoken = NOTHING, aside: str | None = None) -> None:
-        super().__init__(Sentence(found), before)
-        self._aside = aside
-        self._neither = False
 
     def read(self) -> list[Statement]:
         """Return the statements of the sentence, in order of place."""
@@ -41,11 +34,15 @@ class Reader(Properties):
     def _word(self, place: int, item: Item) -> None:
         if item.name in (".", "!"):
             self.end_clause(place)
-            self._neither = False
+            self.neither = False
             return
-        if self.pending and self.sentence[place - 1].kind == "comma" and self.interrupted in self.topics:
-            self.flush()  # "the nucleus, dark and round, lies ..."
         after = self.sentence[place + 1].kind
+        set_off = self.interrupted in self.topics or after == "prep"
+        if self.pending and set_off and self.sentence[place - 1].kind == "comma":
+            self.flush()  # "the nucleus, dark and round, lies ...", "large, drawn from a donor"
+        self.denied = self.denied and not (
+            self.sentence[place - 1].kind == "thing" and after == "det"
+        )  # "no x rims the y"
         self.after_preposition = self.after_preposition and after != "det"  # "in this case the nucleus"
         if not self.predicate and not item.name.endswith(("ly", "ed", "ing")) and after not in _GOES_ON:
             self.pending = [modifier for modifier in self.pending if is_noun(modifier.item)]
@@ -81,42 +78,8 @@ class Reader(Properties):
     def _one(self, place: int, item: Item) -> None:
         """Stands for a noun before it: "unlike the coarse granules of basophils, it has round ones"."""
         if self.pending and not self.predicate and not item.values:
-            thing = self.sentence.thing_before(self.pending[0].place) or self._aside or self.before.part
+            thing = self.sentence.thing_before(self.pending[0].place) or self.aside or self.before.part
             self.arrive(Head.of(thing or "cell", place))
-
-    def _not(self, place: int, item: Item) -> None:
-        before = self.sentence[place - 1]
-        if item.name == "no" and before.name in (":", "=") and self.sentence.is_answer(place):
-            self._absent(place, item)
-            return
-        self._neither = self._neither or (item.name in ("neither", "nor") and not self.topics)
-        if item.name == "not" and before.kind == "and" and self.sentence.other_cell_follows(place):
-            self.leave_out()  # "a basophil and not an eosinophil"
-            return
-        if item.name == "not" and before.kind == "thing" and self.sentence[place + 1].kind == "value":
-            self.predicate = True
-        self.denied = not (self.denied and before.kind == "not")
-        if self.pending and not self.predicate:
-            self.flush()
-
-    def _likewise(self, place: int, item: Item) -> None:
-        """Denies what follows if what stands before is denied: "nucleoli are absent and so are vacuoles"."""
-        said = self.statements.in_order()
-        self.denied = bool(said) and NEGATIVE_VALUES.get(said[-1].key) == said[-1].value
-        self.predicate = False
-
-    def _absent(self, place: int, item: Item) -> None:
-        adjective = item.name in ("absent", "missing") and not self.predicate
-        before_noun = self.sentence[place + 1].kind in ("thing", "value")
-        if adjective and before_noun and self.sentence.next_thing(place).name in DENIABLE:
-            self.denied = True
-            return
-        they = self._they(place)
-        if item.name == "none" and self.sentence[place - 1].kind == "have" and they is not None:
-            self.topics = [Head.of(they, place)]  # "the cell has none"
-        if not self.denied:
-            self.deny_topics()
-        self.denied = False
 
     def _copula(self, place: int, item: Item) -> None:
         before = self.sentence[place - 1]
@@ -125,12 +88,15 @@ class Reader(Properties):
         if item.name == ":" and not self.topics:
             self.denied = False
             return
+        if self.sentence[0].name in AMONG:  # "among the cells of this smear is a lymphocyte"
+            self.topics = []
         if place == 0:  # "seems to be small"
             self.before = self.before._replace(subject=self.before.subject or "cell")
         if self.pending:
             self.flush()
         self._speak_of_last(before)
-        self.denied = self.denied and (self._neither or (before.kind == "not" and item.name not in (":", "=")))
+        called = item.name == "as" and before.kind == "thing" and before.name == "cell"  # "cannot call this cell round"
+        self.denied = self.denied and (called or self.neither or (before.kind == "not" and item.name not in (":", "=")))
         self.predicate = True
         self.after_preposition = False
         self.joined = ""
@@ -139,12 +105,18 @@ class Reader(Properties):
         before = self.sentence[place - 1]
         self.flush()
         self._speak_of_last(before)
-        self.denied = self.denied and (self._neither or before.kind == "not")
+        self.denied = self.denied and (self.neither or before.kind == "not")
         self.predicate = self.after_preposition = False
         self.joined = ""
 
     def _with(self, place: int, item: Item) -> None:
         self.flush()
+        before = self.sentence[place - 1]
+        shared = not _SHARING.isdisjoint(i.name for i in self.sentence.between(place - 6, place))
+        if (shared and self.sentence.other_cell_follows(place)) or (
+            item.name == "with" and before.name == "other" and before.plural
+        ):  # "shares its chromatin with a blast"
+            self.leave_out()
         self.denied = self.predicate = self.after_preposition = False
 
     def _of(self, place: int, item: Item) -> None:
@@ -158,16 +130,16 @@ class Reader(Properties):
         if item.name in ("in", "for") and noun.kind == "aspect" and self.pending:
             self.predicate = True
             return
-        if item.name == "in" and self.predicate and self._belongs_to_next(place):  # "dense in chromatin"
+        if item.name == "in" and self._belongs_to_next(place):  # "dense in chromatin"
             self.pending, last = self.pending[:-1], self.pending[-1]
             self.flush()
             self.pending = [last]
             self.predicate = False
             self.after_preposition = True
             return
-        ends = self.sentence[place - 1].kind == "thing" or (self.predicate and any(m.denied for m in self.pending))
-        self.denied = self.denied and not ends
         self.flush()
+        ends = self.sentence[place - 1].kind == "thing" or (self.predicate and self.sentence[place - 1].kind != "not")
+        self.denied = self.denied and not ends
         self.predicate = False
         self.after_preposition = True
 
@@ -186,7 +158,10 @@ class Reader(Properties):
     def _speak_of_last(self, before: Item) -> None:
         """After "which" the noun before it is the subject, after a comma the noun that the comma interrupted."""
         subject = {"that": self.last, "comma": self.interrupted}.get(before.kind)
+        if before.kind == "and" and self.agent:  # "the nucleus lacks lobes and is indented"
+            self.topics = self.agent
         self.topics = self.topics if subject is None else [subject]
+        self.agent = self.topics
 
     # --- words that state something
 
@@ -214,6 +189,7 @@ class Reader(Properties):
                 self.statements.add(place, key, "absent" if value == "present" else "present")
 
     def _disease(self, place: int, item: Item) -> None:
+        self.denied = self.denied and self.sentence[place - 1].kind != "thing"  # "no granules healthy"
         self.state(place, "diagnosis", item.name)
         self.last = Head("diagnosis", (), place)
 
@@ -238,14 +214,15 @@ class Reader(Properties):
         self.pending = [] if not self.predicate else self.pending
         self.state(place, "nucleus_shape", "unsegmented-indented")
 
-    def _they(self, place: int) -> str | None:
-        return self.sentence.plural_before(place) or self.before.plural
-
     def _self(self, place: int, item: Item) -> None:
         if item.name == "here":
             self.before = self.before._replace(subject=self.before.subject or "cell")
         else:
-            meant = {"it": self.subject or self.before.subject, "they": self._they(place)}.get(item.name)
+            meant = {"it": self.subject or self.before.subject, "they": self.they(place)}.get(item.name)
+            verb = self.sentence[place + 1].kind in ("copula", "have")
+            self.after_preposition = self.after_preposition and not (verb and item.name in ("it", "they"))
+            if item.name not in ("it", "they") and not self.after_preposition:
+                self.subject = "cell"
             self.arrive(Head.of("cell" if meant in (None, "other", "diagnosis") else meant, place))
 
     def _thing(self, place: int, item: Item) -> None:
@@ -253,7 +230,12 @@ class Reader(Properties):
         cell_type = item.type or ""
         if self.sentence.is_called_atypical(place):
             cell_type = ATYPICAL.get(cell_type, cell_type)
+        definite = self.sentence.is_definite(place)
+        if definite and not self.after_preposition and item.name == "cell":
+            self.subject = "cell"
         if cell_type and not of_other:
+            denied, self.denied = self.denied, self.denied and not definite
             self.state(place, "cell_type", cell_type if cell_type in SCHEMA["cell_type"] else "")
+            self.denied = denied
         if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))

@@ -6,6 +6,9 @@ from hemblip.morphology.phrases import Phrases, Spoken
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.tokens import Item, word_set
 
+_OTHERS = word_set("other|others|another|several other|one other|a second|additional|bystander")
+_CONCLUDING = word_set("fits|suggests|indicates|points|supports|argues|makes|favors|speaks|identifies")
+AMONG = word_set("among|amongst|amid")
 _EXAMPLES = word_set("as in|as seen in|as found in|as observed in")
 _LOOSE_CONTRAST = word_set("over|like|against|relative to")
 
@@ -17,6 +20,7 @@ class Exclusions(Phrases):
         super().__init__(sentence, before)
         self._elsewhere = False
         self._undecided = False
+        self._open = False
 
     def leave_out(self) -> None:
         """What follows is not said of the cell, until `resumes`."""
@@ -27,13 +31,20 @@ class Exclusions(Phrases):
         """Whether the cell is spoken of again: at a comma, at "but", where it is named."""
         verb_of_cell = item.kind in ("have", "copula") and self.sentence[place - 1].kind == "and"
         verb_of_cell = verb_of_cell or item.name in ("in having", "by having")
-        relative = item.kind == "comma" and self.sentence[place + 1].kind == "that"
+        verb_of_cell = verb_of_cell or (item.kind == "copula" and self.sentence[0].name in AMONG)
+        relative = item.kind == "comma" and (
+            self.sentence[place + 1].name == "where"
+            or (self.sentence[place + 1].kind == "that" and self.sentence[place + 2].name not in _CONCLUDING)
+        )
         verb_of_cell = verb_of_cell or self._part_is_subject(place)
         ends = item.kind in ("comma", "but", "self") or item.name in (".", ":", "this")
         ends = ends or (item.name == "its" and self.sentence[place - 1].name == "by")
         ends = ends or (self._undecided and item.kind in ("with", "have", "copula"))
+        if self._open and item.kind != "but":
+            return False
         if self._elsewhere or not (verb_of_cell or ends) or relative:
             return False
+        self._open = False
         self.excluded = self._undecided = False
         return True
 
@@ -41,19 +52,21 @@ class Exclusions(Phrases):
         """Whether a clause on a part of the cell begins: "... and the nucleus is round"."""
         conjunction, article, noun, verb = (self.sentence[place + offset] for offset in range(4))
         part = noun.kind == "thing" and noun.name not in ("cell", "other")
-        return conjunction.kind == "and" and article.kind == "det" and part and verb.kind in ("copula", "have")
+        return conjunction.kind == "and" and article.kind == "det" and part and verb.kind in ("copula", "have", "comma")
 
     def _contrast(self, place: int, item: Item) -> None:
         if item.name in _LOOSE_CONTRAST and not self.sentence.other_cell_follows(place):
             self.flush()
             self.predicate = False
             return
-        if item.name == "looks like" and not any(other.kind == "but" for other in self.sentence):
+        if item.name == "looks like" and not any(other.kind == "but" for other in self.sentence.between(place, -1)):
             return
         if item.name in _EXAMPLES and self.sentence[place + 1].kind == "disease":
             return
         if item.name == "than":
             self.pending = self.pending[:-1]
+        if self.pending and not self.takes_pending():
+            self.give_to_next(place)
         self.leave_out()
 
     def _link(self, place: int, item: Item) -> None:
@@ -61,11 +74,16 @@ class Exclusions(Phrases):
         self.leave_out()
 
     def _near(self, place: int, item: Item) -> None:
-        if item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
+        subject = all(other.kind in ("det", "word", "value") for other in self.sentence.between(-1, place))
+        noun = self.sentence.next_thing(place).name in ("cell", "other")
+        if item.name in _OTHERS and subject and noun and not any(other.kind == "self" for other in self.sentence):
+            self.leave_out()  # "two other cells are visible: ..."
+            self._elsewhere = True
+        elif item.name.startswith(("in the", "elsewhere", "at the", "nearby")):
             self._where(place, item)
         elif self.topics and self.topics[-1].thing == "other":  # "a platelet lies next to the cell"
             self.topics = []
-        elif self.sentence.next_thing(place).name in ("cell", "other"):
+        elif self.sentence.next_thing(place).name in ("cell", "other") or item.name == "others":
             self.leave_out()
             self.topics = [Head("other", (), place)]
 
@@ -81,6 +99,7 @@ class Exclusions(Phrases):
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
             self.flush()
+            self._open = item.name == "whether" and self.sentence[place - 1].kind != "edge"
         elif item.name.endswith(" that"):
             self._elsewhere = True
         elif item.name.startswith("if "):  # "the granules, if present, are not visible"
@@ -100,4 +119,6 @@ class Exclusions(Phrases):
             self._undecided = True
 
     def _reject(self, place: int, item: Item) -> None:
-        self.statements.withdraw(("cell_type", "diagnosis"))
+        before = self.sentence[place - 1].kind
+        earlier = range(place) if before in ("but", "and") else None  # "an eosinophil was considered but rejected"
+        self.statements.withdraw(("cell_type", "diagnosis"), earlier)

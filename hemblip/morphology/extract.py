@@ -10,11 +10,13 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from hemblip.morphology.clauses import Reader
+from hemblip.morphology.foreign import is_foreign
 from hemblip.morphology.phrases import NOTHING, Spoken
 from hemblip.morphology.schema import KEYS
-from hemblip.morphology.scope import about_the_cell, heads_list, only_names
+from hemblip.morphology.scope import about_the_cell
+from hemblip.morphology.sections import Sections
 from hemblip.morphology.sentence import Sentence
-from hemblip.morphology.tokens import items, measured_items, normalise, sentences
+from hemblip.morphology.tokens import HEADING, items, measured_items, normalise, sentences
 
 
 class Stated(NamedTuple):
@@ -47,10 +49,14 @@ def extract_attributes(text: str) -> dict[str, str | None]:
 def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, ...]]]:
     """Yield the normalised tokens of each sentence and what it states, in order."""
     before = NOTHING
-    listing = False
-    for tokens in sentences(normalise(text)):
-        listing = heads_list(tokens) or (listing and only_names(tokens))
-        if listing:
+    sections = Sections()
+    found = sentences(normalise(text))
+    foreign = is_foreign(found)
+    for tokens in found:
+        left_out = foreign or sections.leaves_out(tokens)
+        if tokens[0] == HEADING:
+            tokens = tokens[1:]
+        if left_out or not tokens:
             yield tokens, ()
             continue
         stated, before = _read(tokens, before)

@@ -8,10 +8,12 @@ from hemblip.morphology.tokens import Item, word_set
 
 _ONLY_NUCLEAR = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))
 _NOUNS = word_set("lobes|segments|lobules|rim|ring")
+_SIZED = word_set("nucleus|nucleolus|vacuole|granule")
 _VISIBLE = word_set(
     "present|visible|seen|evident|identified|observed|noted|apparent|detected|found|discernible|conspicuous|prominent"
     "|distinct|obvious|noticeable|recognizable|distinguishable|appreciated|clearly visible|clearly seen|well defined"
-    "|easily seen|readily visible|readily apparent|perceptible|appreciable|identifiable|demonstrated|clearly evident"
+    "|made out|picked out|easily seen|readily visible|readily apparent|perceptible|appreciable|identifiable"
+    "|demonstrated|clearly evident"
 )
 
 
@@ -36,6 +38,10 @@ class Head(NamedTuple):
     def of(cls, thing: str, place: int) -> "Head":
         """The head for a thing with all attributes that it owns."""
         return cls(thing, OWNED[thing], place)
+
+    def names_part(self) -> bool:
+        """Whether a size said of it is that of a part of the cell, not that of the cell: "large nucleus"."""
+        return self.thing in _SIZED and self.keys == OWNED[self.thing]
 
 
 class Modifier(NamedTuple):
@@ -68,11 +74,12 @@ def key_of(item: Item, head: Head) -> str | None:
     return "nucleus_shape" if shape in _ONLY_NUCLEAR or (shape and "segmented" in item.name) else None
 
 
-def overruled(modifier: Modifier, key: str, phrase: Sequence[Modifier]) -> bool:
-    """Whether a later modifier of a list fits better: "small, round, high ratio"."""
-    return key == "nuclear_cytoplasmic_ratio" and any(
-        other.place > modifier.place and other.joined == "," and key in other.item.values for other in phrase
-    )
+def overruled(modifier: Modifier, key: str, phrase: Sequence[Modifier], lists_cell: bool) -> bool:
+    """Whether a later modifier of a list fits better: "small, round, high ratio", "round, bilobed nucleus"."""
+    later = [other.item.values for other in phrase if other.place > modifier.place and other.joined == ","]
+    if key == "nucleus_shape" and lists_cell:
+        return any(values.get(key) in _ONLY_NUCLEAR for values in later)
+    return key == "nuclear_cytoplasmic_ratio" and any(key in values for values in later)
 
 
 def separated(rest: Collection[Modifier], phrase: Sequence[Modifier], *marks: str) -> list[Modifier]:

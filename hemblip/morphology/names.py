@@ -31,7 +31,7 @@ CELL_TYPES: Mapping[str, str] = {
     "promyelocyte": "promyelocyte|promyelocytic cell",
     "other": "plasma cell|plasmacyte|megakaryocyte|hairy cell|prolymphocyte|granulocyte|agranulocyte|erythroblast"
     "|normoblast|mast cell"
-    "|macrophage|histiocyte|proerythroblast",
+    "|nucleated red cell|nucleated red blood cell|nrbc|smudge cell|macrophage|histiocyte|proerythroblast",
 }
 """Type -> names in the singular, separated by `|`; the last two types are outside the schema."""
 
@@ -57,7 +57,7 @@ DISEASES: Mapping[str, str] = {
     "APML": "acute promyelocytic leukemia|acute promyelocyte leukemia|apl|apml|promyelocytic leukemia"
     "|hypergranular promyelocytic leukemia|acute promyelocytic|aml m3|m3 aml|m3 leukemia|fab m3|m3 subtype"
     "|acute {myeloid,myelogenous,myeloblastic} leukemia m3|m3|acute hypergranular promyelocytic leukemia|m3 variant"
-    "|acute pro myelocytic leukemia|aml subtype m3|aml fab m3"
+    "|acute pro myelocytic leukemia|aml subtype m3|aml fab m3|aml , fab m3|aml , m3|fab type m3"
     "|acute {myeloid,myelogenous,myeloblastic} leukemia {subtype,type,fab} m3|acute progranulocytic leukemia|m3v"
     "|aml type m3",
     "CLL": "{lymphocytic,lymphoid,lymphatic} leukemia , chronic"

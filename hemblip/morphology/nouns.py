@@ -62,7 +62,7 @@ THINGS: Mapping[str, str] = {
     "|ratio between nucleus and cytoplasm|nucleus to cytoplasm proportion|nuclear to cytoplasmic size ratio"
     "|ratio of nucleus and cytoplasm|ratio between the nucleus and the cytoplasm"
     "|ratio between the nucleus and cytoplasm|ratio of the nucleus to cytoplasm|nuclear to cytoplasmic area ratio"
-    "|karyoplasmic ratio|nuclear cytoplasmic proportion|n c",
+    "|ratio|karyoplasmic ratio|nuclear cytoplasmic proportion|n c",
     "inverse ratio": "cytoplasmic nuclear ratio|cytoplasmic to nuclear ratio|cytoplasm to nucleus ratio|c n ratio"
     "|c / n ratio|c : n ratio|cytoplasm nucleus ratio|ratio of cytoplasm to nucleus|cytoplasmic / nuclear ratio"
     "|cytoplasm / nucleus ratio|cytoplasm to nuclear ratio|ratio of the cytoplasm to the nucleus"
@@ -73,7 +73,8 @@ THINGS: Mapping[str, str] = {
     "|nuclear material|chromatin strands",
     "nucleolus": "nucleolus|nucleoli|nucleolar|nucleolar prominence|nucleolie|nucleolii|nucleoluses",
     "cytoplasm": "cytoplasmic features|cytoplasmic characteristics|cytoplasmic findings|cytoplasmic details|cyto"
-    "|cytopl|cytoplasm|cytoplasmic|cytoplasma|cytosol|ground substance|cytoplasms",
+    "|cytoplasmic rim|cytoplasmic border|cytoplasmic band|cytoplasmic collar|cytopl|cytoplasm|cytoplasmic"
+    "|cytoplasma|cytosol|ground substance|cytoplasms",
     "basophilia": "basophilia|cytoplasmic basophilia|basophilic|basophilic staining|basophilic hue|basophilic tinge"
     "|basophilic tint|basophily",
     "vacuole": "vac|vacs|vacuole|vacuoles|vacuolation|vacuolization|cytoplasmic vacuoles|vacuolar|vacuolations"

@@ -8,10 +8,9 @@ from hemblip.morphology.nouns import DENIABLE, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statements
-from hemblip.morphology.tokens import Item, word_set
+from hemblip.morphology.tokens import Item
 
 _INVERSE = {"low": "high", "high": "low"}
-_SIZED = word_set("nucleus|nucleolus|vacuole|granule")
 
 
 class Spoken(NamedTuple):
@@ -46,6 +45,7 @@ class Phrases:
         predicate: modifiers belong to the topics.
         denied: modifiers and nouns are denied.
         excluded: what is read is not said of the cell.
+        agent: the subject of the verb read last: "the nucleus lacks lobes and is indented".
     """
 
     def __init__(self, sentence: Sentence, before: Spoken) -> None:
@@ -62,6 +62,7 @@ class Phrases:
         self.excluded = False
         self.after_preposition = False
         self.joined = ""
+        self.agent: list[Head] = []
         self._orphans: list[Modifier] = []
 
     def add_modifier(self, place: int, item: Item) -> None:
@@ -71,11 +72,16 @@ class Phrases:
 
     def arrive(self, head: Head) -> None:
         """A noun is complete: give it its modifiers and make it the topic."""
+        if (
+            self.topics and not self.predicate and self.sentence[head.place - 1].name == ","
+        ):  # "eosinophil, round, nucleus bilobed"
+            self.flush()
         back, front = self._split_pending(head)
         self.attach_to_topics(back)
         rest = [] if head.thing == "other" else self.attach(front, head)
         if self.topics and (self.predicate or any(self._lists_cell(m) for m in front)):
             self.attach_to_topics(rest if self.predicate else separated(rest, front, ","))
+            front = [modifier for modifier in front if modifier not in rest] if self.predicate else front
         elif self.topics:
             same = head.thing == self.topics[-1].thing  # "cytoplasm of moderate amount and blue color"
             self.attach_to_topics([modifier for modifier in rest if same or is_noun(modifier.item)])
@@ -105,10 +111,10 @@ class Phrases:
                 self._deny(head)
                 continue
             key = key_of(modifier.item, head)
-            sizes_part = key is None and "cell_size" in modifier.item.values and head.thing in _SIZED
+            sizes_part = key is None and "cell_size" in modifier.item.values and head.names_part()
             if sizes_part and not self._lists_cell(modifier):  # "large nucleus"
                 continue
-            if key is None or overruled(modifier, key, modifiers):
+            if key is None or overruled(modifier, key, modifiers, self._lists_cell(modifier)):
                 rest.append(modifier)
                 continue
             value = modifier.item.values[key]
@@ -124,6 +130,8 @@ class Phrases:
         left = [modifier for modifier in modifiers if modifier.place not in taken]
         if self.last is not None and self.last not in self.topics:
             left = self.attach(left, self.last)
+        for agent in self.agent if self.topics and self.topics[-1].thing == "other" else ():
+            left = self.attach(left, agent)
         self._orphans += [modifier for modifier in left if not self.topics or is_noun(modifier.item)]
 
     def _within_interruption(self, place: int) -> bool:
@@ -151,6 +159,17 @@ class Phrases:
         elif self.predicate and self.denied:
             self.deny_topics()
         self.pending = []
+
+    def takes_pending(self) -> bool:
+        """Whether the predicate speaks of a noun that can have the modifiers that wait."""
+        return self.predicate and any(key_of(m.item, topic) is not None for m in self.pending for topic in self.topics)
+
+    def give_to_next(self, place: int) -> None:
+        """Modifiers set against others of one noun belong to it: "coarse rather than fine chromatin"."""
+        noun = self.sentence.next_thing(place) if self.sentence[place + 1].kind == "value" else self.sentence[-1]
+        if noun.name in OWNED and noun.name not in ("cell", "other"):
+            self.pending = self.attach(self.pending, Head.of(noun.name, place))
+        self.flush()
 
     def end_clause(self, place: int) -> None:
         """Nothing of the clause reaches beyond `place`."""
@@ -204,16 +223,35 @@ class Phrases:
         if self.predicate and self.topics and self.pending:
             if self.sentence[head.place + 1].name in (":", "="):  # "size: small shape: round"
                 return self.pending, []
+            unnamed = self.sentence[self.pending[0].place - 1].type is None
+            if (
+                unnamed and self.sentence[head.place + 1].kind == "value" and not self.joined
+            ):  # "size small nucleus regular"
+                owned = [m for m in self.pending if key_of(m.item, self.topics[-1]) is not None]
+                return owned, [m for m in self.pending if m not in owned]
             cut = self.sentence.since_article(head.place, self.pending[0].place)
             if cut is not None:  # "its chromatin is loose, and its frosted, blue cytoplasm"
                 back = [modifier for modifier in self.pending if modifier.place < cut]
                 return back, self.pending[len(back) :]
             cut = max((index for index, modifier in enumerate(self.pending) if modifier.joined), default=0)
             cut = len(self.pending) if self.joined else cut
+            while cut and self._fits_better(self.pending[cut - 1], head):
+                cut -= 1
             return self.pending[:cut], self.pending[cut:]
         if self.pending and self.topics and self._new_phrase(self.pending[-1].place, head.place):
             return self.pending, []
+        if self.topics:  # "basophil, small and round, coarse granules"
+            closed = False
+            for index, modifier in enumerate(self.pending):
+                if closed and modifier.joined == ",":
+                    return self.pending[:index], self.pending[index:]
+                closed = closed or (index > 0 and modifier.joined == "and")
         return [], self.pending
+
+    def _fits_better(self, modifier: Modifier, head: Head) -> bool:
+        """Whether a modifier is left to `head`, as its topic has one: "a round basophil: round, red granules"."""
+        key = key_of(modifier.item, self.topics[-1])
+        return key is not None and self.statements.states(key) and key_of(modifier.item, head) is not None
 
     def _new_phrase(self, modifier: int, head: int) -> bool:
         """A separator and an article stand between a modifier and the noun: they are not one phrase."""

@@ -14,6 +14,7 @@ _PEOPLE = word_set(
     "|subjects"
 )
 _BETWEEN = word_set("value|and|det|disease|thing")
+_LISTED = word_set("comma|det|value|thing|disease")
 _ENDS = word_set(".|;|!")
 
 # What stands around the abbreviation ALL, but not around the word "all".
@@ -50,6 +51,13 @@ class Sentence:
         while self[first].kind in ("value", "det"):
             first -= 1
         return self[first]
+
+    def is_definite(self, place: int) -> bool:
+        """Whether the noun at `place` is pointed at: "this healthy leukocyte"."""
+        first = place - 1
+        while self[first].kind in ("value", "atypical", "normal", "disease", "comma"):
+            first -= 1
+        return self[first].name == "this"
 
     def phrase_ends(self, place: int) -> bool:
         """Whether nothing of the phrase follows `place`."""
@@ -115,13 +123,21 @@ class Sentence:
         item, after = self[place], self[place + 1]
         if after.kind == "aspect":
             return True
-        if after.kind != "thing" or after.name == "cell" or (item.plural and item.name in DENIABLE):
+        if (
+            after.kind != "thing"
+            or item.name == "ratio"
+            or after.name == "cell"
+            or (item.plural and item.name in DENIABLE)
+        ):
             return False
         return item.name != "cell" or not (item.plural or after.name == "other")
 
     def alternatives(self, first: int, second: int) -> bool:
         """Whether the words at two places are joined by "or", "versus" or "to"."""
         kinds = {item.kind for item in self.between(first, second)}
+        if kinds and kinds <= _LISTED and "comma" in kinds:  # "a lymphocyte, a monocyte, or a blast"
+            rest = (item.kind for item in self.between(second, second + 9) if item.kind not in _LISTED)
+            return next(rest, "") == "or"
         return not kinds.isdisjoint(("or", "to")) and kinds.isdisjoint(("copula", "have", "but", "with", "that"))
 
     def speaks_of_healthy(self, place: int) -> bool:
@@ -151,7 +167,7 @@ class Sentence:
             return True
         ends = after.kind in _AFTER_ALL or after.name in _WORDS_AFTER_ALL
         ends = ends or (after.type is not None and not after.plural)
-        ends = ends or (after.kind == "copula" and before.kind != "word")
+        ends = ends or (after.kind == "copula" and before.kind not in ("word", "thing"))
         begins = before.kind in _BEFORE_ALL or before.name in _WORDS_BEFORE_ALL or before.name.endswith(" of")
         return ends and begins and before.name not in _IDIOMS_WITH_ALL
 

@@ -20,7 +20,7 @@ class Statements:
     def __init__(self, sentence: Sentence) -> None:
         self._sentence = sentence
         self._stated: list[Statement] = []
-        self._undecided: set[str] = set()
+        self._undecided: dict[str, int] = {}
         self._clause_start = 0
 
     def in_order(self) -> list[Statement]:
@@ -30,14 +30,16 @@ class Statements:
     def new_clause(self, place: int) -> None:
         """Alternatives before `place` do not concern what comes after it."""
         self._clause_start = place
-        self._undecided = set()
+        self._undecided = {}
 
     def add(self, place: int, key: str, value: str) -> None:
         """State `value`, "" if it is outside the schema; of several alternatives of this clause, none is stated."""
         earlier = [s for s in self._stated if s.key == key and s.place >= self._clause_start]
         if earlier and earlier[-1].value != value and self._sentence.alternatives(earlier[-1].place, place):
-            self._undecided.add(key)
+            self._undecided[key] = place
             self._stated = [s for s in self._stated if s not in earlier]
+        elif key in self._undecided and self._sentence.alternatives(self._undecided[key], place):
+            self._undecided[key] = place
         elif key not in self._undecided or not self._sentence.alternatives(self._clause_start, place):
             self._stated.append(Statement(place, key, value))
 
@@ -45,6 +47,10 @@ class Statements:
         """State `value` instead of what was stated for `key` from `place` on."""
         self._stated = [s for s in self._stated if s.key != key or s.place < place]
         self._stated.append(Statement(place, key, value))
+
+    def states(self, key: str) -> bool:
+        """Whether this sentence states a value for `key` so far."""
+        return any(s.key == key for s in self._stated)
 
     def withdraw(self, keys: Collection[str], places: Collection[int] | None = None) -> None:
         """Take back what this clause states for `keys`, or what is stated for them at `places`."""

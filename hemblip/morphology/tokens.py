@@ -37,12 +37,21 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split("|"))
 
 
+_NAME_BEGINS = ("pro", "meta", "lympho", "myelo", "mono", "neutro", "eosino", "baso")
+
+
+def _begins_name(gap: re.Match[str]) -> bool:
+    """Whether a hyphen splits the name of a cell: "pro-monocyte"."""
+    return gap.string.endswith(_NAME_BEGINS, 0, gap.start())
+
+
 _SPELLING = (
     (re.compile(r"leuk?aemi|leukæmi"), "leukemi"),
     (re.compile(r"h(?:a|æ)emat"), "hemat"),
     (re.compile(r"colour"), "color"),
-    (re.compile(r"\bgrey"), "gray"),
+    (re.compile(r"g(?<!\wg)rey"), "gray"),
     (re.compile(r"centre\b"), "center"),
+    (re.compile(r"\bfavour"), "favor"),
     (
         re.compile(r"\b(?!raised|advised|comprised|revised|raising|comprising)([a-z]{3,})is(ation|ed|ing|es)\b"),
         r"\1iz\2",
@@ -51,17 +60,23 @@ _SPELLING = (
     (re.compile(r"n ?['’] ?t\b"), " not"),
     (re.compile(r" ?['’] ?s\b"), ""),
     (re.compile(r"(?<!\w)['‘’]|['‘’](?!\w)"), " "),
-    (re.compile(r"\b(vs|cf) ?\."), r"\1"),
-    (re.compile(r"\b(e\.g|i\.e|approx|ca|etc|dr|fig)\."), r"\1"),
+    (re.compile(r"(?<=\bvs|\bcf) ?\."), ""),
+    (re.compile(r"e\.g\b\.?"), "eg"),
+    (re.compile(r"i\.e\b\.?"), "ie"),
+    (re.compile(r"\.(?:(?<=\bca\.)|(?<=\bdr\.)|(?<=\betc\.)|(?<=\bfig\.)|(?<=\bapprox\.))"), ""),
     (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
     (re.compile(r"\[(?:cls|sep|pad|unk|mask|dec|enc)\]"), " "),
     (re.compile(r"\s+##(?=[a-z])"), ""),
+    (re.compile(r" ?- ?(?=mono|myelo|blast|cyt|phil)"), lambda gap: "" if _begins_name(gap) else gap[0]),
     (re.compile(r"</?(?:br|p|li|ul|ol|div|tr|h\d)\s*/?>"), " ; "),
     (re.compile(r"<[^<>\n]{1,30}>"), " "),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
     (re.compile(r"\(\s*-\s*\)"), " absent "),
-    (re.compile(r"\bw/o\b"), "without"),
-    (re.compile(r"\bw/(?=\s|[a-z])"), "with "),
+    (re.compile(r"w(?<!\ww)/o\b"), "without"),
+    (re.compile(r"w(?<!\ww)/(?=\s|[a-z])"), "with "),
+    (re.compile(r"(?m)^[ \t]*#+[ \t]+(?=\w)"), "\n§ "),
+    (re.compile(r"(?m)^[ \t]*\*\*([^*\n.:]{1,60})(?::\*\*|\*\* ?:)"), r"\n§ \1 :"),
+    (re.compile(r"(?m)^[ \t]*\*\*([^*\n.:]{1,60})\*\*[ \t]*$"), r"\n§ \1"),
     (re.compile(r"(?m)^\s*\|(.*?)\|?\s*$"), lambda row: row[1].replace("|", " : ")),
     (re.compile(r"(?:^|(?<=\s))[*•·▪●‣-](?=\s+\w+(?: \w+){0,3} ?:)"), "•"),
     (re.compile(r"(?:^|(?<=\s))\(?\d{1,2}\)(?=\s)"), "•"),
@@ -73,6 +88,8 @@ _SPELLING = (
 
 _TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
 _ENDS = frozenset(".!?;•\n")
+HEADING = "§"
+"""Begins a sentence that is a heading, or begins with one."""
 
 
 _CAPITAL_ALL = re.compile(r"\bALL\b(?!\s+(?:of|the|these|those|other|its|cells?|lobes)\b)")
@@ -158,7 +175,9 @@ def sentences(text: str) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     current: list[str] = []
     for token in (*_TOKEN.findall(text), "\n"):
-        if token not in _ENDS:
+        if token == HEADING:
+            current = [HEADING]
+        elif token not in _ENDS:
             current.append(token)
         elif token == "?" and _names_property(current):  # "nuclear shape? band."
             current.append(":")

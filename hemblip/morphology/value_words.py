@@ -30,10 +30,10 @@ _SHADE = "{,stained,colored,staining,tinged,toned,hued,tinted,tinctured}"
 
 VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "cell_size": {
-        "small": "{small,tiny,little} {,sized}|undersized|sm",
+        "small": "{small,tiny,little,petite,diminutive} {,sized}|undersized|sm",
         "medium": "{medium,mid,middle,intermediate,moderate,average} {,sized}|moderately sized|midsized|medium large"
         "|med",
-        "large": "{large,big,very large} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge"
+        "large": "{large,big,very large,bulky} {,sized}|enlarged|sizable|sizeable|voluminous|oversized|lg|giant|huge"
         "|considerable|substantial",
     },
     "cell_shape": {
@@ -90,7 +90,8 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "prominent": f"prominent|conspicuous|distinct|obvious|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|marked"
         "|{well,clearly} defined|{well,clearly,easily,readily} seen|pronounced|striking|clear|large|big|present"
         "|well developed|stand out|stands out|standing out|enlarged"
-        "|eye catching|easily {identified,recognized,recognizable}",
+        "|easy to {see,spot,find,identify,make out}|eye catching|made out|picked out"
+        "|easily {identified,recognized,recognizable}",
     },
     "cytoplasm_amount": {
         "scanty": f"{{scanty,scant,sparse,minimal,small,limited,little,low,tiny,meager,reduced,negligible}} {_AMOUNT}"
@@ -128,7 +129,8 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "absent": "absent",
         "present": f"present|prominent|conspicuous|yes|noted|observed|identified|detected|found|recognizable"
         f"|appreciated"
-        f"|seen|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|positive|demonstrated|demonstrable|numerous",
+        f"|seen|made out|picked out|{{,{_WELL[1:-1].replace(',', ' ,')} }}{_SEEN}|positive|demonstrated"
+        f"|demonstrable|numerous",
     },
     "granules": {
         "absent": "absent",
@@ -140,14 +142,15 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     "granule_colour": {
         "pink": "{,light ,pale ,faint ,soft ,bright ,salmon ,faintly ,lightly ,rose ,rosy ,dusty }{pink"
         ",pinkish}"
-        f" {_SHADE}|rose|rosy|rose colored",
+        f" {_SHADE}|rose|rosy|{{salmon,coral,rose,rosy}} colored|salmon|coral",
         "red": "{,bright ,deep ,dark ,vivid ,brick ,intense ,intensely ,brilliant ,orange ,orangish ,brightly "
         ",deeply "
         f",strongly ,salmon ,fiery }}{{red,reddish}} {_SHADE}"
         f"|{{red,reddish}} {{orange,orangish}} {_SHADE}|crimson|scarlet",
         "purple": "{,dark ,deep ,deeply ,intensely ,light ,bluish ,blue ,dark bluish ,dark blue ,blackish ,darkly "
         ",bright "
-        f",intense ,pale }}{{purple,purplish,violet}} {{,black ,blue }}{_SHADE}|magenta purple",
+        f",intense ,pale }}{{purple,purplish,violet,lilac,lavender,mauve,plum}} {{,black ,blue }}{_SHADE}"
+        "|magenta purple",
     },
 }
 """Key -> value -> wordings, separated by `|`; `{a,b}` are alternatives."""
