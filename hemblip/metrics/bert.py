@@ -62,6 +62,7 @@ class BertScore:
             layer,
             batch_size,
         )
+        self._known: dict[tuple[str, str], float] = {}
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         source = str(bundled_folder() or encoder) if encoder == BUNDLED else encoder
         with reaching(source, None):
@@ -73,19 +74,18 @@ class BertScore:
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, _positions(self.model.config))
 
     def __call__(self, references: Sequence[str], captions: Sequence[str]) -> list[float]:
-        """Give the F1 of each caption, 0 for an empty text; each text is embedded once and each pair scored once."""
+        """Give the F1 of each caption, 0 for an empty text; each text is embedded once and no pair scored twice."""
         pairs = list(zip(map(normalise, references), map(normalise, captions), strict=True))
-        distinct = [pair for pair in dict.fromkeys(pairs) if all(pair)]
-        found: dict[tuple[str, str], float] = {}
-        if distinct:
+        new = [pair for pair in dict.fromkeys(pairs) if all(pair) and pair not in self._known]
+        if new:
             # Without weighting by rarity all tokens count 1, the two special ones 0, as in the library's scorer.
             weights = _Ones({self.tokenizer.sep_token_id: 0.0, self.tokenizer.cls_token_id: 0.0})
-            texts, stated = map(list, zip(*distinct, strict=True))
+            texts, stated = map(list, zip(*new, strict=True))
             scores = bert_cos_score_idf(
                 self.model, texts, stated, self.tokenizer, weights, device=self.device, batch_size=self.batch_size
             )
-            found = dict(zip(distinct, scores[:, 2].tolist(), strict=True))
-        return [found.get(pair, 0.0) for pair in pairs]
+            self._known.update(zip(new, scores[:, 2].tolist(), strict=True))
+        return [self._known.get(pair, 0.0) for pair in pairs]
 
     def summary(self, references: Sequence[str], captions: Sequence[str]) -> dict[str, object]:
         """Give the mean as `bertscore`, with `bertscore_encoder`, `bertscore_layer` and `bertscore_hash`."""

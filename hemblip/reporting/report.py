@@ -1,12 +1,14 @@
 """`report.html`: one page that holds tables, figures, captions and cells, and needs no network and no other file."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
@@ -27,6 +29,9 @@ from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
 
+if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
+    from hemblip.metrics.bert import BertScore
+
 ERRORS_NOTE = (
     "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
     "plausible); other: any other wrong value; silent: the caption does not say. Of several seeds the first is shown."
@@ -38,13 +43,16 @@ GALLERY = 240
 """Cells in the gallery: about 2 MB, small enough for a mail."""
 
 
-def write_report(folder: Path, gallery: int = GALLERY, resamples: int = RESAMPLES) -> Path:
+def write_report(
+    folder: Path, gallery: int = GALLERY, resamples: int = RESAMPLES, bert: BertScore | None = None
+) -> Path:
     """Write the report of one run into its folder.
 
     Args:
         folder: `runs/<name>/version_<n>` with predictions of test or external cells.
         gallery: most cells to show.
         resamples: bootstrap draws.
+        bert: encoder of BERTScore; None leaves it out.
 
     Returns:
         The path of `report.html`.
@@ -53,7 +61,7 @@ def write_report(folder: Path, gallery: int = GALLERY, resamples: int = RESAMPLE
         DataError: there are no such predictions.
     """
     run = read_run(folder)
-    comparison = Comparison([run], resamples)
+    comparison = Comparison([run], resamples, bert=bert)
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
 
 

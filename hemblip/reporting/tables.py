@@ -24,8 +24,9 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
         cells = (f"{_number(value, share):>{width}}" for value, width in zip(values, widths, strict=True))
         lines.append(f"{label:<28}{''.join(cells)}")
 
-    for name, label in (("bleu", "BLEU (sentence mean)"), ("rouge_l", "ROUGE-L")):
-        line(label, (column[name] for column in columns.values()), share=False)
+    for name, label in (("bleu", "BLEU (sentence mean)"), ("rouge_l", "ROUGE-L"), ("bertscore", "BERTScore F1")):
+        if name in scores:
+            line(label, (column[name] for column in columns.values()), share=False)
     for key in scores["attributes"]:
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
     line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))

@@ -1,0 +1,30 @@
+"""What `validate` and `test` leave beside prediction rows."""
+
+import re
+from pathlib import Path
+
+from hemblip.cli import main
+from hemblip.runs import read_metrics
+
+TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
+RUN = Path("runs/tiny/version_0")
+BEST = str(RUN / "checkpoints" / "best.ckpt")
+
+
+def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, capsys, monkeypatch):
+    asked = ["--config", TINY, "--evaluation.bertscore", "all-MiniLM-L6-v2"]
+    assert main(["fit", *asked, "--trainer.max_epochs", "1"]) == 0
+    assert main(["test", *asked, "--ckpt_path", BEST]) == 0
+    scores = read_metrics(RUN)["test"]
+    assert scores["model"]["bertscore_layer"] == 5
+    assert 0 < scores["model"]["bertscore"] < scores["baselines"]["modal caption"]["bertscore"] < 1
+    assert "BERTScore F1" in capsys.readouterr().out
+    assert f"{scores['model']['bertscore']:.3f}" in (RUN / "report.html").read_text()
+
+    monkeypatch.setattr("hemblip.metrics.bert.bundled_folder", lambda: None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["test", *asked, "--ckpt_path", BEST]) == 0
+    assert re.search(r"BERTScore +n/a \(all-MiniLM-L6-v2: ", capsys.readouterr().out)
+    assert "bertscore" not in read_metrics(RUN)["test"]["model"]
+    assert main(["test", *asked, "--evaluation.bertscore", "somewhere/else", "--ckpt_path", BEST]) == 2
+    assert "BERTScore encoder somewhere/else: give the hidden layer" in capsys.readouterr().err
