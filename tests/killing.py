@@ -1,9 +1,10 @@
-"""Callbacks that end a process as a power cut would."""
+"""Callbacks that end a process as a power cut would, or spoil its weights."""
 
 import os
 import signal
 
 import lightning as L
+import torch
 
 
 def power_cut():
@@ -26,3 +27,14 @@ class KillAfterStep(L.Callback):
     def on_validation_end(self, trainer, *_):
         if self.in_validation and self._reached(trainer):
             power_cut()
+
+
+class SpoilWeights(L.Callback):
+    """Make a weight of `rank` not a number when `step` batches are done in all."""
+
+    def __init__(self, step: int, rank: int = 0) -> None:
+        self.step, self.rank = step, rank
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        if trainer.global_rank == self.rank and trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.step:
+            torch.nn.init.constant_(pl_module.model.text_decoder.cls.predictions.bias, torch.nan)

@@ -58,6 +58,30 @@ def test_scores_and_loss_curve_are_those_of_one_rank(tmp_path):
 
 
 @pytest.mark.slow
+def test_loss_curve_is_that_of_the_same_cells_in_one_step(tmp_path):
+    """Eight cells at once, in two batches one after the other, and in two batches on each of two ranks."""
+    cells = (*EXACT, "--data.init_args.limit", "64", "--trainer.log_every_n_steps", "1")
+    for batch, accumulated, devices in ((8, 1, ()), (4, 2, ()), (2, 2, TWO)):
+        sizes = ("--data.init_args.batch_size", str(batch), "--trainer.accumulate_grad_batches", str(accumulated))
+        hemblip(tmp_path, "fit", *cells, *sizes, *devices)
+    alone = curves(tmp_path, 0)
+    assert len(alone) == 2 * 64 / 8
+    for version in (1, 2):
+        pd.testing.assert_frame_equal(alone, curves(tmp_path, version), rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_line(tmp_path, rank):
+    spoil = ("--trainer.callbacks+", "killing.SpoilWeights", "--trainer.callbacks.step", "3")
+    done = hemblip(tmp_path, "fit", *TWO, *spoil, "--trainer.callbacks.rank", str(rank), check=False)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert len(lines) == 1 and "loss is nan in step 3 on cells " in lines[0]
+    assert lines[0].split("on cells ")[1].split(";")[0].count(", ") == 7  # of that rank
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_dead_rank_takes_the_other_down(tmp_path, rank):
     kill = ("--trainer.callbacks+", "killing.KillAfterStep", "--trainer.callbacks.step", "7")
