@@ -1,5 +1,6 @@
 """Reaching pretrained weights: what stands in the way, said in one line with what to do about it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,11 @@ def _status(error: BaseException) -> int | None:
     return getattr(response, "status_code", None)
 
 
+def local_device() -> int:
+    """Number of this process's GPU: models are built before Lightning chooses it."""
+    return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0) % torch.cuda.device_count()
+
+
 def check_memory(pretrained: str, needed: int, fix: str) -> None:
     """Stop before loading what cannot fit.
 
@@ -79,7 +85,8 @@ def check_memory(pretrained: str, needed: int, fix: str) -> None:
     Raises:
         ModelAccessError: less memory is free than `needed`.
     """
-    free, place = (torch.cuda.mem_get_info()[0], "GPU memory") if torch.cuda.is_available() else (_free(), "memory")
+    gpu = torch.cuda.is_available()
+    free, place = (torch.cuda.mem_get_info(local_device())[0], "GPU memory") if gpu else (_free(), "memory")
     if needed > free:
         raise ModelAccessError(
             f"{pretrained}: the weights take {needed / GIB:.1f} GiB but {free / GIB:.1f} GiB of {place} are free; {fix}"

@@ -93,6 +93,9 @@ class BlipCaptioner(Captioner):
             whole += [decoder.cls] * train_head + [decoder.bert.embeddings] * train_embeddings
             kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[lora_attention]
             add_adapters(self.model, ATTENTION.format(kinds), lora_rank, lora_alpha, lora_dropout, whole)
+        head = self.model.text_decoder.cls.predictions
+        if head.bias is not head.decoder.bias:
+            head.bias.requires_grad_(False)  # not used where embeddings and head are not tied
         self.train()
 
     def configure_model(self) -> None:
@@ -206,6 +209,11 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
         model, report = kind.from_pretrained(pretrained, revision=revision, output_loading_info=True)
+    head = model.text_decoder.cls.predictions
+    if "text_decoder.cls.predictions.decoder.bias" in report["missing_keys"]:
+        # Files hold one of two names of a tensor; without tied embeddings the library does not bring them together.
+        head.decoder.bias.data.copy_(head.bias)
+        report["missing_keys"].remove("text_decoder.cls.predictions.decoder.bias")
     wrong = {fault: names for fault, names in report.items() if names}
     if wrong:
         fault, names = next(iter(wrong.items()))

@@ -39,7 +39,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 processor = AutoProcessor.from_pretrained("{folder}")
 model = AutoModelForImageTextToText.from_pretrained("{folder}"{trust}).eval()
 image = Image.open("cell.png").convert("RGB")  # one cell in its centre
-image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BOX, bleed={bleed})
+kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
+image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
 pixels = processor(images=image, return_tensors="pt").pixel_values
 tokens = model.generate(pixel_values=pixels, generation_config=model.generation_config)
 caption = processor.decode(tokens[0], skip_special_tokens=True).strip()
@@ -52,7 +53,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 processor = AutoProcessor.from_pretrained("{folder}")
 model = AutoModelForImageTextToText.from_pretrained("{folder}").eval()
 image = Image.open("cell.png").convert("RGB")  # one cell in its centre
-image = ImageOps.fit(image, ({size}, {size}), Image.Resampling.BOX, bleed={bleed})
+kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
+image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
 chat = {chat}
 chat[-1]["content"][0]["image"] = image
 inputs = processor.apply_chat_template(
@@ -137,8 +139,8 @@ def _origin(captioner: Captioner, run: Path) -> str:
 
 def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
     settings = data.get("init_args") or {}
-    bleed = round((1 - float(settings.get("crop") or 1.0)) / 2, 6)
-    filled = {"folder": folder, "size": captioner.image_size, "bleed": bleed}
+    crop = float(settings.get("crop") or 1.0)
+    filled = {"folder": folder, "size": captioner.image_size, "crop": crop, "bleed": round((1 - crop) / 2, 6)}
     if isinstance(captioner, MedGemmaCaptioner):
         question = [{"type": "image"}, {"type": "text", "text": captioner.question}]
         chat: list[dict[str, Any]] = [{"role": "user", "content": question}]

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BitsAndBytesConfig, Gemma3Config, Gemma3
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from hemblip.errors import ConfigError
-from hemblip.models.access import check_memory, reaching
+from hemblip.models.access import check_memory, local_device, reaching
 from hemblip.models.compact_gemma import compact_gemma, compact_revision, compact_tokenizer
 
 MEDGEMMA = "google/medgemma-4b-it"
@@ -100,7 +100,7 @@ def quantized(config: Gemma3Config, whole_layers: int) -> dict[str, Any]:
         # the library compares them so.
         llm_int8_skip_modules=["model.vision_tower", "model.multi_modal_projector", "lm_head", *trained],
     )
-    device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+    device = local_device() if torch.cuda.is_available() else "cpu"
     return {"quantization_config": settings, "device_map": {"": device}}
 
 

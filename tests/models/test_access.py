@@ -1,12 +1,15 @@
 """What a user reads when pretrained weights cannot be had."""
 
 import pytest
+import torch
 from huggingface_hub import errors as hub
 from huggingface_hub.utils import httpx
 
 from hemblip.errors import ModelAccessError
 from hemblip.models import access
 from hemblip.models.access import check_memory, reaching
+from hemblip.models.gemma_weights import quantized
+from hemblip.models.medgemma import MedGemmaCaptioner
 
 MODEL = "google/medgemma-4b-it"
 
@@ -50,3 +53,17 @@ def test_too_little_memory_is_noticed_before_loading(monkeypatch):
     check_memory(MODEL, access.GIB, "use less")
     with pytest.raises(ModelAccessError, match=r"take 8\.0 GiB but 2\.0 GiB of memory are free; use less"):
         check_memory(MODEL, 8 * access.GIB, "use less")
+
+
+@pytest.mark.parametrize(("variables", "device"), [({}, 0), ({"LOCAL_RANK": "3"}, 3), ({"SLURM_LOCALID": "2"}, 2)])
+def test_each_rank_loads_to_its_own_gpu(monkeypatch, variables, device):
+    for name in ("LOCAL_RANK", "SLURM_LOCALID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    model = MedGemmaCaptioner("compact", adaptation="base").model
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert quantized(model.config, 0)["device_map"] == {"": device}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda gpu: (10 * (gpu == device), 100))
+    check_memory("a", 10, "fix")

@@ -15,7 +15,9 @@ from tiny_blip import TINY, tiny
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from hemblip.__main__ import main
-from hemblip.models import BlipCaptioner
+from hemblip.data.images import square
+from hemblip.models import BlipCaptioner, gemma_weights
+from hemblip.models.decoding import Decoding
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.trained import load_captioner
 
@@ -41,16 +43,21 @@ def build(settings):
     return MedGemmaCaptioner(**{key: value for key, value in settings.items() if key != "decoding"})
 
 
-@pytest.fixture(params=VARIANTS)
-def run(request, workplace):
-    """A run whose trained weights, head and embeddings among them, are far from where they started."""
-    settings = VARIANTS[request.param]
-    captioner = build(settings)
+def moved(captioner):
+    """Move what trains far from where it started."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in captioner.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator) / parameter.shape[-1] ** 0.5)
+
+
+@pytest.fixture(params=VARIANTS)
+def run(request, workplace):
+    """A run whose trained weights, head and embeddings among them, are far from where they started."""
+    settings = VARIANTS[request.param]
+    captioner = build(settings)
+    moved(captioner)
     size = captioner.image_size
     data = {"class_path": "hemblip.data.InternalCells", "init_args": {"image_size": size, "crop": 1.0, "sources": []}}
     return finished_run(workplace / "runs" / "model" / "version_0", captioner, settings, data)
@@ -76,6 +83,88 @@ def test_plain_transformers_writes_the_same_captions(run, workplace, monkeypatch
         names = {}
         exec(code, names)  # what a reader of the card would run
         assert names["caption"] == caption
+
+
+def captions_of(captioner):
+    images = torch.from_numpy(np.stack(cells(captioner.image_size))).permute(0, 3, 1, 2).contiguous()
+    return captioner.generate({"images": images, "captions": [], "cell_ids": []})
+
+
+def untied(kind, folder):
+    """Save a base model whose head is not its word embeddings; gives settings that adapt it."""
+    settings = COMPACT | {"adaptation": "full"} if kind == "blip" else GEMMA | {"adaptation": "full"}
+    base = build(settings)
+    head = base.model.text_decoder.cls.predictions.decoder if kind == "blip" else base.model.lm_head
+    head.weight = torch.nn.Parameter(head.weight.detach() + 0.02 * torch.randn(head.weight.shape))
+    base.model.config.tie_word_embeddings = base.model.config.text_config.tie_word_embeddings = False
+    base.model.save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+    return {name: value for name, value in settings.items() if name != "compact"} | LORA | {"pretrained": str(folder)}
+
+
+@pytest.mark.parametrize("kind", ["blip", "medgemma"])
+def test_nothing_is_lost_where_head_and_embeddings_are_not_tied(workplace, kind):
+    settings = untied(kind, workplace / "base")
+    torch.manual_seed(0)
+    decoding = Decoding(**settings["decoding"])
+    chosen = {name: value for name, value in settings.items() if name != "decoding"}
+    captioner = {"blip": BlipCaptioner, "medgemma": MedGemmaCaptioner}[kind](**chosen, decoding=decoding)
+    moved(captioner)
+    run = finished_run(workplace / "runs" / kind / "version_0", captioner, settings)
+    expected = captions_of(load_captioner(run))
+    assert main(["export", "--run", str(run), "--output", "model"]) == 0
+    model = AutoModelForImageTextToText.from_pretrained("model", trust_remote_code=True)
+    head, words = head_and_words(model)
+    assert not torch.equal(head, words) and torch.equal(head, head_and_words(captioner.model)[0])
+    again = {"blip": BlipCaptioner, "medgemma": MedGemmaCaptioner}[kind](
+        **chosen | {"pretrained": "model", "adaptation": "full"}, decoding=decoding
+    )
+    assert captions_of(again.eval()) == expected
+    batch = {"images": torch.from_numpy(np.stack(cells(again.image_size)[:2])).permute(0, 3, 1, 2)}
+    batch |= {"captions": ["A large monocyte.", "Blue!"], "cell_ids": ["a", "b"]}
+    losses = [one.loss_per_cell(batch)[0] for one in (again, load_captioner(run))]
+    assert torch.allclose(*losses, rtol=1e-4)
+
+
+def test_small_steps_are_not_lost_in_a_base_of_bfloat16(workplace, monkeypatch):
+    """On a GPU the frozen weights are bfloat16, in which a step of 5e-5 often is none."""
+    whole = gemma_weights.load
+
+    def half(*words):
+        model, *rest = whole(*words)
+        return model.bfloat16(), *rest
+
+    monkeypatch.setattr("hemblip.models.medgemma.load", half)
+    captioner = build(GEMMA | LORA)
+    with torch.no_grad():
+        for parameter in captioner.parameters():
+            if parameter.requires_grad:
+                parameter.add_(5e-5)
+    run = finished_run(workplace / "runs" / "gemma" / "version_0", captioner, GEMMA | LORA)
+    expected = load_captioner(run)
+    expected.model.float()
+    captions = captions_of(expected)
+    assert main(["export", "--run", str(run), "--output", "model"]) == 0
+    monkeypatch.undo()
+    monkeypatch.chdir(workplace)
+    model = AutoModelForImageTextToText.from_pretrained("model", dtype="auto")
+    name = "model.language_model.layers.1.mlp.down_proj.weight"
+    assert torch.equal(model.get_parameter(name), captioner.model.get_parameter(name))
+    settings = {name: value for name, value in GEMMA.items() if name != "decoding"} | {"pretrained": "model"}
+    again = MedGemmaCaptioner(**settings, adaptation="base", decoding=Decoding(**GEMMA["decoding"]))
+    assert captions_of(again.eval()) == captions
+
+
+@pytest.mark.parametrize("side", [20, 32, 90])
+def test_the_card_prepares_images_as_the_run_did(blip_run, workplace, side):
+    main(["export", "--run", str(blip_run), "--output", "out"])
+    code = re.search(r"```python\n(.*?)```", (workplace / "out" / "README.md").read_text(), re.DOTALL)[1]
+    image = Image.fromarray(cells(6)[0]).resize((side, side), Image.Resampling.BICUBIC)
+    image.save("cell.png")
+    names = {}
+    exec(code.split("pixels =")[0].replace('"out"', repr(str(workplace / "out"))), names)
+    difference = np.asarray(names["image"]).astype(float) - square(np.asarray(image), 32, 0.8)
+    assert np.abs(difference).mean() < 1.5
 
 
 def head_and_words(model):
