@@ -1,13 +1,20 @@
 """Where the values of a run are logged: `metrics.csv` in its folder, and Weights & Biases if asked for."""
 
-import hashlib
 import os
+import secrets
 from pathlib import Path
 
 import pandas as pd
+import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
+from hemblip.atomic import write_text
+from hemblip.errors import ConfigError
 from hemblip.models.checkpoints import read_checkpoint
+
+WANDB_NUMBER = "wandb_id.txt"
+"""In a run folder: the number under which W&B knows the run."""
 
 
 def csv_logger(folder: Path, checkpoint: str | None) -> CSVLogger:
@@ -33,11 +40,27 @@ def wandb_logger(folder: Path, project: str, group: str) -> WandbLogger:
         folder: of the run, whose name it gets.
         project: W&B project.
         group: under which W&B shows runs together.
+
+    Raises:
+        ConfigError: W&B knows no account, or cannot be reached.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    number = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:12]
-    # A sweep's agent chooses the number itself.
-    number = os.environ.get("WANDB_RUN_ID", number)
-    return WandbLogger(
+    number = _number(folder)
+    logger = WandbLogger(
         project=project, name=str(folder), group=group, save_dir=folder, id=number, resume="allow", log_model=False
     )
+    try:
+        logger.experiment  # noqa: B018 - starts it, on the first rank
+    except wandb.Error as error:
+        raise ConfigError(
+            f"--wandb {project}: W&B cannot be used ({error}); run `wandb login` or set WANDB_API_KEY, or WANDB_MODE=offline to log to the "
+            "run folder"
+        ) from error
+    return logger
+
+
+def _number(folder: Path) -> str:
+    """Choose W&B's number of a run once, and keep it with the run; a sweep's agent chooses itself."""
+    path = folder / WANDB_NUMBER
+    if not path.is_file() and rank_zero_only.rank == 0:
+        write_text(path, os.environ.get("WANDB_RUN_ID") or secrets.token_hex(6))
+    return path.read_text() if path.is_file() else ""  # other ranks do not log

@@ -6,6 +6,7 @@ from pathlib import Path
 import lightning as L
 import pandas as pd
 import torch
+from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor, nn
 
 from hemblip.atomic import write_text
@@ -63,6 +64,10 @@ class TrainableParameters(L.Callback):
         trainer.print(table.to_string(index=False, float_format="{:.2f}".format))
         if trainer.is_global_zero and trainer.loggers:
             write_text(Path(trainer.default_root_dir) / FILE, table.to_csv(index=False))
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                total = table.set_index("module").loc["total"]
+                logger.log_hyperparams({name: int(total[name]) for name in ("parameters", "trained", "adapters")})
         self._frozen = _sums(pl_module, prefixes)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
