@@ -52,8 +52,8 @@ def wandb_logger(folder: Path, project: str, group: str) -> WandbLogger:
         logger.experiment  # noqa: B018 - starts it, on the first rank
     except wandb.Error as error:
         raise ConfigError(
-            f"--wandb {project}: W&B cannot be used ({error}); run `wandb login` or set WANDB_API_KEY, or WANDB_MODE=offline to log to the "
-            "run folder"
+            f"--wandb {project}: W&B cannot be used ({error}); run `wandb login` or set WANDB_API_KEY, or "
+            "WANDB_MODE=offline to log to the run folder"
         ) from error
     return logger
 

@@ -40,6 +40,11 @@ class Sweep:
     parameters: dict[str, dict[str, Any]]
     fit: tuple[str, ...]
 
+    @property
+    def goal(self) -> str:
+        """As Lightning names it."""
+        return "min" if self.minimize else "max"
+
     def points(self) -> list[dict[str, Any]]:
         """Give every combination of listed values."""
         lists = [parameter["values"] for parameter in self.parameters.values()]

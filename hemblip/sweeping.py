@@ -50,8 +50,8 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
         raise ConfigError(f"--trials {trials}: at least 1")
     chosen = read_sweep(Path(file))
     folder = RUNS / chosen.name
-    with _alone(folder):
-        search = Search(chosen, folder, seed)
+    with _alone(folder) as lock:
+        search = Search(chosen, folder, seed, lock)
         search.run(trials)
         best = search.table().dropna(subset=[chosen.metric]).sort_values(chosen.metric, ascending=chosen.minimize)
         for run in best["run"].head({"none": 0, "best": 1, "all": None}[test]):
@@ -60,8 +60,11 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[int]:
     """Keep a second process from the same sweep.
+
+    Returns:
+        The lock's file descriptor: a process that inherits it holds the lock too.
 
     Raises:
         ConfigError: there is one.
@@ -72,9 +75,9 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(
-                f"{folder}: another process runs this sweep; wait for it, or use `wandb agent`"
+                f"{folder}: another process runs this sweep or a trial of it; wait for it, end it, or use `wandb agent`"
             ) from error
-        yield
+        yield lock.fileno()
 
 
 class Search:
@@ -84,14 +87,15 @@ class Search:
         chosen: what is searched.
         folder: where its runs, its study and its table lie.
         seed: of the draw of settings.
+        lock: file descriptor of the sweep's lock; trials hold it too, so that one that outlives its sweep stays alone.
     """
 
-    def __init__(self, chosen: Sweep, folder: Path, seed: int) -> None:
+    def __init__(self, chosen: Sweep, folder: Path, seed: int, lock: int) -> None:
         import optuna
         from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.chosen, self.folder = chosen, folder
+        self.chosen, self.folder, self.lock = chosen, folder, lock
         settings = json.dumps([chosen.parameters, chosen.metric, chosen.minimize, chosen.fit], sort_keys=True)
         self.study = optuna.create_study(
             storage=optuna.storages.JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
@@ -138,9 +142,10 @@ class Search:
             folder = self.folder / _folder(frozen)
             print(f"trial {len(self.done()) + 1} of {wanted}: {_words(trial.params)}", flush=True)
             began = time.monotonic()
-            error = self._command(
-                "fit", ["--name", str(folder.relative_to(RUNS)), "--resume", "true"], trial.params, folder
-            )
+            # The checkpoint that is kept, and tested, is that of the epoch that counts.
+            kept = ["--checkpoint.monitor", self.chosen.metric, "--checkpoint.mode", self.chosen.goal]
+            words = ["--name", str(folder.relative_to(RUNS)), "--resume", "true", *kept]
+            error = self._command("fit", words, trial.params, folder)
             value = None if error else self._score(folder)
             if not error and value is None:
                 error = f"{self.chosen.metric} was not logged; see the columns of metrics.csv"
@@ -172,7 +177,7 @@ class Search:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "sweep.log").open("a") as log:
             line = [sys.executable, "-m", "hemblip", command, *self.chosen.fit, *settings, *words]
-            ended = subprocess.run(line, stdout=log, stderr=subprocess.STDOUT, check=False)
+            ended = subprocess.run(line, stdout=log, stderr=subprocess.STDOUT, check=False, pass_fds=[self.lock])
         if ended.returncode == 0:
             return None
         written = (folder / "sweep.log").read_text(errors="replace").strip().splitlines() or ["no output"]

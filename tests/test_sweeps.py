@@ -61,6 +61,8 @@ def test_agent_commands_parse_and_set_what_is_searched(path, end, capsys, monkey
         if name != "config":
             assert value_at(settings, name) == value
     assert settings["name"] == config["name"] and settings["wandb"] == "hemblip"
+    goal = {"minimize": "min", "maximize": "max"}[config["metric"]["goal"]]
+    assert (settings["checkpoint"]["monitor"], settings["checkpoint"]["mode"]) == (config["metric"]["name"], goal)
     if "config" in point:
         assert yaml.safe_load(Path(point["config"]).read_text())["model"]["class_path"] in str(settings["model"])
 
@@ -177,6 +179,34 @@ def test_trials_that_fail_one_after_the_other_end_the_sweep(trials):
     with pytest.raises(TrainingError, match=r"3 trials in a row failed.*no such thing.*sweep\.log"):
         sweep()
     assert pd.read_csv("runs/tried/sweep.csv")["error"].notna().sum() == 3
+
+
+def test_the_checkpoint_is_that_of_the_epoch_that_is_scored(trials, workplace):
+    (workplace / "sweep.yaml").write_text(yaml.safe_dump({**SWEEP, "metric": {"name": "val_bleu", "goal": "maximize"}}))
+    with pytest.raises(TrainingError, match="val_bleu was not logged"):
+        sweep("trials", 3)
+    assert shlex.join(["--checkpoint.monitor", "val_bleu", "--checkpoint.mode", "max"]) in shlex.join(trials.lines[0])
+
+
+def test_a_trial_that_outlives_its_sweep_keeps_the_folder(workplace):
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    (workplace / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
+    trial = workplace / "trial"
+    trial.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n")
+    trial.chmod(0o755)
+    code = f"import sys; sys.executable = {str(trial)!r}; from hemblip.sweeping import sweep; sweep('sweep.yaml')"
+    killed = subprocess.Popen([sys.executable, "-c", code], cwd=workplace)
+    end = time.monotonic() + 60
+    while not ((workplace / "pid").is_file() and (workplace / "pid").read_text()) and time.monotonic() < end:
+        time.sleep(0.1)
+    killed.kill()
+    killed.wait()
+    pid = int((workplace / "pid").read_text())
+    try:
+        with pytest.raises(ConfigError, match="or a trial of it"):
+            sweep("trials", 1)
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_another_search_under_the_same_name_is_refused(trials, workplace):
