@@ -1,6 +1,7 @@
 """A run that is killed and started again ends like one that is not."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -192,8 +193,13 @@ def test_killed_beside_a_validation_within_an_accumulation(tmp_path):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_killed_anywhere(tmp_path, more, ranks):
     last = 18 if ranks == 1 else 10
-    steps = sorted({1, last // 3, last // 2, last - 3, last})
+    steps = sorted(random.Random(f"{more} {ranks}").sample(range(1, last + 1), 5))
     check(tmp_path, [killed_after(step) for step in steps], *more, ranks=ranks)
+
+
+@pytest.mark.slow
+def test_killed_while_workers_load_ahead(tmp_path):
+    check(tmp_path, [killed_after(5), killed_after(13)], "--data.init_args.num_workers", "2")
 
 
 @pytest.mark.slow

@@ -115,6 +115,9 @@ def weight_bytes(config: Gemma3Config, dtype: torch.dtype) -> int:
 def pixel_values(images: Tensor, size: int) -> Tensor:
     """Prepare images as `Gemma3ImageProcessor` does, on their device.
 
+    Equal to the processor given the same pixels. Cells come at `data.init_args.image_size`: where that is less than
+    `size`, a cell was resized once before, which the processor alone would not do.
+
     Args:
         images: uint8 (B, 3, H, W), RGB.
         size: side that the vision tower expects, in pixels (896 in MedGEMMA).

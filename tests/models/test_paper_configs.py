@@ -45,3 +45,35 @@ def test_released_settings_parse_and_differ_from_the_paper(name, capsys):
     paper = settings(Path(name).name, capsys, "fit")
     assert config["model"]["init_args"] != paper["model"]["init_args"] and config["name"] != paper["name"]
     assert config["model"]["init_args"]["learning_rate"] == 5e-5
+
+
+def test_released_settings_are_those_of_the_released_code(capsys):
+    """The table of the settings by which its code differs from the paper's text."""
+    full, lora, gemma = (settings(name, capsys, "fit") for name in RELEASED)
+
+    def adapters(config):
+        model = config["model"]["init_args"]
+        whole = {name: model.get(name) for name in ("train_last_layers", "train_head", "train_embeddings")}
+        return (model["lora_rank"], model["lora_alpha"], model["lora_dropout"], *whole.values())
+
+    def training(config):
+        trainer = config["trainer"]
+        return trainer["max_epochs"], config["data"]["init_args"]["batch_size"], trainer["accumulate_grad_batches"]
+
+    def schedule(config):
+        model = config["model"]["init_args"]
+        return model["schedule"], model["warmup"], model["weight_decay"]
+
+    assert (
+        full["model"]["init_args"]["adaptation"] == "full" and lora["model"]["init_args"]["lora_attention"] == "cross"
+    )
+    assert adapters(lora) == (8, 16, 0.05, 2, True, True) and adapters(gemma) == (4, 8, 0.05, 0, False, None)
+    assert [training(config) for config in (full, lora, gemma)] == [(5, 4, 1), (10, 4, 8), (3, 1, 8)]
+    assert full["model"]["init_args"]["schedule"] == "constant" and full["model"]["init_args"]["warmup"] == 0
+    assert [schedule(config) for config in (lora, gemma)] == [("cosine", 0.1, 0.05), ("linear", 0.1, 0.05)]
+    patience = [config["early_stopping"]["patience"] for config in (full, lora, gemma)]
+    assert patience == [5, 2, 3] and full["trainer"]["max_epochs"] == 5 and gemma["trainer"]["max_epochs"] == 3
+    decoding = [config["model"]["init_args"]["decoding"] for config in (full, lora, gemma)]
+    chosen = ("num_beams", "no_repeat_ngram_size", "max_new_tokens")
+    assert [tuple(way[name] for name in chosen) for way in decoding] == [(3, 2, 200), (4, 3, 200), (1, 7, 200)]
+    assert [way["repetition_penalty"] for way in decoding] == [1.0, 1.15, 1.2]
