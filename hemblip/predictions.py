@@ -7,7 +7,7 @@ import pandas as pd
 
 from hemblip.atomic import replacing
 from hemblip.errors import DataError
-from hemblip.morphology import KEYS, extract_attributes
+from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 
 TRUE_PREFIX = "true_"
 """`true_<key>` holds the annotation beside `<key>`, which is read from the generated caption."""
@@ -65,10 +65,31 @@ def _without_nan(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def check(table: pd.DataFrame, origin: str) -> None:
-    """Raise a DataError that names `origin` if a column of `COLUMNS` is missing."""
+    """Make sure that rows can be scored.
+
+    Raises:
+        DataError: a column of `COLUMNS` is missing, a value is not in the schema, or a confidence is no probability.
+            `origin` is named.
+    """
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise DataError(f"{origin}: missing column {', '.join(missing)}; write it with `python -m hemblip test`")
+    for key in KEYS:
+        check_values(table, key, key, origin)
+        check_values(table, TRUE_PREFIX + key, key, origin)
+    for column in ("confidence", *CONFIDENCE_KEYS):
+        if column in table.columns:
+            given = table.loc[table[column].notna(), column]
+            odd = given[~pd.to_numeric(given, errors="coerce").between(0, 1)]
+            if len(odd):
+                raise DataError(f"{origin}: {column} holds {odd.iloc[0]}; a confidence is a probability, 0 to 1")
+
+
+def check_values(table: pd.DataFrame, column: str, key: str, origin: str) -> None:
+    """Raise a DataError that names `origin` if a column holds what is no value of `key`."""
+    unknown = table.loc[table[column].notna() & ~table[column].isin(SCHEMA[key]), column]
+    if len(unknown):
+        raise DataError(f"{origin}: {column} holds '{unknown.iloc[0]}'; the schema has {', '.join(SCHEMA[key])}")
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
@@ -81,7 +102,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """Read a prediction table.
 
     Raises:
-        DataError: the file is missing, unreadable, empty, or lacks a column.
+        DataError: the file is missing, unreadable or empty, lacks a column, holds a value that cannot be, or describes
+            a cell twice.
     """
     if not path.is_file():
         raise DataError(f"{path}: no predictions; make them with `python -m hemblip test`")
@@ -92,7 +114,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
     check(table, str(path))
     if table.empty:
         raise DataError(f"{path}: holds no rows; run `python -m hemblip test` on a split that has cells")
-    return _without_nan(table)
+    twice = table[table.duplicated(["model", "cell_id"])]
+    if len(twice):
+        model, cell = twice.iloc[0][["model", "cell_id"]]
+        raise DataError(f"{path}: holds cell '{cell}' of model '{model}' more than once; keep one row a cell and model")
+    return _without_nan(table.fillna({"reference": "", "caption": ""}))
 
 
 def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame, path: Path) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from hemblip.atomic import write_text
 from hemblip.errors import CheckpointError, DataError
 
@@ -42,14 +44,25 @@ def _agreed(folder: Path) -> Path:
     return folder
 
 
-def checkpoint_run(checkpoint: str | None, name: str) -> Path:
-    """Find the run that a checkpoint belongs to; without a checkpoint, a new run.
+def checkpoint_run(checkpoint: str | None, name: str, model: object) -> Path:
+    """Find the run that a checkpoint belongs to.
+
+    Without a checkpoint, what published weights say of several sets of cells is one run: the newest of that name, if it
+    was not trained and has the same captioner, else a new one.
+
+    Args:
+        checkpoint: file.
+        name: of runs.
+        model: settings of the captioner, as in `config.yaml`.
 
     Raises:
         CheckpointError: there is no such file.
     """
     if checkpoint is None:
-        return new_run(name)
+        newest = RUNS / name / f"version_{max(_versions(name), default=0)}"
+        config = newest / "config.yaml"
+        same = config.is_file() and yaml.safe_load(config.read_text(encoding="utf-8")).get("model") == model
+        return _agreed(newest) if same and not (newest / "checkpoints").exists() else new_run(name)
     path = Path(checkpoint)
     if not path.is_file():
         near = sorted(str(found) for found in path.parent.glob("*.ckpt"))

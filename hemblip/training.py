@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
@@ -108,7 +109,8 @@ class HemblipCLI(LightningCLI):
         if self.subcommand == "fit" and config.model.init_args.get("adaptation") == "base":
             raise ConfigError(NOTHING_TO_TRAIN)
         if self.subcommand != "fit":
-            self.folder = checkpoint_run(config.ckpt_path, config.name)
+            written = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False))
+            self.folder = checkpoint_run(config.ckpt_path, config.name, written["model"])
         elif config.resume:
             self.folder = resumed_run(config.name)
             if (self.folder / RESUME_POINT).is_file():

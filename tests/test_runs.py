@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import yaml
 
 from hemblip.errors import CheckpointError, DataError
 from hemblip.morphology import KEYS
@@ -39,9 +40,21 @@ def test_a_checkpoint_names_its_run(workplace):
     path = workplace / "runs/x/version_0/checkpoints/best.ckpt"
     path.parent.mkdir(parents=True)
     path.touch()
-    assert checkpoint_run(str(path), "y") == path.parents[1]
+    assert checkpoint_run(str(path), "y", {}) == path.parents[1]
     with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file; there is .*best\.ckpt"):
-        checkpoint_run(str(path.with_name("last.ckpt")), "y")
+        checkpoint_run(str(path.with_name("last.ckpt")), "y", {})
+
+
+def test_what_published_weights_say_of_several_sets_of_cells_is_one_run(workplace):
+    model = {"class_path": "hemblip.models.MedGemmaCaptioner", "init_args": {"adaptation": "base"}}
+    assert checkpoint_run(None, "x", model).name == "version_0"
+    run = workplace / "runs/x/version_0"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(yaml.safe_dump({"name": "x", "model": model}))
+    assert checkpoint_run(None, "x", model).name == "version_0"
+    assert checkpoint_run(None, "x", {**model, "init_args": {}}).name == "version_1"
+    (run / "checkpoints").mkdir()  # trained: untrained rows do not belong to it
+    assert checkpoint_run(None, "x", model).name == "version_1"
 
 
 def test_metrics_of_splits_are_kept_together(tmp_path):
@@ -76,6 +89,21 @@ def test_predictions_that_cannot_be_read(tmp_path):
     write_predictions(prediction_table([]), path)
     with pytest.raises(DataError, match="holds no rows"):
         read_predictions(path)
+    for rows, says in (
+        ([row("a"), row("a")], "cell 'a' of model 'm' more than once"),
+        ([row("a", chromatin="fluffy")], "chromatin holds 'fluffy'; the schema has open,"),
+        ([row("a", true_chromatin="fluffy")], "true_chromatin holds 'fluffy'"),
+        ([row("a", confidence=-0.7)], r"confidence holds -0\.7; a confidence is a probability"),
+        ([row("a", confidence_chromatin=7.0)], r"confidence_chromatin holds 7\.0"),
+    ):
+        pd.DataFrame(rows).to_parquet(path)
+        with pytest.raises(DataError, match=rf"test\.parquet: .*{says}"):
+            read_predictions(path)
+
+
+def test_a_caption_that_is_null_is_empty(tmp_path):
+    pd.DataFrame([row("a", caption=None), row("b")]).to_parquet(tmp_path / "test.parquet")
+    assert read_predictions(tmp_path / "test.parquet")["caption"].tolist() == ["", "b"]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

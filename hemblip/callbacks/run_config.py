@@ -12,9 +12,10 @@ class RunConfig(SaveConfigCallback):
     """Write `config.yaml` when a run is made; testing a trained run leaves its config alone."""
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Save what trains, and what is tested without a run of its own."""
+        """Save what trains, and what is evaluated without a run of its own."""
         self.overwrite = stage == "fit"
-        if stage == "fit" or (stage == "test" and not Path(trainer.default_root_dir, "config.yaml").exists()):
+        absent = not Path(trainer.default_root_dir, "config.yaml").exists()
+        if stage == "fit" or (stage in ("validate", "test") and absent):
             super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:

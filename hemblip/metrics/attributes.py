@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hemblip.errors import DataError
 from hemblip.metrics.plausible import is_plausible
 from hemblip.morphology import KEYS, NEGATIVE_VALUES, SCHEMA
-from hemblip.predictions import TRUE_PREFIX
+from hemblip.predictions import TRUE_PREFIX, check_values
 
 SILENT = "not stated"
 
@@ -124,11 +124,8 @@ def _numbered(table: pd.DataFrame, column: str, key: str) -> NDArray[np.int64]:
         raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
     values = table[column]
     known = {value: number for number, value in enumerate(SCHEMA[key])}
+    check_values(table, column, key, "prediction rows")
     numbers: NDArray[np.int64] = values.map(known).fillna(-1).to_numpy(dtype=np.int64)
-    unknown = (numbers < 0) & values.notna().to_numpy()
-    if unknown.any():
-        value = values[unknown].iloc[0]
-        raise DataError(f"prediction rows: {column} holds '{value}'; the schema has {', '.join(SCHEMA[key])}")
     return numbers
 
 

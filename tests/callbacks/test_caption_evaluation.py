@@ -28,3 +28,17 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     assert "bertscore" not in read_metrics(RUN)["test"]["model"]
     assert main(["test", *asked, "--evaluation.bertscore", "somewhere/else", "--ckpt_path", BEST]) == 2
     assert "BERTScore encoder somewhere/else: give the hidden layer" in capsys.readouterr().err
+
+
+def test_cells_described_without_checkpoint_are_in_one_run(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    assert main(["export", "--run", str(RUN), "--output", "hub"]) == 0
+    settings = ["--name", "untrained", "--model.init_args.pretrained", "hub", "--model.init_args.compact", "null"]
+    external = ["--data", "hemblip.data.ExternalCells", "--data.image_size", "32", "--data.cache", "cache"]
+    sources = "[{class_path: hemblip.data.sources.Synthetic, init_args: {cells: 20, size: 32, external: true}}]"
+    for command, data in (("validate", []), ("test", []), ("test", [*external, "--data.sources", sources])):
+        assert main([command, "--config", TINY, *settings, *data]) == 0, capsys.readouterr().err
+    run = Path("runs/untrained/version_0")
+    assert [path.stem for path in sorted((run / "predictions").glob("*.parquet"))] == ["external", "test", "val"]
+    assert main(["test", "--config", TINY, *settings, "--model.init_args.decoding.max_new_tokens", "9"]) == 0
+    assert Path("runs/untrained/version_1/predictions/test.parquet").is_file()

@@ -107,6 +107,20 @@ def test_captions_that_contradict_themselves_are_counted():
     assert not contradictions(extract_attributes("A basophil with coarse purple granules."))
 
 
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "An eosinophil with coarse red granules.",
+        "An eosinophil with pink granules.",
+        "A neutrophil without granules.",
+        "An abnormal promyelocyte with a bilobed segmented nucleus.",
+    ],
+)
+def test_what_is_only_rare_is_no_contradiction(caption):
+    stated = extract_attributes(caption)
+    assert len([value for value in stated.values() if value]) >= 2 and not contradictions(stated)
+
+
 @pytest.mark.parametrize("style", range(STYLES))
 def test_a_caption_that_repeats_the_annotation_has_no_error(style):
     table = rows(30)

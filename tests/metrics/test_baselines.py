@@ -39,6 +39,25 @@ def test_the_modal_caption_is_said_of_every_cell():
     assert score(answers)["accuracy"] == pytest.approx(2 / 3)
 
 
+def test_the_majority_baseline_is_not_told_what_is_annotated():
+    table = prediction_table([row("a", {"cell_size": "small"}, ""), row("b", {"diagnosis": "AML"}, "")])
+    scores = score(majority_baseline(manifest(table), table))
+    assert scores["accuracy"] == 1 and scores["attributes"]["cell_size"]["hallucination"] == 0.5
+
+
+def test_where_all_captions_differ_the_modal_one_is_of_the_commonest_kind():
+    small, large = {"cell_size": "small", "chromatin": "open"}, {"cell_size": "large", "chromatin": "open"}
+    table = prediction_table([row(str(i), truth, "") for i, truth in enumerate([large, small, small])])
+    said = [["A large cell."], ["z"], ["Small, open chromatin."]]
+    captions = modal_caption_baseline(manifest(table).assign(captions=said), table)["caption"]
+    assert set(captions) == {"Small, open chromatin."}
+    kinds = [large, small, {"cell_size": "small", "chromatin": "dense"}]
+    table = prediction_table([row(str(i), truth, "") for i, truth in enumerate(kinds)])
+    said = [["A large cell."], ["Small, open chromatin."], ["A dense nucleus."]]
+    captions = modal_caption_baseline(manifest(table).assign(captions=said), table)["caption"]
+    assert set(captions) == {"Small, open chromatin."}  # its values are each shared with another cell
+
+
 @pytest.mark.parametrize("style", [0, 3])
 def test_templates_are_filled_in_the_style_of_the_references(style):
     made = [row(str(i), {"cell_size": size, "chromatin": "open"}, "") for i, size in enumerate(["small", "large"] * 4)]
