@@ -15,6 +15,7 @@ DEMO := runs/smoke/version_0
 demo: .venv/installed
 	rm -rf runs/smoke
 	$(BIN)/python -m hemblip fit --config configs/smoke.yaml
+	$(BIN)/python -m hemblip validate --config configs/smoke.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
 	$(BIN)/python -m hemblip test --config configs/smoke.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
 	$(BIN)/python -m hemblip test --config configs/smoke.yaml --data configs/data/synthetic_external.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
 

@@ -15,13 +15,16 @@ done
 
 for model in blip_full blip_lora medgemma_base medgemma_lora; do
     run=runs/$model/version_0
-    checkpoint=()
-    [ "$model" = medgemma_base ] || checkpoint=(--ckpt_path "$run/checkpoints/best.ckpt")
-    [ -f "$run/predictions/test.parquet" ] || hemblip test --config "configs/$model.yaml" "${checkpoint[@]}"
+    config=(--config "configs/$model.yaml")
+    best=(--ckpt_path "$run/checkpoints/best.ckpt")
+    [ "$model" != medgemma_base ] || best=() # as published: its rows of all cells come into one run
+    [ -f "$run/predictions/val.parquet" ] || hemblip validate "${config[@]}" "${best[@]}"
+    [ -f "$run/predictions/test.parquet" ] || hemblip test "${config[@]}" "${best[@]}"
     [ -f "$run/predictions/external.parquet" ] ||
-        hemblip test --config "configs/$model.yaml" --data configs/data/external.yaml "${checkpoint[@]}"
+        hemblip test "${config[@]}" --data configs/data/external.yaml "${best[@]}"
 done
 
 [ -f runs/probe_paper/version_0/table3.csv ] || hemblip probe --config configs/probe_paper.yaml
 
-hemblip compare runs/blip_full runs/blip_lora runs/medgemma_base runs/medgemma_lora runs/probe_paper --output runs/paper
+hemblip compare runs/blip_full runs/blip_lora runs/medgemma_base runs/medgemma_lora runs/probe_paper \
+    --output runs/paper --bertscore dmis-lab/biobert-base-cased-v1.1 --bertscore_layer 12
