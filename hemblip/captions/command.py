@@ -61,7 +61,7 @@ def caption(
     _write(source, target, [list(written.get(row, texts)) for row, texts in cells["captions"].items()])
     counts = _counts(outcome, k, int(own.sum()))
     if paraphraser is not None:
-        counts["cost"] = round(paraphraser.price(outcome.tokens_in, outcome.tokens_out), 4)
+        counts["cost"] = paraphraser.price(outcome.tokens_in, outcome.tokens_out)
     settings = {"k": k, "seed": seed, "model": None if rewording is None else rewording.model}
     write_text(
         target.with_name(f"{target.stem}_captions.json"), json.dumps({"settings": settings, "counts": counts}, indent=1)
@@ -122,14 +122,18 @@ def _summary(counts: dict[str, object], outcome: Outcome) -> str:
         lines.append("{cells_with_captions_of_their_own} cells keep captions of their own")
     if counts["cells_with_fewer"]:
         lines.append("{cells_with_fewer} cells state too little for so many captions")
-    return "\n".join(lines).format(**counts)
+    return "\n".join(lines).format(**{**counts, "cost": _named(counts.get("cost"))})
 
 
 def _costs(estimate: Estimate, paraphraser: Paraphraser) -> str:
-    cost = paraphraser.price(estimate.tokens_in, estimate.tokens_out)
+    cost = _named(paraphraser.price(estimate.tokens_in, estimate.tokens_out))
     minutes = estimate.requests / paraphraser.requests_per_minute if paraphraser.requests_per_minute else 0
     return (
         f"{estimate.captions} captions, {estimate.cached} of them cached: {estimate.requests} requests, about "
-        f"{estimate.tokens_in} tokens to send and {estimate.tokens_out} to receive, cost {cost:.2f}"
+        f"{estimate.tokens_in} tokens to send and {estimate.tokens_out} to receive, cost {cost}"
         + (f", at least {minutes:.0f} minutes" if minutes else "")
     )
+
+
+def _named(cost: object) -> str:
+    return "unknown (set paraphraser.price_in and price_out)" if cost is None else f"{cost:.2f}"

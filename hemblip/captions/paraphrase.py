@@ -37,8 +37,8 @@ class Paraphraser:
         retries: of a request while the server is busy.
         backoff: seconds before the first retry, twice as many before each further one.
         requests_per_minute: of this process; None for no limit.
-        price_in: of a million tokens sent, for the estimate of costs.
-        price_out: of a million tokens received.
+        price_in: of a million tokens sent, for the estimate of costs; None if unknown.
+        price_out: of a million tokens received; None if unknown.
         cache: file that keeps all answers.
     """
 
@@ -52,8 +52,8 @@ class Paraphraser:
     retries: int = 6
     backoff: float = 1.0
     requests_per_minute: float | None = None
-    price_in: float = 0.0
-    price_out: float = 0.0
+    price_in: float | None = None
+    price_out: float | None = None
     cache: str = "data/paraphrases.sqlite"
 
     def __post_init__(self) -> None:
@@ -69,9 +69,11 @@ class Paraphraser:
         """The server of these settings."""
         return Endpoint(self.model, self.base_url, self.timeout, self.retries, self.backoff, self.requests_per_minute)
 
-    def price(self, tokens_in: int, tokens_out: int) -> float:
-        """What tokens cost, in the currency of the prices."""
-        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
+    def price(self, tokens_in: int, tokens_out: int) -> float | None:
+        """What tokens cost, in the currency of the prices; None if both are unknown."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        return round((tokens_in * (self.price_in or 0) + tokens_out * (self.price_out or 0)) / 1e6, 4)
 
 
 @dataclass

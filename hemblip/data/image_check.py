@@ -100,5 +100,5 @@ def _entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             entry = json.loads(line)
         except json.JSONDecodeError:  # cut off when the process was killed
             continue
-        if set(entry) == {"path", "state", *CheckedImage.__dataclass_fields__}:
+        if isinstance(entry, dict) and set(entry) == {"path", "state", *CheckedImage.__dataclass_fields__}:
             yield entry

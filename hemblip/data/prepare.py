@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from hemblip.atomic import replacing, write_text
 from hemblip.data.data_card import Card, data_card, warnings_of
 from hemblip.data.data_card_figure import draw_card
+from hemblip.data.duplicates import EXACT, NEAR, find_duplicates
 from hemblip.data.image_check import CheckedImage, inspect_images
 from hemblip.data.images import is_outside
 from hemblip.data.reading import read_sources
@@ -47,6 +48,11 @@ class Selection:
     healthy: int | None = None
     leukemic: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, size in vars(self).items():
+            if size is not None and size < 0:
+                raise ConfigError(f"selection.{name} is {size}; it cannot be negative")
+
     def sizes(self) -> dict[str, int]:
         """Those that are set."""
         return {name: size for name, size in vars(self).items() if size is not None}
@@ -75,7 +81,8 @@ def prepare(
         require: attributes that each internal cell must state; others are incomplete and left out.
         selection: how many internal cells to take, in proportion to source, diagnosis and cell type.
         shares: of train, val and test, for sources without official splits; 0.7, 0.15, 0.15 if left out.
-        copies: what happens to byte-identical images: one is kept (test before val before train), or all.
+        copies: what happens to byte-identical and near-identical cells: one is kept (test before val before train
+            before external), or all.
         seen_groups: what happens to external cells of patients or slides that are internal too.
         workers: threads that check images; one a core if left out.
         seed: of splits and selection.
@@ -84,13 +91,13 @@ def prepare(
         DataError: a source cannot be read, no cell is left, or a file cannot be written.
     """
     target, wanted, every = Path(output), list(require or []), [*sources, *(external or [])]
-    _check(target, wanted, shares)
+    _check(target, wanted, shares, workers)
     manifest = _read(sources, external or [])
     left_out = _Exclusions(every)
     checked = inspect_images(manifest["image"].tolist(), target.with_name(f".{target.stem}.checked.jsonl"), workers)
     manifest = left_out.drop(manifest, _flaws(manifest, checked))
     if copies == "drop":
-        manifest = left_out.drop(manifest, _copies(manifest, checked))
+        manifest = left_out.drop(manifest, _copies(manifest))
     manifest = left_out.drop(manifest, _incomplete(manifest, wanted))
     if selection is not None:
         internal = manifest[manifest["split"] != EXTERNAL]
@@ -133,7 +140,7 @@ def _reasons(chosen: Sequence[bool], reason: str, manifest: pd.DataFrame) -> "pd
     return pd.Series([reason if out else "" for out in chosen], index=manifest.index, dtype=object)
 
 
-def _check(target: Path, wanted: Sequence[str], shares: Sequence[float] | None) -> None:
+def _check(target: Path, wanted: Sequence[str], shares: Sequence[float] | None, workers: int | None) -> None:
     if target.suffix != ".parquet":
         raise ConfigError(f"--output {target}: the manifest is a Parquet file; let the name end in .parquet")
     for key in wanted:
@@ -141,6 +148,8 @@ def _check(target: Path, wanted: Sequence[str], shares: Sequence[float] | None) 
             raise ConfigError(f"--require {key}: no such attribute; there are {', '.join(KEYS)}")
     if shares is not None and (len(shares) != 3 or min(shares) <= 0):
         raise ConfigError(f"--shares {list(shares)}: give three positive numbers, of train, val and test")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers {workers}: at least 1 thread is needed")
 
 
 class _Exclusions:
@@ -173,14 +182,19 @@ def _flaws(manifest: pd.DataFrame, checked: dict[str, CheckedImage]) -> "pd.Seri
     return pd.Series(reasons, index=manifest.index, dtype=object)
 
 
-def _copies(manifest: pd.DataFrame, checked: dict[str, CheckedImage]) -> "pd.Series[str]":
-    """Reasons for all but the best of each set of byte-identical cells; external copies of internal cells go first."""
-    box = manifest["bbox"].map(lambda value: "" if value is None else str([float(number) for number in value]))
-    same = manifest["image"].map(lambda image: checked[image].digest) + box
-    order = manifest["split"].map({"test": 0, "val": 1, EXTERNAL: 3}).fillna(2)
-    first = manifest.assign(same=same, order=order).sort_values("order", kind="stable").drop_duplicates("same")
-    kept = dict(zip(first["same"], first["cell_id"], strict=True))
-    return _reasons(same.map(kept) != manifest["cell_id"], "byte-identical copy", manifest)
+def _copies(manifest: pd.DataFrame) -> "pd.Series[str]":
+    """Reasons for all but the best of each set of cells that show one image; external copies go first."""
+    pairs = find_duplicates(manifest)
+    others: dict[str, dict[str, str]] = {}
+    for first, second, kind in zip(pairs["first"], pairs["second"], pairs["kind"], strict=True):
+        others.setdefault(first, {})[second] = kind
+        others.setdefault(second, {})[first] = kind
+    order = manifest["split"].map({"test": 0, "val": 1, EXTERNAL: 3}).fillna(2).sort_values(kind="stable")
+    reasons: dict[str, str] = {}
+    for cell_id in manifest["cell_id"][order.index]:
+        kinds = [kind for other, kind in others.get(cell_id, {}).items() if reasons.get(other) == ""]
+        reasons[cell_id] = "" if not kinds else f"{'byte' if EXACT in kinds else NEAR}-identical copy"
+    return manifest["cell_id"].map(reasons)
 
 
 def _incomplete(manifest: pd.DataFrame, wanted: Sequence[str]) -> "pd.Series[str]":
@@ -196,7 +210,8 @@ def _changed(sources: Sequence[Source]) -> pd.DataFrame:
 
 
 def _write(card: Card, target: Path) -> None:
-    """Write the manifest last: when it is there, everything is."""
+    """Write the manifest last, and remove an older one first: when it is there, all files are of one run."""
+    target.unlink(missing_ok=True)
     draw_card(card, target.with_suffix(".png"))
     write_text(target.with_suffix(".md"), data_card(card))
     write_text(target.with_name(f"{target.stem}_excluded.csv"), card.excluded.to_csv(index=False))

@@ -140,19 +140,18 @@ def _questions(manifest: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 
 def _sample(manifest: pd.DataFrame, answers: "pd.Series[str]", cells: int, seed: int) -> pd.DataFrame:
-    """Draw cells evenly over answers that have at least two groups; none if fewer than two answers are left."""
-    known = manifest.loc[answers.index]
-    groups = known["group"].groupby(answers).nunique()
-    usable = groups[groups >= 2].index
-    if len(usable) < 2:
-        return known.iloc[:0]
-    share = max(1, cells // len(usable))
-    drawn = [
-        part.sample(min(share, len(part)), random_state=seed)
-        for answer, part in known.groupby(answers)
-        if answer in usable
-    ]
-    return pd.concat(drawn).sort_index()
+    """Draw cells evenly over answers that have at least two groups; none if fewer than two such answers are drawn."""
+    known = _of_two_groups(manifest.loc[answers.index], answers)
+    share = max(1, cells // max(1, answers[known.index].nunique()))
+    drawn = [part.sample(min(share, len(part)), random_state=seed) for _, part in known.groupby(answers)]
+    chosen = _of_two_groups(pd.concat([known.iloc[:0], *drawn]).sort_index(), answers)
+    return chosen if answers[chosen.index].nunique() >= 2 else chosen.iloc[:0]
+
+
+def _of_two_groups(cells: pd.DataFrame, answers: "pd.Series[str]") -> pd.DataFrame:
+    """Cells whose answer is that of at least two groups: one to learn from, one to be asked about."""
+    own = answers[cells.index]
+    return cells[cells["group"].groupby(own).transform("nunique") >= 2]
 
 
 def _cross_validated(

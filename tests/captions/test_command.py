@@ -103,11 +103,18 @@ def test_a_dry_run_writes_and_sends_nothing(manifest, capsys):
     with serving() as server:
         settings = Paraphraser(base_url=server.url, price_in=1000.0, price_out=2000.0, requests_per_minute=1)
         caption(str(manifest), "data/captioned.parquet", k=4, paraphraser=settings, dry_run=True)
+        assert not Path(settings.cache).exists()
         assert not server.requests
     assert not (manifest.parent / "captioned.parquet").exists()
     printed = capsys.readouterr().out
     assert "20 captions, 0 of them cached: 3 requests, about" in printed and "at least 3 minutes" in printed
     assert captions(LEUKEMIC, 1, 0, "set/0")[0] in printed and "sk-secret" not in printed
+
+
+def test_costs_without_prices_are_unknown(manifest, capsys):
+    settings = Paraphraser(base_url="http://127.0.0.1:9/v1")
+    caption(str(manifest), "data/captioned.parquet", k=4, paraphraser=settings, dry_run=True)
+    assert "cost unknown (set paraphraser.price_in and price_out)" in capsys.readouterr().out
 
 
 def test_a_model_rewords_and_everything_is_counted(manifest, capsys):

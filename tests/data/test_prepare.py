@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -20,7 +21,7 @@ from hemblip.cli import main
 from hemblip.data import InternalCells, image_check
 from hemblip.data.prepare import Selection, prepare
 from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
-from hemblip.data.sources import LeukemiaAttri, Manifest, Source, WBCAtt
+from hemblip.data.sources import Folder, LeukemiaAttri, Manifest, Source, WBCAtt
 from hemblip.data.splits import assign_splits
 from hemblip.errors import ConfigError, DataError
 
@@ -109,7 +110,7 @@ def test_an_interrupted_check_goes_on(root, monkeypatch):
     prepare(sources())
     log = root / "data" / ".manifest.checked.jsonl"
     lines = log.read_text().splitlines()
-    log.write_text("\n".join(lines[:10]) + "\n" + lines[10][:20])
+    log.write_text("\n".join(lines[:10]) + "\n[1, 2]\n7\n" + lines[10][:20])
     changed = sorted((root / "WBCAtt").rglob("*.jpg"))[0]
     Image.new("RGB", (50, 40)).save(changed)
     decoded = []
@@ -142,6 +143,30 @@ def test_a_killed_preparation_ends_with_the_same_bytes(root):
     prepare(sources())
     for name in ("manifest.parquet", "manifest.md", "manifest_excluded.csv"):
         assert (root / "data" / name).read_bytes() == (root / "whole" / name).read_bytes()
+
+
+def killed_between_files():
+    """Prepare, and end as a power cut would when the card is written and the list of exclusions is not."""
+
+    def write(path, text):
+        if path.suffix == ".csv":
+            os.kill(os.getpid(), signal.SIGKILL)
+        path.write_text(text)
+
+    command = sys.modules["hemblip.data.prepare"]
+    command.write_text = write
+    prepare(sources(), seed=1)
+
+
+def test_a_killed_repetition_leaves_no_manifest_beside_files_of_another_run(root):
+    prepare(sources())
+    first = (root / "data" / "manifest.parquet").read_bytes()
+    process = multiprocessing.get_context("fork").Process(target=killed_between_files)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL and not (root / "data" / "manifest.parquet").exists()
+    prepare(sources())
+    assert (root / "data" / "manifest.parquet").read_bytes() == first
 
 
 def bomb(path):
@@ -225,6 +250,23 @@ def test_copies_stay_in_test(root):
     assert len(pd.read_parquet("data/manifest.parquet")) == 32
 
 
+def test_near_copies_do_not_leak(root):
+    """A reduced and recompressed test image in training, a turned validation image outside."""
+    tables = {split: pd.read_csv(root / "WBCAtt" / f"pbc_attr_v1_{split}.csv") for split in ("train", "val", "test")}
+    train, val, test = (root / "WBCAtt" / tables[split]["path"][0] for split in ("train", "val", "test"))
+    Image.open(test).resize((40, 40)).save(train, quality=80)
+    (root / "cells" / "basophil").mkdir(parents=True)
+    Image.open(val).transpose(Image.Transpose.ROTATE_90).save(root / "cells" / "basophil" / "a.png")
+    outside = [Folder("cells", "cellavision", "mine")]
+    prepare([WBCAtt("WBCAtt")], outside)
+    assert pd.read_csv("data/manifest_excluded.csv")[["entry", "reason"]].to_numpy().tolist() == [
+        [f"wbcatt/{train.stem}", "near-identical copy"],
+        ["mine/basophil/a.png", "near-identical copy"],
+    ]
+    prepare([WBCAtt("WBCAtt")], outside, copies="keep")
+    assert len(pd.read_parquet("data/manifest.parquet")) == 33
+
+
 def test_a_diagnosis_of_one_patient_is_told(root, capsys):
     prepare([WBCAtt("WBCAtt"), LeukemiaAttri("LeukemiaAttri", "L_100X_C2")])
     warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning")]
@@ -299,6 +341,10 @@ def test_settings_are_checked(root):
         prepare(sources(), output="data/manifest.csv")
     with pytest.raises(ConfigError, match="three positive numbers"):
         prepare(sources(), shares=[0.5, 0.5])
+    with pytest.raises(ConfigError, match="--workers -1: at least 1"):
+        prepare(sources(), workers=-1)
+    with pytest.raises(ConfigError, match="healthy is -5; it cannot be negative"):
+        prepare(sources(), selection=Selection(healthy=-5))
     with pytest.raises(DataError, match="comes from two sources"):
         prepare([WBCAtt("WBCAtt"), WBCAtt("WBCAtt")])
     with pytest.raises(ConfigError, match="is in sources and in external"):

@@ -109,3 +109,9 @@ def test_questions_with_one_answer_are_left_out(tmp_path):
     source = type("One", (Source,), {"name": "one", "records": lambda self: manifest.assign(split="train")})()
     audit([source], output=str(tmp_path / "audit"), shortcuts=True)
     assert "No question has two answers" in (tmp_path / "audit" / "audit.md").read_text()
+
+
+@pytest.mark.parametrize("cells_drawn", [1, 3, 5])
+def test_few_cells_give_no_answer_or_one_that_can_be_asked(tmp_path, cells_drawn):
+    table = shortcut_scores(cells(tmp_path, "colour"), cells=cells_drawn)
+    assert (table["groups"] >= 4).all() and (not len(table) or cells_drawn == 5)
