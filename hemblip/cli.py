@@ -40,9 +40,9 @@ def main(args: Sequence[str] | None = None) -> int:
     _quieten()
     try:
         if command in TRAINER_COMMANDS:
-            from hemblip.training import HemblipCLI
+            from hemblip.training import run
 
-            HemblipCLI([command, *rest], {name: example for name, (_, example) in TRAINER_COMMANDS.items()})
+            run([command, *rest], {name: example for name, (_, example) in TRAINER_COMMANDS.items()})
         elif command in COMMANDS:
             run_command(command, rest)
         else:
@@ -89,6 +89,8 @@ def _quieten() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory .* not empty")  # resumed
+    # It looks for a state in the loader; ours is kept by the cells, see `InternalCells.state_dict`.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
     for name in (
         "lightning.pytorch.utilities.rank_zero",

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -21,9 +22,29 @@ RESUME_POINT = Path("checkpoints", "last.ckpt")
 
 
 def new_run(name: str) -> Path:
-    """Name the next free folder of runs called `name`."""
-    versions = _versions(name)
-    return _agreed(RUNS / name / f"version_{max(versions, default=-1) + 1}")
+    """Make the next free folder of runs called `name`: commands that start at once get one each."""
+    while True:
+        folder = _agreed(RUNS / name / f"version_{max(_versions(name), default=-1) + 1}")
+        if not _first():
+            return folder
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+
+
+def discard_empty(folder: Path) -> None:
+    """Leave no folder of a command that wrote nothing."""
+    if _first():
+        with suppress(OSError):  # it is not empty
+            for path in (folder, folder.parent, RUNS):
+                path.rmdir()
+
+
+def _first() -> bool:
+    """Whether this process is the first of its run, as torchrun, SLURM and Lightning tell it."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def resumed_run(name: str) -> Path:

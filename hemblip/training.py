@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
+import torch
 import yaml
+from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
 from hemblip.data.datamodules import CellDataModule
@@ -19,7 +22,29 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
 from hemblip.predictions import write_captions
-from hemblip.runs import RESUME_POINT, checkpoint_run, new_run, resumed_run
+from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
+
+
+def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
+    """Run `fit`, `validate`, `test` or `predict`; see `HemblipCLI`.
+
+    Raises:
+        ConfigError: a setting takes more GPU memory than there is.
+        HemblipError: what the command finds.
+    """
+    try:
+        HemblipCLI(words, examples)
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(
+            "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
+            "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
+        ) from error
+
+
+def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:
+    """bfloat16 on a GPU, because float16 overflows in Gemma 3; float32 elsewhere, because CPUs are slow at less."""
+    gpu = accelerator in ("auto", "gpu", "cuda") or isinstance(accelerator, CUDAAccelerator)
+    return "bf16-mixed" if gpu and torch.cuda.is_available() else "32-true"
 
 
 class HemblipTrainer(L.Trainer):
@@ -61,17 +86,21 @@ class HemblipCLI(LightningCLI):
     def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
         strict = {"exit_on_error": False, "allow_abbrev": False}
         lines = {name: f"example: python -m hemblip {name} {words}" for name, words in examples.items()}
-        super().__init__(
-            Captioner,
-            CellDataModule,
-            save_config_callback=RunConfig,
-            trainer_class=HemblipTrainer,
-            seed_everything_default=0,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in lines.items()}},
-            args=list(args),
-        )
+        try:
+            super().__init__(
+                Captioner,
+                CellDataModule,
+                save_config_callback=RunConfig,
+                trainer_class=HemblipTrainer,
+                seed_everything_default=0,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in lines.items()}},
+                args=list(args),
+            )
+        finally:
+            if hasattr(self, "folder"):
+                discard_empty(self.folder)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings beside trainer, model and data."""
@@ -122,10 +151,15 @@ class HemblipCLI(LightningCLI):
                 config[setting] = value
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
+            taken = "weights and state of training" if self.subcommand == "fit" else "weights"
+            rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
         settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.folder)}
+        asked = self.config_init[self.subcommand].trainer
+        if asked.precision is None:
+            settings["precision"] = usual_precision(asked.accelerator)
         if self.subcommand == "fit":
             settings["logger"] = self._loggers()
             self.trainer_defaults["callbacks"] = [RunSummary()]

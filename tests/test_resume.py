@@ -84,6 +84,8 @@ def check(tmp_path, kills, *more, ranks=1):
             assert died.returncode == -signal.SIGKILL, died.stderr
     resumed = fit(cut, *more, ranks=ranks)
     assert resumed.returncode == 0, resumed.stderr
+    assert "not resumable" not in resumed.stderr
+    assert "state of training of runs/tiny/version_0/checkpoints/last.ckpt, settings of config" in resumed.stdout
     assert_equal_end(cut, whole)
 
 

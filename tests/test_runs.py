@@ -16,7 +16,7 @@ from hemblip.predictions import (
     write_captions,
     write_predictions,
 )
-from hemblip.runs import checkpoint_run, new_run, read_metrics, resumed_run, write_metrics
+from hemblip.runs import checkpoint_run, discard_empty, new_run, read_metrics, resumed_run, write_metrics
 
 
 def row(cell, **changes):
@@ -25,12 +25,24 @@ def row(cell, **changes):
     return {**known, **texts, "cell_id": cell, "reference": "a", "caption": "b", "confidence": 0.5, **changes}
 
 
+def test_commands_that_start_at_once_get_a_folder_each(workplace, monkeypatch):
+    """The second looked before the first made its folder."""
+    seen = iter([[], [], [0], [0, 1]])
+    monkeypatch.setattr("hemblip.runs._versions", lambda name: next(seen))
+    first, second, third = (new_run("x") for _ in range(3))
+    assert [path.name for path in (first, second, third)] == ["version_0", "version_1", "version_2"]
+    (first / "config.yaml").touch()
+    for folder in (first, second, third):
+        discard_empty(folder)
+    assert [path.name for path in (workplace / "runs/x").iterdir()] == ["version_0"]
+
+
 def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
     assert new_run("x").as_posix() == "runs/x/version_0" == resumed_run("x").as_posix()
     for version in (0, 9, 10):
-        (workplace / f"runs/x/version_{version}").mkdir(parents=True)
+        (workplace / f"runs/x/version_{version}").mkdir(parents=True, exist_ok=True)
     (workplace / "runs/x/version_old").mkdir()
-    assert new_run("x").name == "version_11" and resumed_run("x").name == "version_10"
+    assert resumed_run("x").name == "version_10" and new_run("x").name == "version_11"
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("HEMBLIP_RUN_FOLDER", "runs/x/version_7")
     assert new_run("x").name == "version_7"
@@ -49,10 +61,11 @@ def test_what_published_weights_say_of_several_sets_of_cells_is_one_run(workplac
     model = {"class_path": "hemblip.models.MedGemmaCaptioner", "init_args": {"adaptation": "base"}}
     assert checkpoint_run(None, "x", model).name == "version_0"
     run = workplace / "runs/x/version_0"
-    run.mkdir(parents=True)
     (run / "config.yaml").write_text(yaml.safe_dump({"name": "x", "model": model}))
     assert checkpoint_run(None, "x", model).name == "version_0"
-    assert checkpoint_run(None, "x", {**model, "init_args": {}}).name == "version_1"
+    other = checkpoint_run(None, "x", {**model, "init_args": {}})
+    assert other.name == "version_1"
+    discard_empty(other)
     (run / "checkpoints").mkdir()  # trained: untrained rows do not belong to it
     assert checkpoint_run(None, "x", model).name == "version_1"
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, Self
 
 import lightning as L
@@ -119,7 +120,10 @@ class Captioner(L.LightningModule, ABC):
     def describe(self, batch: Batch) -> list[Description]:
         """Describe each cell of a batch, and say how sure each token is."""
         descriptions = []
-        for tokens in self.generate_tokens(batch):
+        # Lightning sets the precision around its steps only; callbacks describe too.
+        with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
+            generated = self.generate_tokens(batch)
+        for tokens in generated:
             ids = [token for token, _ in tokens]
             prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
             texts: list[str] = self.tokenizer.batch_decode(prefixes, skip_special_tokens=True)
