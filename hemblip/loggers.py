@@ -61,6 +61,6 @@ def wandb_logger(folder: Path, project: str, group: str) -> WandbLogger:
 def _number(folder: Path) -> str:
     """Choose W&B's number of a run once, and keep it with the run; a sweep's agent chooses itself."""
     path = folder / WANDB_NUMBER
-    if not path.is_file() and rank_zero_only.rank == 0:
-        write_text(path, os.environ.get("WANDB_RUN_ID") or secrets.token_hex(6))
+    if not path.is_file():
+        rank_zero_only(write_text)(path, os.environ.get("WANDB_RUN_ID") or secrets.token_hex(6))
     return path.read_text() if path.is_file() else ""  # other ranks do not log

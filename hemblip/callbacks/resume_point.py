@@ -81,4 +81,4 @@ def _validation_follows(trainer: L.Trainer, batch_idx: int) -> bool:
     every = trainer.val_check_batch
     if trainer.check_val_every_n_epoch is None:
         batch_idx = trainer.fit_loop.epoch_loop.total_batch_idx
-    return bool(every) and (batch_idx + 1) % every == 0
+    return every is not None and (batch_idx + 1) % every == 0

@@ -3,6 +3,7 @@
 import itertools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, Self
 
@@ -255,7 +256,7 @@ class Captioner(L.LightningModule, ABC):
 
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
 
-    def _decay(self, parameters: list[Tensor]) -> float:
+    def _decay(self, parameters: Sequence[Tensor]) -> float:
         return self.weight_decay if parameters[0].ndim >= 2 else 0.0
 
     def on_train_start(self) -> None:
