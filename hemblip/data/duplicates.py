@@ -110,10 +110,10 @@ def _similar(thumbnails: Pixels, block: int = 2048) -> dict[tuple[int, int], int
     for pose in _poses(thumbnails):
         turned = perceptual_hashes(pose)
         for start in range(0, len(hashes), block):
-            products = turned[start : start + block] @ hashes.T  # (block, N)
-            for row, j in np.argwhere(products >= close):
-                i = start + int(row)
+            products = turned[start : start + block] @ hashes[start:].T  # (block, N - start)
+            for row, column in np.argwhere(products >= close):
+                i, j = start + int(row), start + int(column)
                 if i < j and np.abs(pose[i].astype(np.int16) - thumbnails[j]).mean() <= MAX_DIFFERENCE:
-                    bits = int((FREQUENCIES**2 - products[row, j]) / 2)
-                    found[i, int(j)] = min(bits, found.get((i, int(j)), bits))
+                    bits = int((FREQUENCIES**2 - products[row, column]) / 2)
+                    found[i, j] = min(bits, found.get((i, j), bits))
     return found
