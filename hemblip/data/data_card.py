@@ -46,7 +46,7 @@ def data_card(card: Card) -> str:
         *(f"**{line}**" for line in warnings_of(card)),
         f"![Counts and example cells]({card.figure})",
         "## Cells by source and split",
-        table_text(counts(manifest, "source")),
+        table_text(counts(manifest, "source", origins(manifest))),
         "## Diagnosis",
         table_text(counts(manifest, "diagnosis")),
         "## Cell type",
@@ -83,9 +83,16 @@ def warnings_of(card: Card) -> list[str]:
     return [line for line in lines if line]
 
 
-def counts(manifest: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Count cells by `key` (rows) and split (columns), with totals."""
-    named = manifest[key].fillna(NOT_STATED)
+def origins(manifest: pd.DataFrame) -> "pd.Series[str]":
+    """Source of each cell, with its domain where the source has several: microscope, magnification, camera."""
+    domains = manifest.groupby("source")["domain"].transform("nunique")
+    named = manifest["source"] + " " + manifest["domain"].where(manifest["domain"] != "", NOT_STATED)
+    return manifest["source"].where(domains < 2, named)
+
+
+def counts(manifest: pd.DataFrame, key: str, values: "pd.Series[str] | None" = None) -> pd.DataFrame:
+    """Count cells by `key`, or by `values` under that name (rows), and split (columns), with totals."""
+    named = manifest[key].fillna(NOT_STATED) if values is None else values
     found = manifest.groupby([named, "split"]).size().unstack(fill_value=0)
     found = found[[split for split in SPLITS if split in found]]
     found = found.assign(total=found.sum(axis=1))
@@ -94,24 +101,24 @@ def counts(manifest: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def attribute_counts(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Count the values of each attribute by source; values that no cell has are listed as 0."""
-    rows = []
+    """Count the values of each attribute by source and for internal and external cells; 0 if no cell has a value."""
+    origin, rows = origins(manifest), []
+    outside = manifest["split"] == "external"
     for key in KEYS[2:]:
         for value in (*SCHEMA[key], None):
             has = manifest[key].isna() if value is None else manifest[key] == value
-            by_source = has.groupby(manifest["source"]).sum()
-            rows.append(
-                {"attribute": key, "value": value or NOT_STATED, **by_source.to_dict(), "total": int(has.sum())}
-            )
+            sides = {"internal": int((has & ~outside).sum()), "external": int((has & outside).sum())}
+            by_source = has.groupby(origin).sum().to_dict()
+            rows.append({"attribute": key, "value": value or NOT_STATED, **by_source, **sides})
     return pd.DataFrame(rows)
 
 
 def image_sizes(card: Card) -> pd.DataFrame:
     """Files, their sizes, and the sizes of the cells in them by source."""
     rows = []
-    for source, cells in card.manifest.groupby("source", sort=True):
+    for source, cells in card.manifest.groupby(origins(card.manifest), sort=True):
         files = np.array([card.sizes[image] for image in cells["image"].unique()])
-        crops = np.array([_crop(row, card.sizes) for row in cells.to_dict("records")])
+        crops = np.array([cell_size(row, card.sizes) for row in cells.to_dict("records")])
         rows.append(
             {
                 "source": source,
@@ -123,7 +130,7 @@ def image_sizes(card: Card) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _crop(row: dict[str, object], sizes: dict[str, tuple[int, int]]) -> tuple[float, float]:
+def cell_size(row: dict[str, object], sizes: dict[str, tuple[int, int]]) -> tuple[float, float]:
     """Width and height of a cell as it is seen."""
     box = row["bbox"]
     width, height = sizes[str(row["image"])] if box is None else list(box)[2:]  # type: ignore[call-overload]
@@ -136,7 +143,8 @@ def _range(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str:
 
 
 def _groups(manifest: pd.DataFrame) -> pd.DataFrame:
-    found = manifest.groupby(["source", "split"])["group"].agg(["nunique", "size"]).reset_index()
+    origin = origins(manifest).rename("source")
+    found = manifest.groupby([origin, "split"])["group"].agg(["nunique", "size"]).reset_index()
     return found.rename(columns={"nunique": "groups", "size": "cells"})
 
 

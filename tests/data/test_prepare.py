@@ -19,6 +19,7 @@ from PIL import Image
 
 from hemblip.cli import main
 from hemblip.data import InternalCells, image_check
+from hemblip.data.data_card_figure import EXAMPLES, examples
 from hemblip.data.prepare import Selection, prepare
 from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
 from hemblip.data.sources import Folder, LeukemiaAttri, Manifest, Source, WBCAtt
@@ -73,10 +74,25 @@ def test_both_halves_and_the_external_cells(root, drawn, capsys):
     assert healthy["split"].value_counts().to_dict() == {"train": 20, "val": 6, "test": 6}
     assert not table["image"].str.startswith("/").any()
     card = (root / "data" / "manifest.md").read_text()
+    assert "| leukemiaattri L_100X_C2 | 0 | 0 | 0 | 8 | 8 |" in card and "| leukemiaattri H_100X_C2 | 20" in card
+    assert (
+        "| attribute | value | leukemiaattri H_100X_C2 | leukemiaattri L_100X_C2 | wbcatt | internal | external |"
+        in card
+    )
+    assert "| nucleoli | not stated | 0 | 0 | 32 | 32 | 0 |" in card
     assert "| wbcatt | 20 | 6 | 6 | 0 | 32 |" in card and "confounded with the source" in card
     assert "4 external cells are of patients or slides that are internal too" in card
     assert (root / "data" / "manifest.png").stat().st_size > 10_000
     assert "4 external cells" in capsys.readouterr().out
+
+
+def test_examples_show_each_source_and_many_types(root):
+    prepare(sources(), low_cost())
+    table = pd.read_parquet("data/manifest.parquet")
+    shown = examples(table)
+    assert len(shown) == EXAMPLES and shown["cell_id"].is_unique
+    assert set(shown["origin"]) == {"wbcatt", "leukemiaattri H_100X_C2", "leukemiaattri L_100X_C2"}
+    assert shown["cell_type"].nunique() >= min(10, table["cell_type"].nunique())
 
 
 def test_the_manifest_is_what_training_reads(root, monkeypatch, tmp_path_factory):
