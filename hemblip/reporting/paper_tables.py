@@ -1,6 +1,6 @@
 """Tables 1 to 3 in the paper's layout, from prediction rows and probe runs, with the paper's figures beside ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from hemblip.errors import DataError
 from hemblip.metrics.corpus_bleu import signature
+from hemblip.metrics.summands import HALLUCINATION
 from hemblip.metrics.text import NORMALISATION
 from hemblip.morphology import KEYS
 from hemblip.reporting import paper_numbers
@@ -24,7 +25,7 @@ NOT_BEATEN = (
     "one group of cells gives none."
 )
 SEEDS = "±: standard deviation over seeds. Intervals are of the mean over seeds and of cells alone: they exclude it."
-UNJUDGED = ("coverage", "omission", "hallucination", "plausible", "other", "contradicting")
+UNJUDGED = ("coverage", "omission", HALLUCINATION, "plausible", "other", "contradicting")
 """Scores that say nothing of how good a captioner is by themselves: a baseline's are no aim."""
 
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
@@ -38,7 +39,7 @@ MORE: Mapping[str, str] = {
     "balanced_accuracy": "Balanced accuracy: recall averaged over annotated values, silence being wrong",
     "coverage": "Coverage: annotated cells whose caption states the attribute",
     "omission": "Omission: annotated cells whose caption does not state the attribute",
-    "hallucination": "Hallucination: cells whose caption states it without annotation, or against a negative one",
+    HALLUCINATION: "Hallucination: cells whose caption states it without annotation, or against a negative one",
 }
 """Sections of Table 2c."""
 
@@ -153,7 +154,8 @@ def table2_more(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -
 
 
 def _section(comparison: Comparison, splits: Sequence[str], measure: str, title: str) -> list[Row]:
-    names = {measure: "Mean over attributes", **{f"{measure}/{key}": feature(key) for key in features(comparison)}}
+    keys = ordered(KEYS) if measure == HALLUCINATION else features(comparison)  # whatever cells are annotated with
+    names = {measure: "Mean over attributes", **{f"{measure}/{key}": feature(key) for key in keys}}
     return [Row(label, _feature_cells(comparison, splits, name), section=title) for name, label in names.items()]
 
 
@@ -187,10 +189,13 @@ def _published(value: float | None, percent: bool = False, digits: int = 2) -> E
 
 
 def features(comparison: Comparison) -> list[str]:
-    """The paper's features in its order, then the others that any cell is annotated with."""
-    annotated = {key for model in comparison.models for scored in model.scored.values() for key in scored.keys}
-    ordered = dict.fromkeys((*paper_numbers.FEATURES, *KEYS))
-    return [key for key in ordered if key in annotated]
+    """The attributes that any cell is annotated with."""
+    return ordered({key for model in comparison.models for scored in model.scored.values() for key in scored.keys})
+
+
+def ordered(keys: Collection[str]) -> list[str]:
+    """The paper's features in its order, then the others."""
+    return [key for key in dict.fromkeys((*paper_numbers.FEATURES, *KEYS)) if key in keys]
 
 
 def table3(probes: Sequence[Path]) -> Table:

@@ -309,3 +309,13 @@ def test_tables_of_an_earlier_comparison_do_not_stay(workplace):
     (folder / "predictions/external.parquet").unlink()
     compare([str(folder)], resamples=200, gallery=2)
     assert not Path("compare/external.md").exists()
+
+
+def test_hallucination_is_told_of_attributes_that_no_cell_is_annotated_with(workplace):
+    make_run(Path("runs/bold/version_0"), manifests(20), 0.9)
+    for path in Path("runs/bold/version_0/predictions").rglob("*.parquet"):
+        write_predictions(read_predictions(path).assign(true_diagnosis=None), path)
+    compare(["runs/bold"], resamples=100)
+    told = read_predictions(Path("runs/bold/version_0/predictions/test.parquet"))["diagnosis"].notna().mean()
+    rows = [line for line in Path("compare/table2c.md").read_text().splitlines() if line.startswith("| Diagnosis")]
+    assert len(rows) == 1 and f"{100 * told:.1f}" in rows[0]  # in the section of hallucination alone
