@@ -26,6 +26,10 @@ MAX_BYTES = 60_000_000_000
 """Of all files in a cache folder; the least recently used make room for new ones. 14,000 cells of 384 px are 6.2 GB."""
 
 
+VERSION = 2
+"""Raised when the same image, box and settings decode to other pixels, so that old files are not used."""
+
+
 def decode(
     manifest: pd.DataFrame, index: int, size: int, crop: float, countermeasures: Sequence[Countermeasure] = ()
 ) -> Pixels:
@@ -42,9 +46,8 @@ def cached_cells(
 ) -> Pixels:
     """Open the cells of a manifest as one array, building its file first if there is none.
 
-    The file's name is a digest of all settings, boxes and of each image's path, byte count and time of change, so any
-    change makes a new one. It appears under its name only when complete. Of several processes one builds, the others
-    wait.
+    The file's name is a digest of all settings, boxes and of each image's bytes, so any change makes a new one. It
+    appears under its name only when complete. Of several processes one builds, the others wait.
 
     Args:
         manifest: cells, see `hemblip.data.records`.
@@ -69,16 +72,23 @@ def cached_cells(
 
 
 def _digest(manifest: pd.DataFrame, size: int, crop: float, countermeasures: Sequence[Countermeasure]) -> str:
-    digest = hashlib.sha256(json.dumps([size, crop, *map(repr, countermeasures)]).encode())
+    images = manifest["image"].unique().tolist()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        contents = dict(zip(images, pool.map(_content, images), strict=True))
+    digest = hashlib.sha256(json.dumps([VERSION, size, crop, *map(repr, countermeasures)]).encode())
     for image, bbox, factor in zip(manifest["image"], manifest["bbox"], manifest["width_factor"], strict=True):
-        try:
-            status = Path(image).stat()
-        except FileNotFoundError as error:
-            raise DataError(f"{image}: no such image file; check the data folder") from error
         box = None if bbox is None else [float(value) for value in bbox]
-        entry = [str(Path(image).absolute()), status.st_size, status.st_mtime_ns, box, float(factor)]
-        digest.update(json.dumps(entry).encode())
+        digest.update(json.dumps([contents[image], box, float(factor)]).encode())
     return digest.hexdigest()[:20]
+
+
+def _content(image: str) -> str:
+    try:
+        return hashlib.sha256(Path(image).read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise DataError(f"{image}: no such image file; check the data folder") from error
+    except OSError as error:
+        raise DataError(f"{image}: cannot be read ({error.strerror}); repair or remove it") from error
 
 
 @contextmanager
@@ -133,7 +143,9 @@ def _make_room(folder: Path, needed: int) -> None:
     Raises:
         DataError: they do not fit, or the disk has not so many free.
     """
-    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)
+    # Hidden files are being built by other processes.
+    finished = [file for file in folder.glob("*.npy") if not file.name.startswith(".")]
+    files = sorted(finished, key=lambda file: file.stat().st_mtime_ns)
     total = sum(file.stat().st_size for file in files)
     for file in files:
         if total + needed <= MAX_BYTES:

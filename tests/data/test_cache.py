@@ -1,7 +1,9 @@
 """One file of decoded cells: built once, told apart by all that matters, bounded."""
 
 import multiprocessing
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,30 @@ def test_any_change_makes_a_new_file(manifest, tmp_path, change):
         Image.new("RGB", (24, 20)).save(manifest["image"][0])
     cached_cells(changed, 20 if change == "size" else 16, 0.9 if change == "crop" else 1.0, folder)
     assert len(files(folder)) == 2
+
+
+def test_the_content_counts_not_name_or_time(manifest, tmp_path):
+    folder = tmp_path / "cache"
+    cached_cells(manifest, 16, 1.0, folder)
+    path = Path(manifest["image"][0])
+    moved = path.rename(tmp_path / "moved.png")
+    cached_cells(manifest.assign(image=[str(moved), *manifest["image"][1:]]), 16, 1.0, folder)
+    assert len(files(folder)) == 1
+    status = moved.stat()
+    other = np.asarray(Image.open(moved)).copy()
+    Image.fromarray(255 - other).save(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (cached_cells(manifest, 16, 1.0, folder)[0] == decode(manifest, 0, 16, 1.0)).all()
+
+
+def test_what_another_process_builds_is_left_alone(manifest, tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    building = folder / ".other.npy"
+    building.write_bytes(b"0" * 5000)
+    monkeypatch.setattr(cache, "MAX_BYTES", 5000)
+    cached_cells(manifest, 16, 1.0, folder)
+    assert building.exists()
 
 
 def test_many_processes_build_one_file(manifest, tmp_path):
