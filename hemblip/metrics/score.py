@@ -10,6 +10,7 @@ import pandas as pd
 from hemblip.errors import DataError
 from hemblip.metrics.attributes import attribute_scores, exact_match, hallucinated
 from hemblip.metrics.incompatible import incompatible_statements
+from hemblip.metrics.multi_reference import multi_reference_scores
 from hemblip.metrics.text import text_scores
 from hemblip.morphology import KEYS
 from hemblip.predictions import check
@@ -32,7 +33,7 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
         `hallucination`, mean over all; `exact_match`; `incompatible`, captions that contradict themselves;
         `attributes`, a mapping key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
         annotation to the share of captions that fill them nevertheless. With `bert` also `bertscore` and what it was
-        made with.
+        made with; of rows with `references` also `multi_reference`, see `multi_reference_scores`.
 
     Raises:
         DataError: there are no rows, a column is missing, or a value is not in the schema.
@@ -43,10 +44,12 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     attributes: dict[str, dict[str, object]] = attribute_scores(table).to_dict("index")
     made_up = {key: float(hallucinated(table, key).mean()) for key in KEYS}
     references, captions = table["reference"].tolist(), table["caption"].tolist()
+    several = table.get("references")
     return {
         "cells": len(table),
         **text_scores(references, captions),
         **(bert.summary(references, captions) if bert else {}),
+        **({} if several is None else {"multi_reference": multi_reference_scores(several.tolist(), captions)}),
         **{name: mean(row[name] for row in attributes.values()) for name in ("accuracy", "macro_f1")},
         "hallucination": mean(made_up.values()),
         "exact_match": exact_match(table),
