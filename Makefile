@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
-DEMO := runs/smoke/version_0
+DEMO := runs/demo/version_0
 
 .PHONY: demo test slow lint pins clean
 
@@ -13,11 +13,11 @@ DEMO := runs/smoke/version_0
 	touch $@
 
 demo: .venv/installed
-	rm -rf runs/smoke
-	$(BIN)/python -m hemblip fit --config configs/smoke.yaml
-	$(BIN)/python -m hemblip validate --config configs/smoke.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
-	$(BIN)/python -m hemblip test --config configs/smoke.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
-	$(BIN)/python -m hemblip test --config configs/smoke.yaml --data configs/data/synthetic_external.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
+	rm -rf runs/demo
+	$(BIN)/python -m hemblip fit --config configs/smoke.yaml --name demo
+	$(BIN)/python -m hemblip validate --config configs/smoke.yaml --name demo --ckpt_path $(DEMO)/checkpoints/best.ckpt
+	$(BIN)/python -m hemblip test --config configs/smoke.yaml --name demo --ckpt_path $(DEMO)/checkpoints/best.ckpt
+	$(BIN)/python -m hemblip test --config configs/smoke.yaml --name demo --data configs/data/synthetic_external.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
 
 test: .venv/installed
 	$(BIN)/python -m pytest
