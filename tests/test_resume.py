@@ -116,12 +116,12 @@ class Places(ResumePoint):
     ("every", "settings", "saved"),
     [
         (1, {}, list(range(1, 21))),
-        (3, {}, [3, 6, 9, 10, 13, 16, 19, 20]),
-        (2, {"accumulate_grad_batches": 2}, [4, 8, 10, 14, 18, 20]),
-        (2, {"accumulate_grad_batches": 2, "val_check_interval": 4}, [6, 10, 16, 20]),
+        (3, {}, [3, 6, 9, 10, 12, 15, 18, 20]),
+        (2, {"accumulate_grad_batches": 2}, [4, 8, 10, 12, 16, 20]),
+        (2, {"accumulate_grad_batches": 2, "val_check_interval": 4}, [6, 10, 12, 16, 20]),
         (1, {"accumulate_grad_batches": 2, "val_check_interval": 3}, [2, 4, 8, 10, 12, 14, 18, 20]),
         # Counted over epochs: batches 4, 8, 12, 16, 20, which are 4, 8 of the first and 2, 6, 10 of the second.
-        (2, {"val_check_interval": 4, "check_val_every_n_epoch": None}, [2, 5, 7, 9, 10, 13, 15, 17, 19, 20]),
+        (2, {"val_check_interval": 4, "check_val_every_n_epoch": None}, [2, 5, 6, 9, 10, 13, 14, 17, 18, 20]),
     ],
 )
 def test_points_lie_between_steps_and_not_before_validation(tmp_path, every, settings, saved):

@@ -18,7 +18,7 @@ class ResumePoint(Checkpoint):
     checkpoints.
 
     Args:
-        every_n_steps: optimiser steps from one point to the next within an epoch, at least.
+        every_n_steps: optimiser steps from one point to the next within an epoch.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
@@ -45,7 +45,8 @@ class ResumePoint(Checkpoint):
     ) -> None:
         """Save between steps; not where validation or the epoch's end follows, which would be lost."""
         before, self._step = self._step, trainer.global_step
-        if self._step == before or self._step < self._saved_step + self.every_n_steps:  # accumulating, or not yet
+        due = self._step // self.every_n_steps > self._saved_step // self.every_n_steps
+        if self._step == before or not due:  # within an accumulation, or not yet
             return
         if batch_idx + 1 < trainer.num_training_batches and not _validation_follows(trainer, batch_idx):
             self._save(trainer, pl_module)
