@@ -1,16 +1,13 @@
 """The command line: fit, validate, test and predict by LightningCLI, the other commands by jsonargparse."""
 
-import itertools
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 
-from jsonargparse import ArgumentError
-
 from hemblip.commands import COMMANDS, run_command
-from hemblip.errors import HemblipError
+from hemblip.error_line import error_line
 
 BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
 
@@ -48,28 +45,14 @@ def main(args: Sequence[str] | None = None) -> int:
         else:
             return _usage(command)
     except Exception as error:
-        mendable = _mendable(error)
-        if mendable is None:
+        line = error_line(error, rest)
+        if line is None:
             raise
-        text = " ".join(str(mendable).split())
-        # jsonargparse does not say which file it could not read.
-        origin = f"{', '.join(_configs(rest))}: " if "parsing config" in text else ""
-        sys.stderr.write(f"error: {origin}{text}\n")
+        sys.stderr.write(f"error: {line}\n")
         return 2
     except SystemExit as end:  # --help and --print_config end so
         return int(end.code or 0)
     return 0
-
-
-def _mendable(error: BaseException | None) -> BaseException | None:
-    """Find the user's error in a chain: jsonargparse wraps those of constructors."""
-    while error is not None and not isinstance(error, HemblipError | ArgumentError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _configs(words: Sequence[str]) -> list[str]:
-    return [value for flag, value in itertools.pairwise(words) if flag in ("--config", "-c")]
 
 
 def _usage(command: str) -> int:
@@ -91,6 +74,8 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory .* not empty")  # resumed
     # It looks for a state in the loader; ours is kept by the cells, see `InternalCells.state_dict`.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    # Our batches hold each cell once: https://github.com/Lightning-AI/pytorch-lightning/pull/19678
+    warnings.filterwarnings("ignore", message="You are using a custom batch sampler")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
     for name in (
         "lightning.pytorch.utilities.rank_zero",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hemblip.atomic import replacing
+from hemblip.atomic import check_writable, replacing
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 
@@ -33,8 +33,8 @@ CONFIDENCE_PREFIX = "confidence_"
 
 CONFIDENCE_KEYS: tuple[str, ...] = tuple(CONFIDENCE_PREFIX + key for key in KEYS)
 
-OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", *CONFIDENCE_KEYS)
-"""Kept where rows have them."""
+OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", "references", *CONFIDENCE_KEYS)
+"""Kept where rows have them; `references` are all captions of a cell, of which `reference` is the first."""
 
 
 def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
@@ -121,19 +121,27 @@ def read_predictions(path: Path) -> pd.DataFrame:
     return _without_nan(table.fillna({"reference": "", "caption": ""}))
 
 
+def captions_path(output: str) -> Path:
+    """Check where captions are to be written, before they are made.
+
+    Raises:
+        DataError: the name ends neither in .csv nor in .parquet, or it cannot be written.
+    """
+    path = Path(output)
+    if path.suffix not in (".csv", ".parquet"):
+        raise DataError(f"--output {path}: ends in neither .csv nor .parquet")
+    check_writable(path)
+    return path
+
+
 def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame, path: Path) -> None:
     """Write captions of cells without annotation, with the attributes that they state, atomically.
 
     Args:
         rows: `cell_id`, `caption` and `confidence` each.
         manifest: the cells, for their images.
-        path: table to write; `.parquet`, or text otherwise.
-
-    Raises:
-        DataError: the name ends neither in .csv nor in .parquet.
+        path: table to write, see `captions_path`.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"--output {path}: ends in neither .csv nor .parquet")
     images = dict(zip(manifest["cell_id"], manifest["image"], strict=True))
     table = pd.DataFrame(
         [

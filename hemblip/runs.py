@@ -48,8 +48,9 @@ def _first() -> bool:
 
 
 def resumed_run(name: str) -> Path:
-    """Name the newest folder of runs called `name`, or a first one."""
-    return _agreed(RUNS / name / f"version_{max(_versions(name), default=0)}")
+    """Name the newest folder of runs called `name` that can go on, else the newest, or a first one."""
+    folders = [RUNS / name / f"version_{version}" for version in sorted(_versions(name))] or [RUNS / name / "version_0"]
+    return _agreed(max(folders, key=lambda folder: ((folder / RESUME_POINT).is_file(), folders.index(folder))))
 
 
 def _versions(name: str) -> list[int]:

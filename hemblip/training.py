@@ -1,39 +1,43 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import torch
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
+from hemblip.error_line import error_line
 from hemblip.errors import ConfigError
 from hemblip.loggers import csv_logger, wandb_logger
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.models.medgemma import NOTHING_TO_TRAIN
-from hemblip.predictions import write_captions
+from hemblip.predictions import captions_path, write_captions
+from hemblip.ranks import gather
 from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
+from hemblip.settings import check_settings
 
 
 def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; see `HemblipCLI`.
 
     Raises:
-        ConfigError: a setting takes more GPU memory than there is.
+        ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.
         HemblipError: what the command finds.
     """
     try:
         HemblipCLI(words, examples)
+    except MisconfigurationException as error:
+        raise ConfigError(str(error)) from error
     except torch.OutOfMemoryError as error:
         raise ConfigError(
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
@@ -67,10 +71,13 @@ class HemblipTrainer(L.Trainer):
             output: table to write, `.csv` or `.parquet`.
             ckpt_path: checkpoint to describe with.
         """
+        path = captions_path(output)
         assert datamodule is not None
         cells = datamodule if images is None else UnlabelledCells(images, like=datamodule)
         batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
-        write_captions([row for batch in batches or [] for row in batch], cells.manifest, Path(output))
+        rows = [row for ranks_batches in gather(batches or []) for batch in ranks_batches for row in batch]
+        if self.is_global_zero:
+            write_captions(rows, cells.manifest, path)
 
 
 class HemblipCLI(LightningCLI):
@@ -85,7 +92,9 @@ class HemblipCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
         strict = {"exit_on_error": False, "allow_abbrev": False}
-        lines = {name: f"example: python -m hemblip {name} {words}" for name, words in examples.items()}
+        subcommands = {
+            name: {**strict, "epilog": f"example: python -m hemblip {name} {words}"} for name, words in examples.items()
+        }
         try:
             super().__init__(
                 Captioner,
@@ -95,15 +104,15 @@ class HemblipCLI(LightningCLI):
                 seed_everything_default=0,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
-                parser_kwargs={**strict, **{name: {**strict, "epilog": line} for name, line in lines.items()}},
+                parser_kwargs={"prog": "python -m hemblip", **strict, **subcommands},
                 args=list(args),
             )
         finally:
             if hasattr(self, "folder"):
                 discard_empty(self.folder)
 
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Settings beside trainer, model and data."""
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Our own settings come first in `--help`."""
         parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
         parser.add_argument(
             "--resume", type=bool, default=False, help="Go on with the newest run of that name, if there is one."
@@ -112,6 +121,10 @@ class HemblipCLI(LightningCLI):
         parser.add_argument(
             "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
         )
+        super().add_default_arguments_to_parser(parser)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Callbacks that every run has."""
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CaptionEvaluation, "evaluation")
@@ -129,14 +142,17 @@ class HemblipCLI(LightningCLI):
             }
         )
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Check the settings before anything is made of them."""
+        super().parse_arguments(parser, args)
+        check_settings(self.config.subcommand, self.config[self.config.subcommand])
+
     def _parse_ckpt_path(self) -> None:
         """Take no settings from checkpoints."""
 
     def before_instantiate_classes(self) -> None:
         """Choose the run folder: a new one or the one to go on with to train, that of the checkpoint otherwise."""
         config = self.config[self.subcommand]
-        if self.subcommand == "fit" and config.model.init_args.get("adaptation") == "base":
-            raise ConfigError(NOTHING_TO_TRAIN)
         if self.subcommand != "fit":
             written = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False))
             self.folder = checkpoint_run(config.ckpt_path, config.name, written["model"])
@@ -153,6 +169,19 @@ class HemblipCLI(LightningCLI):
             read_checkpoint(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
+
+    def instantiate_classes(self) -> None:
+        """Make captioner, cells and trainer.
+
+        Raises:
+            ConfigError: a constructor refuses a value, or needs a package for it.
+        """
+        try:
+            super().instantiate_classes()
+        except (ValueError, ModuleNotFoundError) as error:
+            if error_line(error, []):
+                raise
+            raise ConfigError(str(error)) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""

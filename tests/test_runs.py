@@ -11,6 +11,7 @@ from hemblip.morphology import KEYS
 from hemblip.predictions import (
     COLUMNS,
     TRUE_PREFIX,
+    captions_path,
     prediction_table,
     read_predictions,
     write_captions,
@@ -43,6 +44,10 @@ def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
         (workplace / f"runs/x/version_{version}").mkdir(parents=True, exist_ok=True)
     (workplace / "runs/x/version_old").mkdir()
     assert resumed_run("x").name == "version_10" and new_run("x").name == "version_11"
+    last = workplace / "runs/x/version_9/checkpoints/last.ckpt"
+    last.parent.mkdir()
+    last.touch()
+    assert resumed_run("x").name == "version_9"  # the others have nothing to go on with
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("HEMBLIP_RUN_FOLDER", "runs/x/version_7")
     assert new_run("x").name == "version_7"
@@ -127,5 +132,12 @@ def test_captions_are_written_with_what_they_state(tmp_path, suffix):
     write_captions(rows, manifest, path)
     table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
     assert table.loc[0, ["image", "cell_type", "cell_size"]].tolist() == ["a.png", "monocyte", "large"]
-    with pytest.raises(DataError, match="neither"):
-        write_captions(rows, manifest, tmp_path / "captions.txt")
+
+
+def test_where_captions_cannot_go_is_told_before_they_are_made(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.csv").mkdir()
+    for name, said in (("a.txt", "neither"), ("file/a.csv", "cannot be written"), ("folder.csv", "is a folder")):
+        with pytest.raises(DataError, match=said):
+            captions_path(str(tmp_path / name))
+    assert captions_path(str(tmp_path / "new" / "a.csv")).parent.is_dir() and not list((tmp_path / "new").iterdir())

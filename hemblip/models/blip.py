@@ -16,6 +16,7 @@ from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revis
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import Decoding
 from hemblip.models.sharding import shard
+from hemblip.ranges import check_range
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 
@@ -70,6 +71,7 @@ class BlipCaptioner(Captioner):
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
+        check_range("model.init_args.label_smoothing", label_smoothing, at_least=0, below=1)
         self.revision: str | None
         self.mean: Tensor
         self.deviation: Tensor

@@ -21,6 +21,8 @@ from hemblip.metrics.confidence import TokenScore, caption_confidence, token_sco
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
 from hemblip.models.trainable_parameters import TrainableParameters
+from hemblip.ranges import check_range
+from hemblip.ranks import gather
 
 
 class Description(NamedTuple):
@@ -71,6 +73,9 @@ class Captioner(L.LightningModule, ABC):
         schedule: Literal["constant", "linear", "cosine"] = "constant",
     ) -> None:
         super().__init__()
+        check_range("model.init_args.learning_rate", learning_rate, above=0)
+        check_range("model.init_args.weight_decay", weight_decay, at_least=0)
+        check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
         self.decoding = decoding or Decoding()
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
@@ -228,11 +233,7 @@ class Captioner(L.LightningModule, ABC):
 
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
         """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
-        gathered: list[dict[str, tuple[float, int]]] = [self._losses]
-        if self.trainer.world_size > 1:
-            gathered = [{} for _ in range(self.trainer.world_size)]
-            torch.distributed.all_gather_object(gathered, self._losses)
-        cells = {cell: loss for losses in gathered for cell, loss in losses.items()}
+        cells = {cell: loss for losses in gather(self._losses) for cell, loss in losses.items()}
         nll = math.fsum(value for value, _ in cells.values())
         self.log(name, nll / max(1, sum(count for _, count in cells.values())), prog_bar=prog_bar, batch_size=1)
         self._losses = {}

@@ -12,6 +12,7 @@ from transformers import BertTokenizer, BlipConfig
 from hemblip.errors import ConfigError
 from hemblip.models.compact_gemma import corpus
 from hemblip.models.conv_stem import ConvStemBlip
+from hemblip.ranges import check_range
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
 
@@ -39,6 +40,13 @@ class CompactBlip:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        for name in ("image_size", "hidden_size", "vision_layers", "decoder_layers", "heads"):
+            check_range(f"compact.{name}", getattr(self, name), at_least=1)
+        check_range("compact.dropout", self.dropout, at_least=0, below=1)
+        if not self.stem or min(self.stem) < 1:
+            raise ConfigError(f"compact.stem is {self.stem}; give the channels of at least one stage")
+        if self.hidden_size % self.heads:
+            raise ConfigError(f"compact.hidden_size {self.hidden_size} is not a multiple of compact.heads {self.heads}")
         if self.image_size % self.patch_size:
             raise ConfigError(f"compact image_size {self.image_size} is not a multiple of {self.patch_size}")
 

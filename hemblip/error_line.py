@@ -1,0 +1,61 @@
+"""What a user reads of an error: one line with the value, where it came from, and what is wrong."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentError
+
+from hemblip.errors import HemblipError
+
+OUTER = re.compile(
+    r"Subtypes: |Errors:|Given value|(- )?Does not validate|- Expected a <class 'NoneType'>|- Expected a path but"
+)
+"""Starts of jsonargparse's lines that tell what it tried, not what is wrong."""
+
+
+def error_line(error: BaseException, words: Sequence[str]) -> str | None:
+    """Put an error that the user can mend in one line; None for other errors.
+
+    Args:
+        error: perhaps wrapped in others: jsonargparse wraps those of constructors.
+        words: of the command line after the command.
+    """
+    configs = [value for flag, value in itertools.pairwise(words) if flag in ("--config", "-c")]
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, HemblipError):
+            return " ".join(str(link).split())
+        if isinstance(link, ArgumentError):
+            text = _innermost(str(link))
+            key = text.split(":")[0]
+            given = any(word.startswith(f"--{key}") for word in words)
+            return text if given or not configs else f"{', '.join(configs)}: {text}"
+        if isinstance(link, UnicodeDecodeError) and (foreign := [path for path in configs if not _is_text(path)]):
+            return f"{', '.join(foreign)}: not a text in UTF-8; save it in this encoding"
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _innermost(text: str) -> str:
+    """Leave of jsonargparse's tree the way to the setting and what is wrong with it."""
+    lines = text.splitlines()
+    told = [line.strip() for line in lines if line.strip() and not OUTER.match(line.strip())]
+    line = re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(told))
+    line = re.sub(r"Problem with given class_path '[\w.]*?(\w+)':", r"\1:", line).replace(" - ", " ")
+    line = re.sub(r"(?:a )?<class '([\w.]+)'>", r"\1", line).replace("typing.", "")
+    values = [line.strip() for line in lines if line.strip().startswith("Given value:")]
+    if values and "Expected" in line and "value" not in line:
+        line += f". Got {values[0].removeprefix('Given ')}"  # the innermost comes first
+    return " ".join(line.split())
+
+
+def _is_text(path: str) -> bool:
+    try:
+        Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True
+    return True
