@@ -138,20 +138,16 @@ def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame,
     """Write captions of cells without annotation, with the attributes that they state, atomically.
 
     Args:
-        rows: `cell_id`, `caption` and `confidence` each.
-        manifest: the cells, for their images.
+        rows: `cell_id`, `caption` and `confidence` each, in any order.
+        manifest: the cells, for their images and their order.
         path: table to write, see `captions_path`.
     """
-    images = dict(zip(manifest["cell_id"], manifest["image"], strict=True))
+    by_cell = {row["cell_id"]: row for row in rows}
+    cells = [cell for cell in zip(manifest["cell_id"], manifest["image"], strict=True) if cell[0] in by_cell]
     table = pd.DataFrame(
         [
-            {
-                "cell_id": row["cell_id"],
-                "image": images[row["cell_id"]],
-                **row,
-                **extract_attributes(str(row["caption"])),
-            }
-            for row in rows
+            {"cell_id": cell, "image": image, **by_cell[cell], **extract_attributes(str(by_cell[cell]["caption"]))}
+            for cell, image in cells
         ]
     )
     with replacing(path) as partial:

@@ -93,7 +93,12 @@ class HemblipCLI(LightningCLI):
     def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
         strict = {"exit_on_error": False, "allow_abbrev": False}
         subcommands = {
-            name: {**strict, "epilog": f"example: python -m hemblip {name} {words}"} for name, words in examples.items()
+            name: {
+                **strict,
+                "usage": f"python -m hemblip {name} --config CONFIG.yaml [--key value ...]",
+                "epilog": f"example: python -m hemblip {name} {words}",
+            }
+            for name, words in examples.items()
         }
         try:
             super().__init__(

@@ -101,3 +101,15 @@ def test_early_stopping_is_agreed(tmp_path):
     never_better = ("--early_stopping.patience", "1", "--early_stopping.min_delta", "100", "--trainer.max_epochs", "6")
     hemblip(tmp_path, "fit", *TWO, *never_better)
     assert torch.load(tmp_path / "runs/tiny/version_0/checkpoints/last.ckpt", weights_only=True)["epoch"] < 3
+
+
+@pytest.mark.slow
+def test_two_ranks_describe_every_image_once(tmp_path):
+    hemblip(tmp_path, "fit", "--trainer.max_epochs", "1")
+    images = next((tmp_path / "data" / "synthetic").iterdir())
+    tables = []
+    for name, devices in (("alone.csv", ()), ("together.csv", TWO)):
+        hemblip(tmp_path, "predict", *devices, "--images", str(images), "--output", name, "--ckpt_path", BEST)
+        tables.append(pd.read_csv(tmp_path / name).drop(columns="confidence"))
+    assert len(tables[0]) == 120 and tables[0]["cell_id"].is_unique
+    pd.testing.assert_frame_equal(*tables)

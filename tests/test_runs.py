@@ -126,11 +126,12 @@ def test_a_caption_that_is_null_is_empty(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_captions_are_written_with_what_they_state(tmp_path, suffix):
-    manifest = pd.DataFrame({"cell_id": ["a"], "image": ["a.png"]})
-    rows = [{"cell_id": "a", "caption": "A large monocyte.", "confidence": 0.5}]
+    manifest = pd.DataFrame({"cell_id": ["a", "b"], "image": ["a.png", "b.png"]})
+    rows = [{"cell_id": cell, "caption": "A large monocyte.", "confidence": 0.5} for cell in "ba"]
     path = tmp_path / f"captions.{suffix}"
     write_captions(rows, manifest, path)
     table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
+    assert table["cell_id"].tolist() == ["a", "b"]
     assert table.loc[0, ["image", "cell_type", "cell_size"]].tolist() == ["a.png", "monocyte", "large"]
 
 

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
-from hemblip.reporting.figures import draw_cells
+from hemblip.reporting.figures import cell_pixels, draw_cells
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
 from hemblip.reporting.tables import score_table
@@ -129,9 +129,11 @@ class CaptionEvaluation(L.Callback):
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        """Describe the cells of the sample."""
+        """Describe the cells of the sample, greedily, or all cells in `validate`."""
+        assert isinstance(pl_module, Captioner)
         if not trainer.sanity_checking:
-            self._describe(trainer, pl_module, batch)
+            with pl_module.greedily() if trainer.state.fn == "fit" else nullcontext():
+                self._describe(trainer, pl_module, batch)
 
     def on_test_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -265,7 +267,8 @@ class CaptionEvaluation(L.Callback):
 
                 shown = table.head(SHOWN_CELLS)
                 rows = [
-                    [row.cell_id, wandb.Image(str(row.image)), row.reference, row.caption] for row in shown.itertuples()
+                    [row["cell_id"], wandb.Image(cell_pixels(row)), row["reference"], row["caption"]]
+                    for row in shown.to_dict("records")
                 ]
                 logger.experiment.log({"val_captions": wandb.Table(["cell_id", "image", "reference", "caption"], rows)})
 

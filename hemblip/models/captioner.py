@@ -3,8 +3,9 @@
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Self
 
 import lightning as L
@@ -136,6 +137,16 @@ class Captioner(L.LightningModule, ABC):
             scores = token_scores(texts, [value for _, value in tokens])
             descriptions.append(Description(texts[-1].strip() if texts else "", scores))
         return descriptions
+
+    @contextmanager
+    def greedily(self) -> Iterator[None]:
+        """Generate with one beam for a while: how captions change from epoch to epoch can be seen without more."""
+        chosen = self.decoding
+        self.decoding = replace(chosen, num_beams=1)
+        try:
+            yield
+        finally:
+            self.decoding = chosen
 
     def on_fit_start(self) -> None:
         """Remember the run's seed."""
