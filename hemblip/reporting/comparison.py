@@ -99,19 +99,25 @@ class Comparison(Contest):
         resamples: bootstrap draws.
         seed: of the draws.
         bert: encoder of BERTScore; None leaves it out.
+        risk: share of wrong statements that abstention aims at, 0 to 1.
 
     Raises:
         DataError: the runs describe different cells.
     """
 
     def __init__(
-        self, runs: Sequence[Run], resamples: int = RESAMPLES, seed: int = 0, bert: BertScore | None = None
+        self,
+        runs: Sequence[Run],
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        bert: BertScore | None = None,
+        risk: float = 0.05,
     ) -> None:
         self.runs = list(runs)
         self.warnings = check_same_cells(self.runs)
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
-        self.resamples, self.seed, self.bert = resamples, seed, bert
+        self.resamples, self.seed, self.bert, self.risk = resamples, seed, bert, risk
         gathered = _seeds(self.runs)
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:

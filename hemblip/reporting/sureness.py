@@ -17,9 +17,6 @@ from hemblip.reporting.run_folder import PLACES, annotated_keys
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RISK = 0.05
-"""Share of wrong statements that abstention aims at."""
-
 NO_CONFIDENCES = "no statement with a confidence is about an annotated attribute"
 
 NO_VALIDATION = "no validation predictions with confidences; run `python -m hemblip validate`"
@@ -60,14 +57,14 @@ def confidence_table(comparison: Comparison) -> Table | None:
             rows.append(Row(model.name, cells))
     if not rows:
         return None
-    names = ("ECE", "ECE, scaled", "AURC", f"Kept at {RISK:.0%} risk", "wrong of those")
+    names = ("ECE", "ECE, scaled", "AURC", f"Kept at {comparison.risk:.0%} risk", "wrong of those")
     columns = [Column(place, name) for place in PLACES.values() for name in names]
     notes = [
         "ECE: expected calibration error, the mean gap between confidence and accuracy of statements; scaled: after "
         "temperature scaling on validation cells. AURC: area under the risk-coverage curve, smaller is better.",
         "Kept: share (%) of annotated attributes still stated when a caption leaves out what it is not sure enough of, "
-        f"with thresholds chosen on validation cells so that at most {RISK:.0%} of the statements are wrong; beside it "
-        "the share (%) that is wrong on these cells.",
+        f"with thresholds chosen on validation cells so that at most {comparison.risk:.0%} of the statements are "
+        "wrong; beside it the share (%) that is wrong on these cells.",
     ]
     return Table("calibration", "Confidence of captions", "Model", columns, rows, notes)
 
@@ -86,10 +83,32 @@ def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Esti
     assert validation is not None
     scaled = statements(calibrated(table, fit_temperatures(validation)))
     found[1] = _known(expected_calibration_error(*scaled))
-    kept, wrong = _abstained(table, fit_thresholds(validation, RISK))
+    kept, wrong = _abstained(table, fit_thresholds(validation, comparison.risk))
     found[3] = Estimate(kept, percent=True, digits=1, reason=NO_CONFIDENCES)
     found[4] = Estimate(wrong, percent=True, digits=1, reason="nothing is sure enough to be stated")
     return [figure for figure in found if figure is not None]
+
+
+def shortened_captions(comparison: Comparison) -> pd.DataFrame:
+    """Captions that leave out what they are not sure enough of, of captioners that were validated; the first seed.
+
+    Returns:
+        One row a cell and captioner: `model`, `split`, `cell_id`, `caption` as generated, and `shortened`, which aims
+        at no more than `comparison.risk` of its statements wrong.
+    """
+    parts = []
+    for model in comparison.models:
+        if not has_statement_confidences(model.validation):
+            continue
+        assert model.validation is not None
+        thresholds = fit_thresholds(model.validation, comparison.risk)
+        for split, scored in model.scored.items():
+            if has_statement_confidences(scored.table):
+                rest = abstain(scored.table, thresholds)
+                told = scored.table[["cell_id", "caption"]].assign(model=model.name, split=split)
+                parts.append(told.assign(shortened=rest["caption"]))
+    columns = ["model", "split", "cell_id", "caption", "shortened"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _known(value: float | None) -> Estimate:

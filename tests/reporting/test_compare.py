@@ -12,7 +12,8 @@ import yaml
 from reporting.run_folders import make_probe, make_run, manifests
 
 from hemblip.cli import main
-from hemblip.errors import DataError
+from hemblip.errors import ConfigError, DataError
+from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
 from hemblip.reporting.compare import compare
 from hemblip.reporting.report import write_report
@@ -75,6 +76,22 @@ def test_each_table_is_written_in_three_forms_without_nan(here):
             text = (here / "compare" / f"{name}{suffix}").read_text()
             assert text
             assert not re.search(r"\bnan\b|None|inf\b", text), f"{name}{suffix}"
+
+
+def test_captions_say_less_at_a_smaller_risk(here):
+    stated = {}
+    for risk in (0.02, 0.3):
+        compare(["runs/good"], output=f"risk_{risk}", resamples=100, risk=risk)
+        table = pd.read_csv(f"risk_{risk}/shortened.csv", keep_default_na=False)
+        assert set(table["split"]) == {"test", "external"} and set(table["model"]) == {"good"}
+        stated[risk] = 0
+        for row in table.itertuples():
+            full, rest = (extract_attributes(text) for text in (row.caption, row.shortened))
+            assert all(rest[key] in (None, value) for key, value in full.items()), row.cell_id
+            stated[risk] += sum(value is not None for value in rest.values())
+    assert stated[0.02] < stated[0.3]
+    with pytest.raises(ConfigError, match=r"--risk is 1; it is above 0 and below 1"):
+        compare(["runs/good"], risk=1)
 
 
 def test_each_set_of_cells_has_a_latex_table_of_its_own(here):
