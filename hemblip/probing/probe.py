@@ -13,7 +13,7 @@ from hemblip.data import ExternalCells, InternalCells
 from hemblip.errors import ConfigError
 from hemblip.probing.backbones import Backbone
 from hemblip.probing.features import embed_cells
-from hemblip.probing.figure import draw_map, plane
+from hemblip.probing.figure import Map, draw_map, plane
 from hemblip.probing.heads import Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
@@ -55,10 +55,10 @@ def probe(
         cache: folder where embeddings are kept.
     """
     _check(backbones)
-    folder = _new_folder(Path(runs) / name)
     cells, features = embed_all(backbones, internal, external, Path(cache))
     rows: list[Row] = []
     details: dict[str, object] = {}
+    maps: dict[str, Map] = {}
     for task in tasks or TASKS:
         trial = Probe(task, TASKS[task], cells, resamples, seed)
         if trial.obstacle() is None:
@@ -70,9 +70,12 @@ def probe(
                 rows.append(row)
                 seconds = round(time.perf_counter() - start, 2)
                 details[f"{task}/{backbone.name}/{head}"] = {"seconds": seconds, **found}
-        if figure != "none":
-            _draw(trial, features, figure, seed, folder)
+        if figure != "none" and (found_map := _map(trial, features, figure, seed)) is not None:
+            maps[task] = found_map
     table = pd.DataFrame(rows)
+    folder = _new_folder(Path(runs) / name)  # only now: what failed before leaves none
+    for task, points in maps.items():
+        draw_map(points, TASKS[task].classes, _title(task, figure), folder / f"map_{task}.png")
     write_text(folder / "table3.csv", table.to_csv(index=False))
     settings = {"resamples": resamples, "seed": seed, "cells": cells["split"].value_counts().to_dict()}
     write_text(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
@@ -145,13 +148,16 @@ def _new_folder(parent: Path) -> Path:
             number += 1
 
 
-def _draw(trial: Probe, features: dict[str, Features], method: Literal["pca", "umap"], seed: int, folder: Path) -> None:
+def _map(trial: Probe, features: dict[str, Features], method: Literal["pca", "umap"], seed: int) -> Map | None:
+    """Points and classes of the test cells by backbone; None with fewer than 3 cells."""
     chosen = (trial.split == "test") & (trial.labels >= 0)
     if chosen.sum() < 3:
-        return
-    maps = {
+        return None
+    return {
         name: (plane(Standardize(vectors[chosen])(vectors[chosen]), method, seed), trial.labels[chosen])
         for name, vectors in features.items()
     }
-    title = f"{trial.task.title}: internal test cells, {method.upper()} of frozen embeddings"
-    draw_map(maps, trial.task.classes, title, folder / f"map_{trial.name}.png")
+
+
+def _title(task: str, method: str) -> str:
+    return f"{TASKS[task].title}: internal test cells, {method.upper()} of frozen embeddings"

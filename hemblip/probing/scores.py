@@ -29,26 +29,33 @@ def group_confusions(answers: Classes, guesses: Classes, groups: Sequence[str], 
     return counts
 
 
-def scores(confusions: Counts) -> dict[str, Counts]:
+def scores(confusions: Counts, whole: Counts | None = None) -> dict[str, Counts]:
     """Score confusion matrices.
 
     Args:
         confusions: counts (..., C, C): true class, predicted class.
+        whole: (C, C), of the sample that `confusions` are drawn from; None if they are no draws. A class that a draw
+            happens to lack has there the F1 that it has in the sample, by the rule of `hemblip.metrics.attributes`:
+            left out, it would leave the mean to the frequent classes.
 
     Returns:
         For each of `METRICS`, values (...): accuracy, F1 weighted by how often a class occurs, and F1 averaged over the
-        classes that occur. NaN where a matrix holds no cell.
+        classes that occur, in the sample if there is one. NaN where a matrix holds no cell.
     """
     hits = np.diagonal(confusions, axis1=-2, axis2=-1)
     support, guessed = confusions.sum(-1), confusions.sum(-2)
     total = support.sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         f1 = np.where(support + guessed > 0, 2 * hits / (support + guessed), 0.0)
-        occurs = support > 0
+        occurs, each = support > 0, f1
+        if whole is not None:
+            known, found = whole.sum(-1) > 0, whole.sum(-1) + whole.sum(-2)
+            each = np.where(occurs, f1, np.where(known, 2 * np.diagonal(whole) / found, 0.0))
+            occurs = known
         return {
             "accuracy": hits.sum(-1) / total,
             "weighted_f1": (f1 * support).sum(-1) / total,
-            "macro_f1": (f1 * occurs).sum(-1) / occurs.sum(-1),
+            "macro_f1": (each * occurs).sum(-1) / occurs.sum(-1),
         }
 
 
@@ -71,7 +78,7 @@ def interval_scores(confusions: Counts, resamples: int, seed: int) -> dict[str, 
         return result
     draws = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)  # (R, G)
     resampled = (draws @ confusions.reshape(groups, -1)).reshape(resamples, classes, classes)
-    for metric, values in scores(resampled).items():
+    for metric, values in scores(resampled, confusions.sum(0)).items():
         low, high = np.nanquantile(values, (0.025, 0.975))
         result |= {f"{metric}_low": float(low), f"{metric}_high": float(high)}
     return result

@@ -41,10 +41,8 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
     accuracy, coverage = _percent(model, split, "accuracy"), _percent(model, split, "coverage")
     if accuracy.value is None or coverage.value is None:
         return f"{model.name}: no cell is annotated, so that only texts can be compared."
-    text = f"{model.name} states {_written(accuracy)} of the annotations right (mean over attributes)"
-    spread = accuracy.spread
-    if spread is not None:
-        text += f" (standard deviation over seeds {100 * spread:.1f})"
+    spread = "" if accuracy.spread is None else f"; standard deviation over seeds {100 * accuracy.spread:.1f}"
+    text = f"{model.name} states {_written(accuracy)} of the annotations right (mean over attributes{spread})"
     baseline, gap = comparison.strongest_baseline(split), comparison.lead(model, split)
     if baseline is None or gap is None or gap.value is None:
         text += "."

@@ -15,9 +15,7 @@ CAVEAT = (
     "like-for-like comparison."
 )
 
-CAVEAT_ACCURACY = (
-    "Their accuracies count only cells whose caption states the attribute; how many is not given; – not in their table."
-)
+CAVEAT_ACCURACY = "Their accuracies count only cells whose caption states the attribute; how many is not given."
 
 ENCODER = "BioBERT (dmis-lab/biobert-base-cased-v1.1), layer 12"
 """Of the paper's BERTScore."""

@@ -32,7 +32,7 @@ THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 THEIR_ACCURACY = f"{THEIRS} {paper_numbers.CAVEAT_ACCURACY}"
 
 
-NO_ENCODER = "no encoder for BERTScore; name one with --bertscore"
+NO_ENCODER = "no encoder for BERTScore; name one, as in --bertscore all-MiniLM-L6-v2"
 
 MORE: Mapping[str, str] = {
     "macro_f1": "Macro-F1 over annotated values, silence being wrong",

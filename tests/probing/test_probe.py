@@ -82,6 +82,16 @@ def test_runs_do_not_overwrite_each_other_and_are_the_same(cells, tmp_path):
     assert first.read_text() == second.read_text()
 
 
+def test_a_failure_leaves_no_version_that_looks_like_a_run(cells, tmp_path):
+    class Broken(RandomProjection):
+        def encode(self, images):
+            raise ConfigError("out of memory")
+
+    with pytest.raises(ConfigError):
+        probe(backbones=[Broken(width=8, image_size=8)], **cells)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_backbones_need_names_of_their_own(cells):
     with pytest.raises(ConfigError, match="two backbones"):
         probe(backbones=[RandomProjection(), RandomProjection(seed=1)], **cells)

@@ -34,6 +34,15 @@ def test_cells_of_one_group_count_as_one_draw():
     assert many["accuracy_high"] == pytest.approx(once["accuracy_high"])
 
 
+def test_a_class_of_one_group_does_not_push_the_interval_of_macro_f1_up():
+    """A third of the draws lack the group of the rare class, which is never found."""
+    answers = np.array([0, 1] * 40 + [2, 2])
+    guesses = np.array([0, 1] * 40 + [0, 0])
+    names = [str(number // 10) for number in range(80)] + ["rare", "rare"]
+    measured = interval_scores(group_confusions(answers, guesses, names, 3), 2000, 0)
+    assert measured["macro_f1_low"] <= measured["macro_f1"] <= measured["macro_f1_high"] < 0.7
+
+
 def test_one_group_has_no_interval():
     measured = interval_scores(group_confusions(ANSWERS, GUESSES, ["slide"] * 300, 4), 100, 0)
     assert measured["accuracy"] is not None and measured["accuracy_low"] is None
