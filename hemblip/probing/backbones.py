@@ -3,10 +3,12 @@
 import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from safetensors import SafetensorError
+from torch import Tensor, nn
 from torch.nn import functional
 
 from hemblip.errors import ConfigError, ModelAccessError
@@ -79,6 +81,14 @@ class RandomProjection(Backbone):
         return embeddings
 
 
+def _not_loaded(network: nn.Module, drawn: nn.Module) -> str | None:
+    """Name a weight of `network` that is still as in its twin `drawn` at random; None if all were loaded."""
+    for (name, weight), twin in zip(network.named_parameters(), drawn.parameters(), strict=True):
+        if weight.ndim > 1 and weight.detach().std() > 0 and torch.equal(weight, twin):
+            return name
+    return None
+
+
 class TimmEncoder(Backbone):
     """Any image model of timm (optional extra), with published or local weights such as DINO's.
 
@@ -87,6 +97,10 @@ class TimmEncoder(Backbone):
         weights: local file (safetensors or a state dict) instead of a download, for example DinoBloom's.
         name: as the table names it; the model's name if left out.
         image_size: side in pixels; the model's own if left out.
+
+    Raises:
+        ConfigError: timm or the file is not there.
+        ModelAccessError: the weights cannot be had, are damaged, or are another model's.
     """
 
     def __init__(
@@ -98,18 +112,31 @@ class TimmEncoder(Backbone):
             raise ConfigError(
                 f"backbone {model}: needs timm; install it with `pip install 'hemblip[probing]'`"
             ) from error
-        settings: dict[str, Any] = {} if image_size is None else {"img_size": image_size}
-        if weights is not None:
-            if not Path(weights).is_file():
-                raise ConfigError(f"backbone {model}: no file {weights}; correct `weights`")
-            settings["pretrained_cfg_overlay"] = {"file": weights}  # position embeddings are fitted to image_size
+        if weights is not None and not Path(weights).is_file():
+            raise ConfigError(f"backbone {model}: no file {weights}; correct `weights`")
+
+        def build(pretrained: bool, **settings: Any) -> nn.Module:
+            if pretrained and weights is not None:
+                settings["pretrained_cfg_overlay"] = {"file": weights}  # position embeddings are fitted to image_size
+            with torch.random.fork_rng():
+                torch.manual_seed(0)  # so that what is not loaded is the same twice
+                network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0, **settings)
+            return network
+
+        settings = {} if image_size is None else {"img_size": image_size}
         try:
-            network = timm.create_model(model, pretrained=True, num_classes=0, **settings)
-        except (KeyError, OSError, RuntimeError) as error:
+            try:
+                network, drawn = build(True, **settings), build(False, **settings)
+            except TypeError:  # convolutional networks have no such setting and take any size
+                network, drawn = build(True), build(False)
+        except (KeyError, OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
             reason = " ".join(str(error).split())[:200]
+            fix = "correct `weights`" if weights else "give a local file as `weights`, or connect once"
+            raise ModelAccessError(f"backbone {model}: {weights or 'it'} cannot be loaded ({reason}); {fix}") from error
+        if (random := _not_loaded(network, drawn)) is not None:
             raise ModelAccessError(
-                f"backbone {model}: cannot be loaded ({reason}); give a local file as `weights`, or connect once"
-            ) from error
+                f"backbone {model}: {weights or 'its weights'} lack {random}, which would stay random; give its own"
+            )
         config = timm.data.resolve_model_data_config(network)
         self.network = network.to(best_device()).eval()
         self.mean = torch.tensor(config["mean"]).view(1, 3, 1, 1)

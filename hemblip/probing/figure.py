@@ -15,6 +15,9 @@ from hemblip.errors import ConfigError
 Map = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
 """By backbone: points (N, 2) and the class of each."""
 
+SPECTRAL = 15
+"""UMAP's spectral start fails on fewer cells."""
+
 
 def plane(features: NDArray[np.float32], method: Literal["pca", "umap"], seed: int) -> NDArray[np.float32]:
     """Project embeddings (N, D) to (N, 2).
@@ -27,7 +30,8 @@ def plane(features: NDArray[np.float32], method: Literal["pca", "umap"], seed: i
             from umap import UMAP
         except ImportError as error:
             raise ConfigError("figure: umap needs umap-learn; `pip install 'hemblip[probing]'`, or use pca") from error
-        return np.asarray(UMAP(random_state=seed).fit_transform(features), dtype=np.float32)
+        start = "spectral" if len(features) > SPECTRAL else "random"
+        return np.asarray(UMAP(random_state=seed, init=start).fit_transform(features), dtype=np.float32)
     return np.asarray(PCA(2, random_state=seed).fit_transform(features), dtype=np.float32)
 
 
