@@ -24,7 +24,7 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     monkeypatch.setattr("hemblip.metrics.bert.bundled_folder", lambda: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert main(["test", *asked, "--ckpt_path", BEST]) == 0
-    assert re.search(r"BERTScore +n/a \(all-MiniLM-L6-v2: ", capsys.readouterr().out)
+    assert re.search(r"BERTScore +n/a \(BERTScore encoder all-MiniLM-L6-v2: ", capsys.readouterr().out)
     assert "bertscore" not in read_metrics(RUN)["test"]["model"]
     assert main(["test", *asked, "--evaluation.bertscore", "somewhere/else", "--ckpt_path", BEST]) == 2
     assert "BERTScore encoder somewhere/else: give the hidden layer" in capsys.readouterr().err
