@@ -105,6 +105,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             f"{len(cards)} of {cells:,} cells, drawn by a hash of the cell's id, independently of what the models say"
         )
     )
+    seeds = " Captions are those of the first seed." if comparison.has_seeds else ""
     contents = {
         "summary": "Summary",
         "captions": "Tables",
@@ -133,13 +134,14 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             tables=tables,
             calibration=confidence_table(comparison),
             panels=make_cards(comparison, choose_examples(comparison), 160),
-            examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen.",
+            examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen."
+            + seeds,
             errors_note=ERRORS_NOTE,
             error_bars=error_bars(comparison),
             confusions=matrix_groups(comparison),
             plots=plots,
             gallery=cards,
-            gallery_note=f"The page holds {shown}.",
+            gallery_note=f"The page holds {shown}.{seeds}",
             models=[model.name for model in comparison.models],
             keys=[(key, words(key)) for key in SCHEMA],
             types=sorted({card.title for card in cards}),

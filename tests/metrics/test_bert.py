@@ -74,7 +74,7 @@ def test_what_cannot_be_used_is_said_in_one_line(folder, tmp_path):
         BertScore(str(folder))
     with pytest.raises(ConfigError, match="no layer 9"):
         BertScore(str(folder), layer=9)
-    with pytest.raises(ModelAccessError, match="nothing-here.*give a folder, or all-MiniLM-L6-v2"):
+    with pytest.raises(ModelAccessError, match=r"nothing-here.*give a folder, or all-MiniLM-L6-v2"):
         BertScore(str(tmp_path / "nothing-here"), layer=1)
 
 
