@@ -26,7 +26,7 @@ MAX_BYTES = 60_000_000_000
 """Of all files in a cache folder; the least recently used make room for new ones. 14,000 cells of 384 px are 6.2 GB."""
 
 
-VERSION = 2
+VERSION = 3
 """Raised when the same image, box and settings decode to other pixels, so that old files are not used."""
 
 

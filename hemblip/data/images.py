@@ -19,6 +19,9 @@ Pixels = NDArray[np.uint8]
 MAX_PIXELS = 100_000_000
 """A larger image is refused before decoding: no microscope field has so many, a decompression bomb has."""
 
+WHITES = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""White of cameras by their bits: files of 16 bits hold any of them, the lowest that no pixel exceeds is taken."""
+
 # The limit above replaces Pillow's, which only warns between one and two times its own.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -26,8 +29,8 @@ Image.MAX_IMAGE_PIXELS = None
 def read_image(path: str | Path) -> Pixels:
     """Decode an image file to RGB.
 
-    Transparency is laid over white, 16-bit grey is scaled to 8 bits, EXIF rotation is applied, and the first page of a
-    multi-page file is taken.
+    Transparency is laid over white, grey of 10 to 16 bits or within 0 and 1 is scaled to 8 bits, EXIF rotation is
+    applied, and the first page of a multi-page file is taken.
 
     Returns:
         Pixels of shape (H, W, 3), 0 to 255.
@@ -52,7 +55,7 @@ def read_image(path: str | Path) -> Pixels:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image).astype(np.float32)
-        top = 65535.0 if image.mode.startswith("I;16") or grey.max() > 255 else 255.0
+        top = 1.0 if image.mode == "F" and grey.max() <= 1 else next((t for t in WHITES if grey.max() <= t), WHITES[-1])
         return Image.fromarray(np.clip(grey / top * 255, 0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -32,6 +32,17 @@ def test_sixteen_bit_grey_is_scaled(tmp_path):
     assert np.abs(read_image(tmp_path / "cell.tif").astype(int) - 127).max() <= 1
 
 
+@pytest.mark.parametrize("white", [255, 1023, 4095, 16383, 65535])
+def test_grey_of_any_camera_is_as_bright(tmp_path, white):
+    grey = np.array([[0, white // 2], [white, white]], np.uint16)
+    Image.fromarray(grey).save(tmp_path / "cell.png")
+    assert read_image(tmp_path / "cell.png")[..., 0].tolist() == [[0, 127], [255, 255]]
+    for top in (white, 1):
+        Image.fromarray((grey / white * top).astype(np.float32)).save(tmp_path / "cell.tif")
+        assert read_image(tmp_path / "cell.tif")[1, 1].tolist() == [255, 255, 255]
+        assert abs(int(read_image(tmp_path / "cell.tif")[0, 1, 0]) - 127) <= 1
+
+
 def test_rotation_by_exif_and_first_page(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
