@@ -16,13 +16,13 @@ class Server:
     """Keeps what is logged, and gives it back as W&B's public API does."""
 
     def __init__(self, store):
-        self.store, self.runs = store, []
+        self.store, self.logged = store, []
 
     def run(self, name):
-        run = SimpleNamespace(id=f"id{len(self.runs)}", name=name, artifacts=[])
+        run = SimpleNamespace(id=f"id{len(self.logged)}", name=name, artifacts=[])
         run.log_artifact = lambda artifact: run.artifacts.append(self._kept(run, artifact))
         run.logged_artifacts = lambda: run.artifacts
-        self.runs.append(run)
+        self.logged.append(run)
         return run
 
     def _kept(self, run, artifact):
@@ -38,7 +38,12 @@ class Server:
         )
 
     def sweep(self, path):
-        return SimpleNamespace(runs=self.runs)
+        assert path == "entity/project/sweep"
+        return SimpleNamespace(runs=self.logged)
+
+    def runs(self, path):
+        assert path == "entity/project"
+        return iter(self.logged)
 
 
 @pytest.fixture
@@ -48,11 +53,12 @@ def server(tmp_path, monkeypatch):
     return made
 
 
-def test_what_is_logged_comes_back(workplace, server, capsys):
+@pytest.mark.parametrize("address", ["entity/project/sweep", "entity/project"])
+def test_what_is_logged_comes_back(workplace, server, capsys, address):
     folder = make_run(Path("runs/a/version_0"), manifests(cells=10, size=32), 0.8)
     wandb_runs.log_run(server.run("first"), folder)
     server.run("never tested")
-    (found,) = wandb_runs.fetch_runs("entity/project/sweep", Path("fetched"))
+    (found,) = wandb_runs.fetch_runs(address, Path("fetched"))
     assert found.name == "a"
     assert set(found.predictions) == set(found.baselines) == {"test", "external"}
     assert found.config["seed_everything"] == 0
