@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import pandas as pd
-import torch
 from lightning.pytorch.loggers import WandbLogger
 
 from hemblip.atomic import replacing
@@ -22,6 +21,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
+from hemblip.ranks import gather
 from hemblip.reporting.figures import cell_pixels, draw_cells
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
@@ -179,14 +179,6 @@ class CaptionEvaluation(L.Callback):
         """Score all cells."""
         self._evaluate(trainer, pl_module)
 
-    def _gathered(self, trainer: L.Trainer) -> pd.DataFrame:
-        """Rows of all ranks, each cell once."""
-        gathered: list[list[dict[str, Any]]] = [self._rows]
-        if trainer.world_size > 1:
-            gathered = [[] for _ in range(trainer.world_size)]
-            torch.distributed.all_gather_object(gathered, self._rows)
-        return prediction_table(row for rows in gathered for row in rows)
-
     def _log(self, captioner: L.LightningModule, split: str, scores: dict[str, Any]) -> None:
         values = {f"{split}_{name}": scores[name] for name in ("bleu", "rouge_l", "accuracy")}
         values |= {f"{split}_accuracy_{key}": row["accuracy"] for key, row in scores["attributes"].items()}
@@ -197,7 +189,7 @@ class CaptionEvaluation(L.Callback):
 
     def _evaluate(self, trainer: L.Trainer, captioner: L.LightningModule) -> pd.DataFrame | None:
         """Log the scores of what was described, and write them unless it was a sample; None if nothing was."""
-        table = self._gathered(trainer)
+        table = prediction_table(row for rows in gather(self._rows) for row in rows)
         if table.empty:
             return None
         split = str(table["split"].iloc[0])

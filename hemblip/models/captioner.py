@@ -175,10 +175,7 @@ class Captioner(L.LightningModule, ABC):
 
     def _stop(self, loss: float, cells: list[str]) -> None:
         """End all ranks with one message: a rank that waits for another would bury it."""
-        gathered = [cells]
-        if self.trainer.world_size > 1:
-            gathered = [[] for _ in range(self.trainer.world_size)]
-            torch.distributed.all_gather_object(gathered, cells)
+        gathered = gather(cells)
         if not self.trainer.is_global_zero:
             raise SystemExit(TrainingError.exit_code)
         raise TrainingError(
