@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from hemblip.atomic import replacing
 from hemblip.data.data_card import NOT_STATED, Card, cell_size, counts, origins
@@ -44,9 +45,18 @@ def draw_card(card: Card, path: Path) -> None:
         axis.imshow(square(read_cell(row["image"], row["bbox"], row["width_factor"]), SIDE))
         diagnosis, cell_type = (row[key] or NOT_STATED for key in ("diagnosis", "cell_type"))
         axis.set_title(f"{row['origin']}\n{row['split']}, {diagnosis}\n{cell_type}", fontsize=8)
+    _settle(figure)
     with replacing(path) as partial:
         figure.savefig(partial, dpi=100, format="png")
     plt.close(figure)
+
+
+def _settle(figure: Figure) -> None:
+    """Round places: the layout's solver differs in its last digits from call to call, and resampled cells show it."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position(np.round(axis.get_position().bounds, 6))
 
 
 def examples(manifest: pd.DataFrame) -> pd.DataFrame:
