@@ -17,7 +17,7 @@ def main() -> None:
     table = pd.read_csv(Path(sys.argv[1]) / "metrics.csv")
     losses, scores = (table.dropna(subset=[column]) for column in ("train_loss", "val_accuracy"))
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
-    left.plot(losses["step"], losses["train_loss"], color=BLUE, lw=0.8, label="training (label smoothing 0.1)")
+    left.plot(losses["step"], losses["train_loss"], color=BLUE, lw=0.8, label="training")
     left.plot(scores["step"], scores["val_loss"], color=ORANGE, marker="o", ms=3, label="validation")
     left.set(xlabel="step", ylabel="loss, nats a token", yscale="log")
     left.legend(frameon=False)
