@@ -36,6 +36,7 @@ def curves(folder, version):
     return table.groupby("step")[["train_loss", "val_loss", "val_accuracy"]].first()
 
 
+@pytest.mark.slow
 def test_scores_and_loss_curve_are_those_of_one_rank(tmp_path):
     hemblip(tmp_path, "fit", *EXACT, "--data.init_args.batch_size", "8")
     hemblip(tmp_path, "fit", *EXACT, "--data.init_args.batch_size", "4", *TWO)

@@ -89,6 +89,7 @@ def check(tmp_path, kills, *more, ranks=1):
     assert_equal_end(cut, whole)
 
 
+@pytest.mark.slow
 def test_killed_within_an_epoch_and_in_validation(tmp_path):
     check(tmp_path, [killed_after(7), killed_after(9, in_validation=True)])
 

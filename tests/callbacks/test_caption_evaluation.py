@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from hemblip.cli import main
 from hemblip.runs import read_metrics
 
@@ -11,6 +13,7 @@ RUN = Path("runs/tiny/version_0")
 BEST = str(RUN / "checkpoints" / "best.ckpt")
 
 
+@pytest.mark.slow
 def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, capsys, monkeypatch):
     asked = ["--config", TINY, "--evaluation.bertscore", "all-MiniLM-L6-v2"]
     assert main(["fit", *asked, "--trainer.max_epochs", "1"]) == 0
@@ -22,7 +25,7 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     assert f"{scores['model']['bertscore']:.3f}" in (RUN / "report.html").read_text()
 
     monkeypatch.setattr("hemblip.metrics.bert.bundled_folder", lambda: None)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert main(["test", *asked, "--ckpt_path", BEST]) == 0
     assert re.search(r"BERTScore +n/a \(BERTScore encoder all-MiniLM-L6-v2: ", capsys.readouterr().out)
     assert "bertscore" not in read_metrics(RUN)["test"]["model"]
@@ -30,6 +33,7 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     assert "BERTScore encoder somewhere/else: give the hidden layer" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_cells_described_without_checkpoint_are_in_one_run(workplace, capsys):
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     assert main(["export", "--run", str(RUN), "--output", "hub"]) == 0
