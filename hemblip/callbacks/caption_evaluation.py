@@ -211,9 +211,10 @@ class CaptionEvaluation(L.Callback):
         folder, split = self._folder(trainer), str(table["split"].iloc[0])
         metrics = write_metrics(folder, split, {"model": scores, "baselines": {}})
         written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics, **self._without}
-        if self._bert is not None:
-            scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         rows_of = self._baselines(trainer, table, written)
+        if self._bert is not None:
+            self._bert.learn([table, *rows_of.values()])
+            scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         others = {name: score(rows, self._bert) for name, rows in rows_of.items()}
         write_metrics(folder, split, {"model": scores, "baselines": others})
         if trainer.state.fn == "test":

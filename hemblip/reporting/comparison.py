@@ -118,6 +118,8 @@ class Comparison(Contest):
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
         self.resamples, self.seed, self.bert, self.risk = resamples, seed, bert, risk
+        if bert is not None:
+            bert.learn([rows for run in self.runs for rows in (*run.predictions.values(), *run.baselines.values())])
         gathered = _seeds(self.runs)
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:

@@ -1,4 +1,5 @@
 import bert_score
+import pandas as pd
 import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
@@ -59,6 +60,21 @@ def test_each_text_is_embedded_once_and_each_pair_matched_once(encoder, monkeypa
     scores = encoder(["a cell"] * 50, ["a cell", "the cell"] * 25)
     assert seen == [(["a cell"] * 2, ["a cell", "the cell"])]
     assert len(scores) == 50 and scores[1] == scores[3]
+
+
+def test_captioners_are_scored_together_and_then_known(folder, monkeypatch):
+    encoder = BertScore(str(folder), layer=2, device="cpu")
+    one, other = (
+        pd.DataFrame({"reference": ["a cell", "the cell"], "caption": captions})
+        for captions in (["a round cell", ""], ["the cell", "large cell"])
+    )
+    apart = [encoder(rows["reference"], rows["caption"]) for rows in (one, other)]
+    together = BertScore(str(folder), layer=2, device="cpu")
+    monkeypatch.setattr(bert, "PAIRS", 2)
+    together.learn([one, other])
+    monkeypatch.setattr(bert, "bert_cos_score_idf", None)
+    known = [together(rows["reference"], rows["caption"]) for rows in (one, other)]
+    assert known == [pytest.approx(scores, abs=1e-6) for scores in apart]
 
 
 def test_the_result_names_encoder_layer_and_weights_but_no_path(folder, encoder):
