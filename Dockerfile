@@ -1,7 +1,17 @@
-# HemBLIP on an NVIDIA GPU: docker build -t hemblip . && docker run --gpus all -v "$PWD/runs:/home/hemblip/app/runs" hemblip fit --config configs/blip_lora.yaml
-FROM nvidia/cuda:12.8.1-runtime-ubuntu24.04
+# HemBLIP on an NVIDIA GPU (driver 580 or newer, for CUDA 13):
+#
+#   docker build -t hemblip .
+#   mkdir -p runs data
+#   docker run --gpus all --shm-size 8g --user "$(id -u):$(id -g)" -e HF_TOKEN -e WANDB_API_KEY -e HEMBLIP_DATA=/downloads \
+#       -v /path/to/downloads:/downloads:ro -v "$PWD/runs:/app/runs" -v "$PWD/data:/app/data" \
+#       -v "$HOME/.cache/huggingface:/cache" hemblip fit --config configs/blip_lora.yaml
+#
+# Results come into runs/, prepared data into data/, both owned by who runs it; weights are downloaded once, into the cache.
+FROM nvidia/cuda:13.0.1-runtime-ubuntu24.04
 
 ENV PYTHONUNBUFFERED=1 \
+    HOME=/home/hemblip \
+    HF_HOME=/cache \
     PATH=/opt/venv/bin:$PATH
 
 # hadolint ignore=DL3008
@@ -11,13 +21,15 @@ RUN apt-get update \
     && python3 -m venv /opt/venv \
     && useradd --create-home --uid 1001 hemblip
 
-WORKDIR /home/hemblip/app
+WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY hemblip hemblip
-RUN pip install --no-cache-dir --constraint constraints.txt .
-COPY --chown=1001 configs configs
+RUN pip install --no-cache-dir --constraint constraints.txt ".[bertscore-offline,sweep,quantize]"
+COPY configs configs
 
-RUN chown 1001 /home/hemblip/app
+# Any user that `--user` names can write here.
+RUN mkdir --parents /cache runs data \
+    && chmod 1777 /cache /app runs data /home/hemblip
 USER 1001
 ENTRYPOINT ["python", "-m", "hemblip"]
 CMD ["--help"]

@@ -29,10 +29,12 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
-# Run in an environment whose versions were tried; torch is pinned without its local build tag.
+# Run in an environment whose versions were tried; torch is pinned without its local build tag. What belongs to GPUs or to
+# an extra that the environment is without stands last in the file and stays.
 pins: .venv/installed
-	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.partial
+	{ sed -n '1,/^[^#]/{/^#/p;}' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; sed -n '/^# Not in/,$$p' constraints.txt; } > constraints.partial
 	mv constraints.partial constraints.txt
 
 clean:
