@@ -1,6 +1,7 @@
 """sacreBLEU as a function of sums over cells, so that it can be resampled: counts of n-grams and lengths add up."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,8 @@ _SCORER = BLEU(force=True)  # no warning that the text is tokenised: the normali
 
 def corpus_bleu_sums(references: Sequence[str], captions: Sequence[str]) -> Sums:
     """Make corpus BLEU (0 to 100), as `hemblip.metrics.text_scores` has it, resamplable as `sacrebleu`."""
-    pairs = list(zip(map(normalise, references), map(normalise, captions), strict=True))
-    known = {pair: _counts(*pair) for pair in dict.fromkeys(pairs)}
-    return Sums(np.array([known[pair] for pair in pairs]), _score, ("sacrebleu",))
+    pairs = zip(map(normalise, references), map(normalise, captions), strict=True)
+    return Sums(np.array([_counts(*pair) for pair in pairs]), _score, ("sacrebleu",))
 
 
 def signature() -> str:
@@ -27,9 +27,10 @@ def signature() -> str:
     return str(_SCORER.get_signature())
 
 
-def _counts(reference: str, caption: str) -> list[float]:
+@lru_cache(maxsize=2**17)  # most pairs are asked for several times
+def _counts(reference: str, caption: str) -> tuple[float, ...]:
     found = _SCORER.corpus_score([caption], [[reference]])
-    return [*found.counts, *found.totals, found.sys_len, found.ref_len]
+    return (*found.counts, *found.totals, found.sys_len, found.ref_len)
 
 
 def _score(sums: Values) -> Values:

@@ -7,9 +7,13 @@ writes "light - blue" is not scored for its spacing.
 import re
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 
+from nltk.stem.porter import PorterStemmer
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenize import tokenize
+from rouge_score.tokenizers import Tokenizer
 from sacrebleu.metrics.bleu import BLEU
 
 from hemblip.errors import DataError
@@ -33,24 +37,33 @@ def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[
         For each cell `bleu` (nltk sentence BLEU, smoothing method 4, white-space tokens, as in the paper's code) and
         `rouge_l` (F-measure with stemmer), both 0 to 1; an empty caption scores 0.
     """
-    smoothing = SmoothingFunction().method4
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    known: dict[tuple[str, str], dict[str, float]] = {}
-    scores = []
-    for pair in zip(map(normalise, references), map(normalise, captions), strict=True):
-        if pair not in known:
-            reference, caption = pair
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
-                bleu = (
-                    sentence_bleu([reference.split()], caption.split(), smoothing_function=smoothing)
-                    if caption
-                    else 0.0
-                )
-            rouge = scorer.score(reference, caption)["rougeL"].fmeasure if caption else 0.0
-            known[pair] = {"bleu": float(bleu), "rouge_l": float(rouge)}
-        scores.append(known[pair])
-    return scores
+    pairs = zip(map(normalise, references), map(normalise, captions), strict=True)
+    return [dict(zip(("bleu", "rouge_l"), _pair_scores(*pair), strict=True)) for pair in pairs]
+
+
+@lru_cache(maxsize=2**17)  # tables, intervals and the report ask for the same pairs
+def _pair_scores(reference: str, caption: str) -> tuple[float, float]:
+    if not caption:
+        return 0.0, 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
+        bleu = sentence_bleu([reference.split()], caption.split(), smoothing_function=_SMOOTHING)
+    return float(bleu), float(_ROUGE.score(reference, caption)["rougeL"].fmeasure)
+
+
+class _StemmedWords(Tokenizer):  # type: ignore[misc]
+    """The library's words and stems; each word is stemmed once, which is most of the time of ROUGE-L."""
+
+    def __init__(self) -> None:
+        self.stem = lru_cache(maxsize=2**16)(PorterStemmer().stem)
+
+    def tokenize(self, text: str) -> list[str]:
+        """Split a text into stems."""
+        return tokenize(text, self)  # type: ignore[no-any-return]
+
+
+_SMOOTHING = SmoothingFunction().method4
+_ROUGE = RougeScorer(["rougeL"], tokenizer=_StemmedWords())
 
 
 def text_scores(references: Sequence[str], captions: Sequence[str]) -> dict[str, float | str]:
