@@ -1,6 +1,5 @@
 """The caption command: k captions for each cell of a manifest, by the grammar or by a language model."""
 
-import fcntl
 import json
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from hemblip.atomic import replacing, write_text
+from hemblip.atomic import alone, check_writable, replacing, write_text
 from hemblip.captions.grammar import captions
 from hemblip.captions.paraphrase import Estimate, Outcome, Paraphraser, Rewording
 from hemblip.data.sources.manifest import read_manifest
@@ -44,6 +43,8 @@ def caption(
     """
     source, target = Path(manifest), Path(output)
     _check(source, target, k)
+    if not dry_run:
+        check_writable(target)
     cells = read_manifest(source)
     own = cells["captions"].map(len) > 0
     todo = cells[~own]
@@ -84,11 +85,8 @@ def _write(source: Path, target: Path, texts: list[list[str]]) -> None:
     table = pq.read_table(source)
     place = table.schema.get_field_index("captions")
     table = table.set_column(place, table.schema.field(place), pa.array(texts, table.schema.field(place).type))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several workers on one manifest
-        with replacing(target) as partial:
-            pq.write_table(table, partial)
+    with alone(target), replacing(target) as partial:  # of several workers on one manifest
+        pq.write_table(table, partial)
 
 
 def _counts(outcome: Outcome, k: int, own: int) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """`python -m hemblip caption`: a manifest in, the same with captions out."""
 
 import json
+import sqlite3
+from errno import ENOSPC
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +16,7 @@ from jsonargparse import auto_cli
 from hemblip.captions import captions, states_exactly
 from hemblip.captions.command import caption
 from hemblip.captions.paraphrase import Paraphraser
+from hemblip.cli import main
 from hemblip.data.prepare import SCHEMA
 from hemblip.data.sources import Manifest
 from hemblip.errors import ConfigError, DataError
@@ -151,3 +154,58 @@ def test_a_model_rewords_and_everything_is_counted(manifest, capsys):
 def test_bad_settings_are_one_line(manifest, settings, kind, words):
     with pytest.raises(kind, match=words):
         caption(**{"manifest": "data/manifest.parquet", **settings})
+
+
+def full(*_, **__):
+    raise OSError(ENOSPC, "No space left on device")
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(manifest, monkeypatch, capsys):
+    Path("file").write_text("not a folder")
+    monkeypatch.setattr("hemblip.captions.command.captions", None)
+    words = ["--manifest", str(manifest), "--output"]
+    assert main(["caption", *words, "file/x.parquet"]) == 2
+    said = "error: file/x.parquet: cannot be written (file is a file); make room or choose another folder\n"
+    assert capsys.readouterr().err.endswith(said)
+    monkeypatch.setattr("hemblip.atomic.TemporaryFile", full)
+    assert main(["caption", *words, "data/x.parquet"]) == 2
+    assert "data/x.parquet: cannot be written (No space left on device)" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_leaves_the_captions_of_before(manifest, monkeypatch, capsys):
+    caption(str(manifest), "data/captioned.parquet", k=2)
+    before = {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
+    write = pq.write_table
+
+    def fill(table, path):
+        write(table, path)
+        Path(path).write_bytes(Path(path).read_bytes()[:100])
+        full()
+
+    monkeypatch.setattr("hemblip.captions.command.pq.write_table", fill)
+    assert main(["caption", "--manifest", str(manifest), "--output", "data/captioned.parquet", "--k", "4"]) == 2
+    assert "error: data/captioned.parquet: cannot be written (No space left" in capsys.readouterr().err.splitlines()[-1]
+    assert {path.name: path.read_bytes() for path in manifest.parent.iterdir()} == before
+
+
+def test_a_cache_on_a_full_disk_keeps_what_it_has(manifest, monkeypatch, capsys):
+    connect = sqlite3.connect
+
+    def connect_to_full_disk(*place, **settings):
+        database = connect(*place, **settings)
+        database.execute("PRAGMA max_page_count = 4")  # of 4 kB: SQLite then says what it says of a full disk
+        return database
+
+    with serving() as server:
+        words = ["--manifest", str(manifest), "--k", "12", "--paraphraser.base_url", server.url]
+        words += ["--paraphraser.workers", "1", "--paraphraser.batch", "2"]
+        with monkeypatch.context() as patch:
+            patch.setattr("sqlite3.connect", connect_to_full_disk)
+            assert main(["caption", *words]) == 2
+        said = "paraphrases.sqlite: the cache of paraphrases cannot be used (database or disk is full); make room"
+        assert capsys.readouterr().err.splitlines()[-1].endswith(said)
+        assert not Path("data/captioned.parquet").exists()
+        assert len(server.requests) > 2
+        assert main(["caption", *words]) == 0
+        assert sum(times > 1 for times in server.drafts.values()) <= 2  # only the batch that was not kept
+    assert rows_of("data/captioned.parquet")["set/0"]["captions"].shape == (12,)

@@ -1,5 +1,9 @@
+from errno import ENOSPC
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
@@ -8,7 +12,7 @@ from hemblip.data.sources import Synthetic
 from hemblip.data.synthetic.population import draw_attributes
 from hemblip.data.synthetic.renderer import render
 from hemblip.data.synthetic.stain import draw_slide
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import HEALTHY, SCHEMA
 
 SIZE = 64
@@ -102,3 +106,56 @@ def test_background_does_not_tell_the_diagnosis(tmp_path):
 def test_settings_are_checked():
     with pytest.raises(ConfigError, match="at least 1 and 16"):
         Synthetic(cells=0)
+
+
+def test_only_what_is_missing_is_drawn_again(tmp_path, monkeypatch):
+    def records():
+        return Synthetic(6, size=32, folder=str(tmp_path)).records()
+
+    paths = [Path(image) for image in records()["image"]]
+    before = [path.read_bytes() for path in paths]
+    written = [path.stat().st_mtime_ns for path in paths]
+    paths[4].unlink()
+    records()
+    assert [path.read_bytes() for path in paths] == before
+    assert [path.stat().st_mtime_ns == time for path, time in zip(paths, written, strict=True)].count(False) == 1
+    monkeypatch.setattr(Image.Image, "save", lambda *_, **__: pytest.fail("drawn again"))
+    records()
+
+
+def test_a_full_disk_is_told_and_drawing_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    save, saved = Image.Image.save, []
+
+    def fill(image, path, *arguments, **settings):
+        saved.append(path)
+        if len(saved) == 4:
+            Path(path).write_bytes(b"half of an image")
+            raise OSError(ENOSPC, "No space left on device")
+        save(image, path, *arguments, **settings)
+
+    source = Synthetic(6, size=32, folder=str(tmp_path / "drawn"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", fill)
+        with pytest.raises(
+            DataError, match=r"00003\.png: cannot be written \(No space left .*; make room or set"
+        ) as error:
+            source.records()
+    assert "`folder` of Synthetic" in str(error.value)
+    (folder,) = (tmp_path / "drawn").glob("internal-*")
+    assert sorted(path.name for path in folder.iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    assert all(read_image(path).shape == (32, 32, 3) for path in source.records()["image"])
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path):
+    source = Synthetic(4, size=16, folder=str(tmp_path / "drawn"))
+    (tmp_path / "drawn").write_text("a file")
+    with pytest.raises(DataError, match=r"cannot be written \(.*drawn is a file\); .* `folder` of Synthetic"):
+        source.records()
+    (tmp_path / "drawn").unlink()
+    (folder,) = {Path(image).parent for image in source.records()["image"]}
+    for image in folder.iterdir():
+        image.unlink()
+    folder.rmdir()
+    folder.write_text("a file")
+    with pytest.raises(DataError, match=rf"cannot be written \({folder} is a file\)"):
+        source.records()

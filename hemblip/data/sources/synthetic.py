@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from hemblip.atomic import alone, replacing
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source
 from hemblip.data.synthetic.population import draw_attributes, patients
@@ -21,6 +20,8 @@ from hemblip.errors import ConfigError
 VERSION = 2
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
 
+FIX = "make room or set the `folder` of Synthetic to another one"
+
 
 class Synthetic(Source):
     """Healthy and leukemic cells of drawn patients; each cell is a function of `seed` and its number.
@@ -30,7 +31,7 @@ class Synthetic(Source):
         seed: of patients and cells.
         size: side of an image in pixels.
         external: another stain, camera and magnification, and other patients.
-        folder: where the images are kept; they are drawn once for each setting.
+        folder: where the images are kept; those that are there are not drawn again.
     """
 
     name = "synthetic"
@@ -43,18 +44,23 @@ class Synthetic(Source):
         self.cells, self.seed, self.size, self.external, self.folder = cells, seed, size, external, folder
 
     def records(self) -> pd.DataFrame:
-        """Draw the cells unless their folder is there; see `Source.records`."""
+        """Draw the cells whose images are not there; see `Source.records`.
+
+        Raises:
+            DataError: an image cannot be written; those drawn before it stay.
+        """
         domain = "external" if self.external else "internal"
         settings = json.dumps([VERSION, self.cells, self.seed, self.size, domain])
         folder = Path(self.folder) / f"{domain}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
         drawn = [self._draw(index) for index in range(self.cells)]
-        if not folder.exists():
-            self._render(folder, drawn)
+        if self._missing(folder):
+            with alone(folder, FIX):
+                self._render(folder, drawn)
         rows = [
             {
                 **attributes,
                 "cell_id": f"{self.name}/{domain}/{index:05d}",
-                "image": str(folder / f"{index:05d}.png"),
+                "image": str(folder / _file(index)),
                 "source": self.name,
                 "domain": domain,
                 "group": f"{self.name}/{domain}/{patient:04d}",
@@ -70,14 +76,18 @@ class Synthetic(Source):
         rng = np.random.default_rng((self.seed, int(self.external), 1, index))
         return patient.number, draw_attributes(patient.diagnosis, rng), rng
 
+    def _missing(self, folder: Path) -> list[int]:
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()  # one look, not one a cell
+        return [index for index in range(self.cells) if _file(index) not in there]
+
     def _render(self, folder: Path, drawn: list[tuple[int, dict[str, str | None], np.random.Generator]]) -> None:
-        partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-        partial.mkdir(parents=True, exist_ok=True)
-        for index, (patient, attributes, rng) in enumerate(tqdm(drawn, desc="Drawing cells", leave=False)):
+        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
+            patient, attributes, rng = drawn[index]
             slide = draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient)))
             image = Image.fromarray(render(attributes, slide, self.size, rng))
-            image.save(partial / f"{index:05d}.png", compress_level=1)
-        try:
-            partial.replace(folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(partial)
+            with replacing(folder / _file(index), FIX) as partial:
+                image.save(partial, "PNG", compress_level=1)
+
+
+def _file(index: int) -> str:
+    return f"{index:05d}.png"
