@@ -87,9 +87,9 @@ def check(table: pd.DataFrame, origin: str) -> None:
 
 def check_values(table: pd.DataFrame, column: str, key: str, origin: str) -> None:
     """Raise a DataError that names `origin` if a column holds what is no value of `key`."""
-    unknown = table.loc[table[column].notna() & ~table[column].isin(SCHEMA[key]), column]
-    if len(unknown):
-        raise DataError(f"{origin}: {column} holds '{unknown.iloc[0]}'; the schema has {', '.join(SCHEMA[key])}")
+    for value in table[column].tolist():  # a plain loop: tables are small, and asked for each key
+        if value not in SCHEMA[key] and not pd.isna(value):
+            raise DataError(f"{origin}: {column} holds '{value}'; the schema has {', '.join(SCHEMA[key])}")
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:

@@ -122,10 +122,9 @@ def codes(table: pd.DataFrame, key: str) -> tuple[NDArray[np.int64], NDArray[np.
 def _numbered(table: pd.DataFrame, column: str, key: str) -> NDArray[np.int64]:
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
-    numbers: NDArray[np.int64] = pd.Index(SCHEMA[key]).get_indexer(table[column]).astype(np.int64)
-    if (numbers < 0).any():  # nothing, or what is no value
-        check_values(table, column, key, "prediction rows")
-    return numbers
+    check_values(table, column, key, "prediction rows")
+    known = {value: number for number, value in enumerate(SCHEMA[key])}
+    return np.array([known.get(value, -1) for value in table[column].tolist()], dtype=np.int64)
 
 
 def confusion_counts(table: pd.DataFrame, key: str) -> Values:
