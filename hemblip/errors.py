@@ -15,6 +15,19 @@ class DataError(HemblipError):
     """A file, table, image or label cannot be used as it is."""
 
 
+class ImageError(DataError):
+    """An image file, or a box in it, cannot be used.
+
+    Args:
+        message: path, reason and fix.
+        kind: what such images have in common, to be counted.
+    """
+
+    def __init__(self, message: str, kind: str = "image not readable") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class ModelAccessError(HemblipError):
     """Pretrained weights cannot be reached: no network, no token, or a licence not accepted."""
 

@@ -14,7 +14,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hemblip.atomic import replacing
 from hemblip.data.data_card import NOT_STATED, Card, cell_size, counts, origins
 from hemblip.data.images import read_cell, square
 from hemblip.morphology import KEYS, SCHEMA
@@ -28,7 +27,7 @@ SIDE = 128
 
 
 def draw_card(card: Card, path: Path) -> None:
-    """Draw two rows of charts over two rows of example cells."""
+    """Draw two rows of charts over two rows of example cells, and write them to `path` as PNG."""
     figure = plt.figure(figsize=(15, 13.5), layout="constrained")
     above, middle, below = np.asarray(figure.subfigures(3, 1, height_ratios=[1, 1.1, 0.95]))
     values = (origins(card.manifest), None, None)
@@ -46,8 +45,7 @@ def draw_card(card: Card, path: Path) -> None:
         diagnosis, cell_type = (row[key] or NOT_STATED for key in ("diagnosis", "cell_type"))
         axis.set_title(f"{row['origin']}\n{row['split']}, {diagnosis}\n{cell_type}", fontsize=8)
     _settle(figure)
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=100, format="png")
+    figure.savefig(path, dpi=100, format="png")
     plt.close(figure)
 
 

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from hemblip.data.cache import cached_cells
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
-from hemblip.data.images import Pixels, check_cells
+from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
+from hemblip.data.images import Pixels
 from hemblip.data.reading import exclusion_lines, read_sources
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
@@ -87,16 +88,16 @@ class CellDataModule(L.LightningDataModule):
         raise NotImplementedError
 
     def _without_bad_images(self, manifest: pd.DataFrame) -> pd.DataFrame:
-        reasons = check_cells(manifest["image"].tolist(), manifest["bbox"].tolist(), progress=len(manifest) > 2000)
-        bad = [reason for reason in dict.fromkeys(reasons) if reason]
+        flaws = cell_flaws(manifest, check_images(manifest["image"]))
+        if self.on_bad_image == "fail":
+            refuse(flaws, "data.init_args.on_bad_image")
+        bad = messages(flaws)
         if not bad:
             return manifest
-        if self.on_bad_image == "fail":
-            raise DataError(f"{len(bad)} bad images: {' | '.join(bad)}; or set data.init_args.on_bad_image to exclude")
-        if all(reasons):
-            raise DataError(f"none of {len(bad)} images is readable, first: {bad[0]}")
+        if all(flaws):
+            raise DataError(f"none of {len(bad)} images can be used, first: {bad[0]}")
         print("\n".join([f"Left out {len(bad)} bad images:", *bad]))
-        return manifest[[not reason for reason in reasons]].reset_index(drop=True)
+        return manifest[[flaw is None for flaw in flaws]].reset_index(drop=True)
 
     def _with_captions(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Cells without captions of their own get one in each style."""
@@ -162,7 +163,7 @@ class InternalCells(CellDataModule):
         crop: side of the central square that is used, as a share of the image's shorter side.
         styles: caption styles of cells that bring no captions; None for all. The first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
-        on_bad_image: what an unreadable image does.
+        on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
     """
 
@@ -252,7 +253,7 @@ class ExternalCells(CellDataModule):
         crop: side of the central square that is used, as a share of the image's shorter side.
         styles: caption styles of cells that bring no captions; the first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
-        on_bad_image: what an unreadable image does.
+        on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
     """
 

@@ -1,18 +1,34 @@
-"""Every image file is decoded once before training, in parallel; an interrupted check goes on where it was."""
+"""Every image file is decoded once before its cells are used, in parallel; what is wrong is told, not met later."""
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from tqdm import tqdm
 
-from hemblip.data.images import read_image
-from hemblip.errors import DataError
+from hemblip.data.images import is_outside, outside_error, read_image
+from hemblip.errors import DataError, ImageError
+
+SHOWN = 20
+"""Most flaws that an error names."""
+
+
+class Flaw(NamedTuple):
+    """Why an image, or a cell in it, cannot be used.
+
+    Attributes:
+        kind: what such images have in common, to be counted.
+        message: path, reason and fix.
+    """
+
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -22,37 +38,30 @@ class CheckedImage:
     Args:
         width: in pixels, 0 if it cannot be read.
         height: in pixels, 0 if it cannot be read.
-        digest: of its bytes, empty if there is no such file.
-        flaw: why it cannot be used; empty if it can.
+        flaw: why it cannot be used; None if it can.
     """
 
     width: int
     height: int
-    digest: str
-    flaw: str
+    flaw: Flaw | None
 
 
 def inspect_image(path: str) -> CheckedImage:
     """Decode one file."""
     try:
-        digest = hashlib.md5(Path(path).read_bytes()).hexdigest()
         height, width = read_image(path).shape[:2]
-        return CheckedImage(width, height, digest, "")
-    except FileNotFoundError:
-        return CheckedImage(0, 0, "", "image missing")
-    except DataError as error:
-        flaw = "image too large" if "is more than" in str(error) else "image not readable"
-        return CheckedImage(0, 0, digest, flaw)
-    except OSError as error:
-        return CheckedImage(0, 0, "", f"image not readable ({error.strerror})")
+    except ImageError as error:
+        return CheckedImage(0, 0, Flaw(error.kind, str(error)))
+    return CheckedImage(width, height, None)
 
 
-def inspect_images(paths: Sequence[str], log: Path, workers: int | None = None) -> dict[str, CheckedImage]:
-    """Decode files that `log` does not know, and add them to it one by one.
+def check_images(paths: Iterable[str], log: Path | None = None, workers: int | None = None) -> dict[str, CheckedImage]:
+    """Decode image files, with a progress bar when it takes long.
 
     Args:
         paths: image files; repetitions are read once.
-        log: file of earlier results; an entry counts as long as its file's size and time of change are the same.
+        log: file of results, so that an interrupted check goes on where it was; an entry counts as long as its file's
+            size and time of change are the same.
         workers: threads, None for one a core.
 
     Returns:
@@ -61,20 +70,49 @@ def inspect_images(paths: Sequence[str], log: Path, workers: int | None = None) 
     Raises:
         DataError: the log cannot be written.
     """
-    unique = list(dict.fromkeys(paths))
-    states = {path: _state(path) for path in unique}
-    known = _read_log(log)
-    fresh = [path for path in unique if (path, states[path]) not in known]
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(workers or os.cpu_count()) as pool, log.open("a", encoding="utf-8") as lines:
-            results = zip(fresh, pool.map(inspect_image, fresh), strict=True)
-            for path, result in tqdm(results, total=len(fresh), desc="Checking images", disable=not fresh):
-                known[path, states[path]] = result
-                lines.write(json.dumps({"path": path, "state": states[path], **asdict(result)}) + "\n")
-    except OSError as error:
-        raise DataError(f"{log}: cannot be written ({error.strerror}); make room or choose another output") from error
-    return {path: known[path, states[path]] for path in unique}
+    states = {path: _state(path) for path in paths}
+    known = {} if log is None else _read_log(log)
+    fresh = [path for path, state in states.items() if (path, state) not in known]
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool, _appending(log) as append:
+        results = zip(fresh, pool.map(inspect_image, fresh), strict=True)
+        for path, result in tqdm(results, "Checking images", len(fresh), leave=False, delay=1):
+            known[path, states[path]] = result
+            append(json.dumps({"path": path, "state": states[path], **asdict(result)}) + "\n")
+    return {path: known[path, state] for path, state in states.items()}
+
+
+def cell_flaws(manifest: pd.DataFrame, checked: Mapping[str, CheckedImage]) -> list[Flaw | None]:
+    """What is wrong with each cell's image, or with its box in the image; None if the cell can be used."""
+    flaws = []
+    for path, box in zip(manifest["image"], manifest["bbox"], strict=True):
+        image = checked[path]
+        flaw = image.flaw
+        if flaw is None and is_outside(box, (image.width, image.height)):
+            error = outside_error(path, box)
+            flaw = Flaw(error.kind, str(error))
+        flaws.append(flaw)
+    return flaws
+
+
+def messages(flaws: Iterable[Flaw | None]) -> list[str]:
+    """The different ones of several cells, in their order."""
+    return list(dict.fromkeys(flaw.message for flaw in flaws if flaw is not None))
+
+
+def refuse(flaws: Iterable[Flaw | None], setting: str) -> None:
+    """End if there are flaws.
+
+    Args:
+        flaws: of cells.
+        setting: name of the one by which they would be left out.
+
+    Raises:
+        DataError: there are; it names the first of them.
+    """
+    bad = messages(flaws)
+    if bad:
+        shown = [*bad[:SHOWN], *([f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else [])]
+        raise DataError(f"{len(bad)} bad images: {' | '.join(shown)}; or set {setting} to exclude")
 
 
 def _state(path: str) -> str:
@@ -86,11 +124,25 @@ def _state(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+@contextmanager
+def _appending(log: Path | None) -> Iterator[Callable[[str], object]]:
+    """Give a function that adds a line to the log, if there is one."""
+    if log is None:
+        yield lambda line: None
+        return
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as lines:
+            yield lines.write
+    except OSError as error:
+        raise DataError(f"{log}: cannot be written ({error.strerror}); make room or choose another output") from error
+
+
 def _read_log(log: Path) -> dict[tuple[str, str], CheckedImage]:
     known = {}
-    for entry in _entries(log.read_text(encoding="utf-8").splitlines() if log.is_file() else ()):
-        path, state = entry.pop("path"), entry.pop("state")
-        known[path, state] = CheckedImage(**entry)
+    for entry in _entries(log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else ()):
+        flaw = None if entry["flaw"] is None else Flaw(*entry["flaw"])
+        known[entry["path"], entry["state"]] = CheckedImage(entry["width"], entry["height"], flaw)
     return known
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
-from hemblip.errors import DataError
+from hemblip.errors import ImageError
 
 Pixels = NDArray[np.uint8]
 
@@ -36,20 +34,21 @@ def read_image(path: str | Path) -> Pixels:
         Pixels of shape (H, W, 3), 0 to 255.
 
     Raises:
-        DataError: the file is missing, not an image, truncated, or larger than `MAX_PIXELS`.
+        ImageError: the file is missing, not an image, truncated, or larger than `MAX_PIXELS`.
     """
     try:
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise DataError(
-                    f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first"
+                raise ImageError(
+                    f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first",
+                    "image too large",
                 )
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such image file; check the data folder") from error
+        raise ImageError(f"{path}: no such image file; check the data folder", "image missing") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable image ({error}); repair or remove it") from error
+        raise ImageError(f"{path}: not a readable image ({error}); repair or remove it") from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -76,13 +75,13 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
         Pixels of shape (H, W, 3), 0 to 255.
 
     Raises:
-        DataError: the image cannot be read, or the box lies outside of it.
+        ImageError: the image cannot be read, or the box lies outside of it.
     """
     pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
         x, y, width, height = (round(value) for value in bbox)
         if is_outside(bbox, (pixels.shape[1], pixels.shape[0])):
-            raise DataError(_outside(path, bbox))
+            raise outside_error(path, bbox)
         pixels = _padded(pixels, x, y, width, height)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
@@ -152,40 +151,7 @@ def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:
     return cv2.resize(central, (size, size), interpolation=interpolation)  # type: ignore[return-value]
 
 
-def check_images(paths: Sequence[str], progress: bool = True) -> dict[str, str]:
-    """Decode every file once, in parallel, and tell what is wrong with those that cannot be used.
-
-    Returns:
-        Path -> reason for the bad ones, in the order of `paths`.
-    """
-
-    def reason(path: str) -> str | None:
-        try:
-            read_image(path)
-        except DataError as error:
-            return str(error)
-        return None
-
-    unique = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = list(tqdm(pool.map(reason, unique), total=len(unique), desc="Checking images", disable=not progress))
-    return {path: text for path, text in zip(unique, reasons, strict=True) if text is not None}
-
-
-def check_cells(images: Sequence[str], boxes: Sequence[Sequence[float] | None], progress: bool = True) -> list[str]:
-    """Check the images and boxes of cells.
-
-    Returns:
-        Why each cell cannot be used, empty if it can.
-    """
-    bad = check_images(images, progress)
-    boxed = {path for path, box in zip(images, boxes, strict=True) if box is not None and path not in bad}
-    sizes = {path: image_size(path) for path in boxed}
-    return [
-        bad.get(path) or (_outside(path, box) if is_outside(box, sizes.get(path) or (0, 0)) else "")
-        for path, box in zip(images, boxes, strict=True)
-    ]
-
-
-def _outside(path: str, bbox: Sequence[float] | None) -> str:
-    return f"{path}: box {list(bbox or ())} lies outside of the image; correct the annotation"
+def outside_error(path: str, bbox: Sequence[float]) -> ImageError:
+    """What is raised for a box that has no pixel of its image."""
+    message = f"{path}: box {list(bbox)} lies outside of the image; correct the annotation"
+    return ImageError(message, "box outside of the image")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,12 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemblip.atomic import replacing, write_text
+from hemblip.atomic import check_writable, replacing
 from hemblip.data.data_card import Card, data_card, warnings_of
 from hemblip.data.data_card_figure import draw_card
 from hemblip.data.duplicates import EXACT, NEAR, find_duplicates
-from hemblip.data.image_check import CheckedImage, inspect_images
-from hemblip.data.images import is_outside
+from hemblip.data.image_check import cell_flaws, check_images, refuse
 from hemblip.data.reading import read_sources
 from hemblip.data.records import MANIFEST_COLUMNS, SPLITS
 from hemblip.data.sources import Source
@@ -67,6 +67,7 @@ def prepare(
     shares: list[float] | None = None,
     copies: Literal["drop", "keep"] = "drop",
     seen_groups: Literal["keep", "drop"] = "keep",
+    on_bad_image: Literal["exclude", "fail"] = "exclude",
     workers: int | None = None,
     seed: int = 0,
 ) -> None:
@@ -84,18 +85,23 @@ def prepare(
         copies: what happens to byte-identical and near-identical cells: one is kept (test before val before train
             before external), or all.
         seen_groups: what happens to external cells of patients or slides that are internal too.
+        on_bad_image: what an unreadable image, or a box outside of its image, does: be left out, or end the command.
         workers: threads that check images; one a core if left out.
         seed: of splits and selection.
 
     Raises:
-        DataError: a source cannot be read, no cell is left, or a file cannot be written.
+        DataError: a source cannot be read, no cell is left, an image is bad and `on_bad_image` is "fail", or a file
+            cannot be written; files of an earlier call then stay.
     """
     target, wanted, every = Path(output), list(require or []), [*sources, *(external or [])]
     _check(target, wanted, shares, workers)
     manifest = _read(sources, external or [])
     left_out = _Exclusions(every)
-    checked = inspect_images(manifest["image"].tolist(), target.with_name(f".{target.stem}.checked.jsonl"), workers)
-    manifest = left_out.drop(manifest, _flaws(manifest, checked))
+    checked = check_images(manifest["image"], target.with_name(f".{target.stem}.checked.jsonl"), workers)
+    flaws = cell_flaws(manifest, checked)
+    if on_bad_image == "fail":
+        refuse(flaws, "--on_bad_image")
+    manifest = left_out.drop(manifest, pd.Series([flaw.kind if flaw else "" for flaw in flaws], index=manifest.index))
     if copies == "drop":
         manifest = left_out.drop(manifest, _copies(manifest))
     manifest = left_out.drop(manifest, _incomplete(manifest, wanted))
@@ -150,6 +156,7 @@ def _check(target: Path, wanted: Sequence[str], shares: Sequence[float] | None, 
         raise ConfigError(f"--shares {list(shares)}: give three positive numbers, of train, val and test")
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers {workers}: at least 1 thread is needed")
+    check_writable(target)
 
 
 class _Exclusions:
@@ -170,16 +177,6 @@ class _Exclusions:
     def summary(self) -> str:
         counts = self.table()["reason"].value_counts(sort=False)
         return ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-
-
-def _flaws(manifest: pd.DataFrame, checked: dict[str, CheckedImage]) -> "pd.Series[str]":
-    """What is wrong with each cell's image, or with its box in the image."""
-    reasons = []
-    for path, box in zip(manifest["image"], manifest["bbox"], strict=True):
-        image = checked[path]
-        outside = not image.flaw and is_outside(box, (image.width, image.height))
-        reasons.append("box outside of the image" if outside else image.flaw)
-    return pd.Series(reasons, index=manifest.index, dtype=object)
 
 
 def _copies(manifest: pd.DataFrame) -> "pd.Series[str]":
@@ -210,15 +207,20 @@ def _changed(sources: Sequence[Source]) -> pd.DataFrame:
 
 
 def _write(card: Card, target: Path) -> None:
-    """Write the manifest last, and remove an older one first: when it is there, all files are of one run."""
-    target.unlink(missing_ok=True)
-    draw_card(card, target.with_suffix(".png"))
-    write_text(target.with_suffix(".md"), data_card(card))
-    write_text(target.with_name(f"{target.stem}_excluded.csv"), card.excluded.to_csv(index=False))
+    """Write all files before the first gets its name; when the manifest is there, all files are of one run."""
     root = Path(os.environ.get("HEMBLIP_DATA", ".")).absolute()
     table = card.manifest.assign(image=[_portable(image, root) for image in card.manifest["image"]])
-    with replacing(target) as partial:
-        pq.write_table(pa.Table.from_pylist(table[list(MANIFEST_COLUMNS)].to_dict("records"), SCHEMA), partial)
+    with ExitStack() as files:  # they get their names in the opposite order, the manifest last
+
+        def partial(path: Path) -> Path:
+            return files.enter_context(replacing(path))
+
+        rows = pa.Table.from_pylist(table[list(MANIFEST_COLUMNS)].to_dict("records"), SCHEMA)
+        pq.write_table(rows, partial(target))
+        card.excluded.to_csv(partial(target.with_name(f"{target.stem}_excluded.csv")), index=False)
+        partial(target.with_suffix(".md")).write_text(data_card(card), encoding="utf-8")
+        draw_card(card, partial(target.with_suffix(".png")))
+        target.unlink(missing_ok=True)  # of another run
 
 
 def _portable(image: str, root: Path) -> str:

@@ -147,8 +147,15 @@ def test_bad_images_stop_or_are_left_out(tmp_path, capsys):
     assert kept.manifest["cell_id"].tolist() == ["a.png"]
     assert "b.png: not a readable image" in capsys.readouterr().out
     (cells / "a.png").unlink()
-    with pytest.raises(DataError, match="none of 2 images is readable"):
+    with pytest.raises(DataError, match=r"none of 2 images can be used, first: .*b\.png"):
         ExternalCells([ImageFiles(str(cells))], 16, cache=str(tmp_path / "cache"), on_bad_image="exclude").setup()
+
+
+def test_of_many_bad_images_the_first_are_named(tmp_path):
+    for number in range(25):
+        (tmp_path / f"{number:02d}.png").write_text("text")
+    with pytest.raises(DataError, match=r"^25 bad images: .*19\.png: [^|]* \| and 5 more; or set data\.init"):
+        ExternalCells([ImageFiles(str(tmp_path))], 16).setup()
 
 
 def test_boxes_outside_of_the_image_stop_or_are_left_out(tmp_path, capsys):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hemblip.data.images import check_images
+from hemblip.data.image_check import check_images
 from hemblip.data.prepare import prepare
 from hemblip.data.sources import BloodCellAtlas, CombinedCSV, Folder, LabelTable
 from hemblip.data.sources.class_mapping import PUBLISHED
@@ -187,7 +187,7 @@ def test_real_table():
     manifest = source.records()
     assert len(manifest) == 100 and not source.excluded
     assert manifest["cell_type"].value_counts()["lymphocyte"] == 37
-    assert not check_images(manifest["image"].tolist(), progress=False)
+    assert not any(image.flaw for image in check_images(manifest["image"]).values())
 
 
 @pytest.mark.real
@@ -200,6 +200,6 @@ def test_real_table():
 def test_real_folders(root, classes, cells):
     source = Folder(f"external/{root}", classes)
     manifest = source.records()
-    assert len(manifest) == cells and not check_images(manifest["image"].tolist(), progress=False)
+    assert len(manifest) == cells and not any(image.flaw for image in check_images(manifest["image"]).values())
     unknown = {reason for reason in source.excluded.values() if "is not in" in reason}
     assert unknown == ({"class 'PMO' is not in kaggle_apl"} if classes == "kaggle_apl" else set())

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from hemblip.data import images
-from hemblip.data.images import check_images, read_cell, read_image, square
+from hemblip.data.image_check import check_images
+from hemblip.data.images import read_cell, read_image, square
 from hemblip.errors import DataError
 
 RED = (204, 51, 51)  # in the web palette
@@ -61,10 +62,13 @@ def test_bad_files_are_listed_with_reasons(tmp_path, monkeypatch):
     Image.new("1", (200, 200)).save(bomb)
     monkeypatch.setattr(images, "MAX_PIXELS", 30_000)
     missing = str(tmp_path / "missing.png")
-    bad = check_images([str(good), str(cut), str(text), str(bomb), missing], progress=False)
-    assert list(bad) == [str(cut), str(text), str(bomb), missing]
-    assert "not a readable image" in bad[str(cut)] and "not a readable image" in bad[str(text)]
-    assert "200 x 200" in bad[str(bomb)] and "no such image" in bad[missing]
+    checked = check_images(map(str, [good, cut, text, bomb, missing, good]))
+    assert list(checked) == [str(good), str(cut), str(text), str(bomb), missing]
+    assert (checked[str(good)].width, checked[str(good)].height, checked[str(good)].flaw) == (64, 64, None)
+    kinds, reasons = zip(*[image.flaw for image in checked.values() if image.flaw], strict=True)
+    assert kinds == ("image not readable", "image not readable", "image too large", "image missing")
+    assert reasons[0].startswith(f"{cut}: not a readable image") and "not a readable image" in reasons[1]
+    assert "200 x 200" in reasons[2] and "no such image file; check the data folder" in reasons[3]
 
 
 def test_boxes_are_unsqueezed_and_mirrored_outside_of_the_image(tmp_path):
