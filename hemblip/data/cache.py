@@ -3,28 +3,28 @@
 Decoding is most of a loader's time; the file is built once and read through the page cache.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from hemblip.atomic import alone, replacing
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.images import Pixels, read_cell, square
-from hemblip.errors import DataError
+from hemblip.errors import ConfigError, DataError
 
-MAX_BYTES = 60_000_000_000
-"""Of all files in a cache folder; the least recently used make room for new ones. 14,000 cells of 384 px are 6.2 GB."""
+GIGABYTES = 60.0
+"""Of all files in a cache folder, unless set otherwise. 14,000 cells of 384 px are 6.2 GB."""
 
+FIX = "make room or set data.init_args.cache to a folder on another disk"
 
 VERSION = 3
 """Raised when the same image, box and settings decode to other pixels, so that old files are not used."""
@@ -42,7 +42,12 @@ def decode(
 
 
 def cached_cells(
-    manifest: pd.DataFrame, size: int, crop: float, folder: Path, countermeasures: Sequence[Countermeasure] = ()
+    manifest: pd.DataFrame,
+    size: int,
+    crop: float,
+    folder: Path,
+    countermeasures: Sequence[Countermeasure] = (),
+    gigabytes: float = GIGABYTES,
 ) -> Pixels:
     """Open the cells of a manifest as one array, building its file first if there is none.
 
@@ -55,17 +60,20 @@ def cached_cells(
         crop: see `images.square`.
         folder: where the files are kept.
         countermeasures: applied to each decoded cell in turn.
+        gigabytes: most that the folder's files take, of 1e9 bytes; the least recently used make room for a new one.
 
     Returns:
         Read-only (N, size, size, 3), memory-mapped.
 
     Raises:
+        ConfigError: the cells take more than `gigabytes`.
         DataError: an image cannot be read, or the disk has not enough room.
     """
     path = folder / f"{_digest(manifest, size, crop, countermeasures)}.npy"
     if not path.exists():
-        with _alone(path):
+        with alone(path, FIX):
             if not path.exists():
+                _make_room(folder, len(manifest) * size * size * 3, gigabytes)
                 _build(manifest, size, crop, countermeasures, path)
     os.utime(path, ns=(time.time_ns(), time.time_ns()))  # when it was last used; the file system's clock is coarse
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
@@ -91,33 +99,10 @@ def _content(image: str) -> str:
         raise DataError(f"{image}: cannot be read ({error.strerror}); repair or remove it") from error
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock of a cache file; the system releases it if the process dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.stem}.lock").open("w")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _unwritable(path: Path, error: OSError) -> DataError:
-    return DataError(
-        f"{path}: cannot write the cell cache ({error.strerror or error}); make room or set data.init_args.cache to a "
-        "folder on another disk"
-    )
-
-
 def _build(
     manifest: pd.DataFrame, size: int, crop: float, countermeasures: Sequence[Countermeasure], path: Path
 ) -> None:
-    needed = len(manifest) * size * size * 3
-    _make_room(path.parent, needed)
-    partial = path.with_name(f".{path.stem}.npy")
-    try:
+    with replacing(path, FIX) as partial:
         cells = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(manifest), size, size, 3))
         with partial.open("r+b") as file:  # a full disk would otherwise end the process at a write to memory
             os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
@@ -130,31 +115,28 @@ def _build(
             for _ in tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False):
                 pass
         cells.flush()
-        partial.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def _make_room(folder: Path, needed: int) -> None:
+def _make_room(folder: Path, needed: int, gigabytes: float) -> None:
     """Remove the least recently used files until `needed` bytes fit into the bound.
 
     Raises:
-        DataError: they do not fit, or the disk has not so many free.
+        ConfigError: they do not fit into it.
+        DataError: the disk has not so many free.
     """
-    # Hidden files are being built by other processes.
-    finished = [file for file in folder.glob("*.npy") if not file.name.startswith(".")]
-    files = sorted(finished, key=lambda file: file.stat().st_mtime_ns)
+    bound = gigabytes * 1e9
+    if needed > bound:
+        raise ConfigError(
+            f"data.init_args.cache_gigabytes is {gigabytes:g} and the decoded cells take {needed / 1e9:.3g} GB; set it "
+            "higher, or take fewer or smaller cells"
+        )
+    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)
     total = sum(file.stat().st_size for file in files)
     for file in files:
-        if total + needed <= MAX_BYTES:
+        if total + needed <= bound:
             break
         total -= file.stat().st_size
         file.unlink(missing_ok=True)  # processes that have it open keep it
-    free = min(shutil.disk_usage(folder).free, MAX_BYTES)
+    free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DataError(
-            f"{folder}: the cell cache needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
-            "make room or set data.init_args.cache to a folder on another disk"
-        )
+        raise DataError(f"{folder}: the cell cache needs {needed / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; {FIX}")

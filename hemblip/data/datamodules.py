@@ -10,7 +10,7 @@ import lightning as L
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from hemblip.data.cache import cached_cells
+from hemblip.data.cache import GIGABYTES, cached_cells
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
@@ -44,6 +44,7 @@ class CellDataModule(L.LightningDataModule):
         cache: str | None,
         on_bad_image: Literal["fail", "exclude"],
         countermeasures: Sequence[Countermeasure] | None = None,
+        cache_gigabytes: float = GIGABYTES,
     ) -> None:
         super().__init__()
         if not sources:
@@ -58,12 +59,13 @@ class CellDataModule(L.LightningDataModule):
             if value is not None:
                 check_range(f"data.init_args.{name}", value, at_least=least)
         check_range("data.init_args.crop", crop, above=0, at_most=1)
+        check_range("data.init_args.cache_gigabytes", cache_gigabytes, above=0)
         if styles is not None and not styles:
             raise ConfigError("data.init_args.styles is empty; name at least one style, or leave it out for all")
         self.sources, self.image_size, self.crop = list(sources), image_size, crop
         self.batch_size, self.num_workers, self.limit, self.seed = batch_size, num_workers, limit, seed
         self.styles = tuple(range(STYLES)) if styles is None else tuple(styles)
-        self.cache, self.on_bad_image = cache, on_bad_image
+        self.cache, self.cache_gigabytes, self.on_bad_image = cache, cache_gigabytes, on_bad_image
         self.countermeasures = list(countermeasures or [])
         self.manifest = pd.DataFrame()
         self._sets: dict[str, CellDataset] = {}
@@ -123,7 +125,7 @@ class CellDataModule(L.LightningDataModule):
 
     def _decoded(self, cells: pd.DataFrame) -> Pixels:
         folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
-        return cached_cells(cells, self.image_size, self.crop, folder, self.countermeasures)
+        return cached_cells(cells, self.image_size, self.crop, folder, self.countermeasures, self.cache_gigabytes)
 
     def _ranks(self) -> dict[str, int]:
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} if self.trainer else {}
@@ -165,6 +167,7 @@ class InternalCells(CellDataModule):
         cache: folder of decoded cells; None for a folder in the system's temporary space.
         on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
+        cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
     """
 
     def __init__(
@@ -181,12 +184,14 @@ class InternalCells(CellDataModule):
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
         countermeasures: list[Countermeasure] | None = None,
+        cache_gigabytes: float = GIGABYTES,
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
-        super().__init__(sources, *settings, countermeasures)
+        super().__init__(sources, *settings, countermeasures, cache_gigabytes)
         self.augmentation = augmentation or Augmentation()
         check_range("data.init_args.augmentation.zoom", self.augmentation.zoom, at_least=0, at_most=0.5)
         check_range("data.init_args.augmentation.colour", self.augmentation.colour, at_least=0, at_most=1)
+        check_range("data.init_args.augmentation.tilt", self.augmentation.tilt, at_least=0, at_most=45)
         self._position = (0, 0)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -255,6 +260,7 @@ class ExternalCells(CellDataModule):
         cache: folder of decoded cells; None for a folder in the system's temporary space.
         on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
+        cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
     """
 
     def __init__(
@@ -270,9 +276,10 @@ class ExternalCells(CellDataModule):
         cache: str | None = None,
         on_bad_image: Literal["fail", "exclude"] = "fail",
         countermeasures: list[Countermeasure] | None = None,
+        cache_gigabytes: float = GIGABYTES,
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
-        super().__init__(sources, *settings, countermeasures)
+        super().__init__(sources, *settings, countermeasures, cache_gigabytes)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """All cells are external, whatever split their source gives."""

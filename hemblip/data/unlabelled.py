@@ -18,7 +18,7 @@ class UnlabelledCells(CellDataModule):
 
     def __init__(self, images: str, like: CellDataModule) -> None:
         settings = (like.image_size, like.crop, like.batch_size, like.num_workers, None, like.seed, [0], like.cache)
-        super().__init__([ImageFiles(images)], *settings, "exclude", like.countermeasures)
+        super().__init__([ImageFiles(images)], *settings, "exclude", like.countermeasures, like.cache_gigabytes)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """All cells are external."""

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hemblip.data import cache
+from hemblip.data import ExternalCells, cache
 from hemblip.data.cache import cached_cells, decode
 from hemblip.data.records import manifest_table
-from hemblip.errors import DataError
+from hemblip.data.sources import ImageFiles
+from hemblip.data.unlabelled import UnlabelledCells
+from hemblip.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -69,13 +71,12 @@ def test_the_content_counts_not_name_or_time(manifest, tmp_path):
     assert (cached_cells(manifest, 16, 1.0, folder)[0] == decode(manifest, 0, 16, 1.0)).all()
 
 
-def test_what_another_process_builds_is_left_alone(manifest, tmp_path, monkeypatch):
+def test_what_another_process_builds_is_left_alone(manifest, tmp_path):
     folder = tmp_path / "cache"
     folder.mkdir()
-    building = folder / ".other.npy"
+    building = folder / ".other.npy.partial"
     building.write_bytes(b"0" * 5000)
-    monkeypatch.setattr(cache, "MAX_BYTES", 5000)
-    cached_cells(manifest, 16, 1.0, folder)
+    cached_cells(manifest, 16, 1.0, folder, gigabytes=5e-6)
     assert building.exists()
 
 
@@ -91,23 +92,42 @@ def test_a_killed_build_is_begun_again(manifest, tmp_path):
     folder = tmp_path / "cache"
     cached_cells(manifest, 16, 1.0, folder)
     (name,) = files(folder)
-    (folder / name).rename(folder / f".{name}")  # what a killed process leaves
+    (folder / name).rename(folder / f".{name}.partial")  # what a killed process leaves
     assert cached_cells(manifest, 16, 1.0, folder).shape[0] == 6
-    assert files(folder) == [name] and not (folder / f".{name}").exists()
+    assert files(folder) == [name] and not (folder / f".{name}.partial").exists()
 
 
-def test_the_folder_is_bounded_and_the_oldest_go(manifest, tmp_path, monkeypatch):
+def test_the_folder_is_bounded_and_the_oldest_go(manifest, tmp_path):
     folder = tmp_path / "cache"
-    monkeypatch.setattr(cache, "MAX_BYTES", 15_000)
-    first = cached_cells(manifest, 16, 1.0, folder)
+
+    def cells_of(size):
+        return cached_cells(manifest, size, 1.0, folder, gigabytes=15e-6)
+
+    first = cells_of(16)
     (oldest,) = files(folder)
-    cached_cells(manifest, 17, 1.0, folder)
-    cached_cells(manifest, 16, 1.0, folder)  # used again: now the other is older
-    cached_cells(manifest, 18, 1.0, folder)
+    cells_of(17)
+    cells_of(16)  # used again: now the other is older
+    cells_of(18)
     assert oldest in files(folder) and len(files(folder)) == 2
     assert first.sum() > 0
-    with pytest.raises(DataError, match=r"needs 0\.00 GB and 0\.00 GB are free; make room or set data.init_args.cache"):
-        cached_cells(manifest, 60, 1.0, folder)
+    said = r"^data.init_args.cache_gigabytes is 1\.5e-05 and the decoded cells take 6\.48e-05 GB; set it higher"
+    with pytest.raises(ConfigError, match=said):
+        cells_of(60)
+    assert len(files(folder)) == 2  # nothing goes in vain
+
+
+def test_the_bound_is_a_setting(manifest, tmp_path):
+    source, folder = ImageFiles(str(tmp_path)), str(tmp_path / "cache")
+    data = ExternalCells([source], 16, cache=folder, cache_gigabytes=1e-6)
+    data.setup()
+    with pytest.raises(ConfigError, match=r"cache_gigabytes is 1e-06"):
+        data.test_dataloader()
+    like = UnlabelledCells(str(tmp_path), data)
+    like.setup()
+    with pytest.raises(ConfigError, match=r"cache_gigabytes is 1e-06"):
+        like.predict_dataloader()
+    with pytest.raises(ConfigError, match=r"data.init_args.cache_gigabytes is 0; it is above 0"):
+        ExternalCells([source], cache_gigabytes=0)
 
 
 def test_full_disks_and_bad_images_leave_nothing(manifest, tmp_path, monkeypatch):
@@ -122,12 +142,12 @@ def test_full_disks_and_bad_images_leave_nothing(manifest, tmp_path, monkeypatch
     (tmp_path / "3.png").write_text("text")
     with pytest.raises(DataError, match=r"3\.png: not a readable image"):
         cached_cells(manifest, 16, 1.0, folder)
-    assert not files(folder) and not list(folder.glob(".*.npy"))
+    assert not files(folder) and not list(folder.glob(".*.partial"))
     (tmp_path / "3.png").unlink()
     with pytest.raises(DataError, match="no such image file"):
         cached_cells(manifest, 16, 1.0, folder)
     shutil.rmtree(folder)
     folder.write_text("a file")
     Image.new("RGB", (24, 20)).save(tmp_path / "3.png")
-    with pytest.raises(DataError, match="cannot write the cell cache"):
+    with pytest.raises(DataError, match=r"cache is a file\); make room or set data\.init_args\.cache"):
         cached_cells(manifest, 16, 1.0, folder)
