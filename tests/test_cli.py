@@ -134,6 +134,8 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("data.init_args.crop", "3", "crop is 3.0; it is above 0 and at most 1"),
         ("data.init_args.augmentation.zoom", "-1", "zoom is -1.0"),
         ("data.init_args.augmentation.colour", "5", "colour is 5.0"),
+        ("data.init_args.augmentation.tilt", "90", "augmentation.tilt is 90.0; it is at least 0 and at most 45"),
+        ("data.init_args.cache_gigabytes", "0", "cache_gigabytes is 0.0; it is above 0"),
         ("model.init_args.learning_rat", "3", "model: BlipCaptioner: Option 'learning_rat' is not accepted"),
         ("model.init_args.learning_rate", "0", "learning_rate is 0.0; it is above 0"),
         ("model.init_args.learning_rate", ".nan", "learning_rate is nan"),

@@ -22,17 +22,18 @@ def derived_seed(*parts: object) -> int:
 
 
 class Augmentation:
-    """Flips, right-angle rotations, a mild shift and zoom, colour and stain jitter.
+    """Flips, right-angle rotations, a tilt, a mild shift and zoom, colour and stain jitter.
 
     Args:
         zoom: largest relative change of size and position, 0 to 0.5; small, because size is an attribute.
         colour: strength of brightness, contrast, saturation and hue jitter, 0 (none) to 1.
+        tilt: largest rotation beside the right-angle ones, in degrees to either side, 0 (none) to 45; corners that it
+            uncovers repeat the border.
     """
 
-    def __init__(self, zoom: float = 0.06, colour: float = 0.15) -> None:
-        self.zoom = zoom
-        self.colour = colour
-        self._compose = A.Compose([TurnAndStain(zoom, colour)])
+    def __init__(self, zoom: float = 0.06, colour: float = 0.15, tilt: float = 20.0) -> None:
+        self.zoom, self.colour, self.tilt = zoom, colour, tilt
+        self._compose = A.Compose([TurnAndStain(zoom, colour, tilt)])
 
     def __call__(self, pixels: Pixels, seed: int) -> Pixels:
         """Change a cell (H, W, 3), 0 to 255, as `seed` says; same shape out."""
@@ -48,10 +49,10 @@ class TurnAndStain(A.ImageOnlyTransform):  # type: ignore[misc]
     Args:
         zoom: see `Augmentation`.
         colour: see `Augmentation`.
-        tilt: largest rotation beside the right-angle ones, in degrees.
+        tilt: see `Augmentation`.
     """
 
-    def __init__(self, zoom: float, colour: float, tilt: float = 20.0) -> None:
+    def __init__(self, zoom: float, colour: float, tilt: float) -> None:
         super().__init__(p=1.0)
         self.zoom, self.colour, self.tilt = zoom, colour, tilt
 

@@ -53,3 +53,21 @@ def test_shift_and_zoom_stay_within_their_bound():
         y, x = np.nonzero(Augmentation(0.06, 0)(pixels, seed)[..., 0] > 127)
         assert np.hypot(y.mean() - 50, x.mean() - 50) < 101 * 0.06 * np.sqrt(2) * 1.07
         assert 0.93 < np.sqrt(len(y)) / 39 < 1.07
+
+
+def test_tilt_is_a_setting_of_degrees_beside_the_quarter_turns():
+    pixels = np.zeros((101, 101, 3), np.uint8)
+    pixels[46:55, 10:91] = 255  # a bar, whose direction is its angle
+
+    def degrees(tilt):
+        angles = []
+        for seed in range(40):
+            y, x = np.nonzero(Augmentation(0, 0, tilt)(pixels, seed)[..., 0] > 127)
+            spread = np.cov(x, y)
+            angles.append(np.degrees(np.arctan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])) / 2)
+        turned = np.abs(np.asarray(angles))
+        return np.minimum(turned, 90 - turned)
+
+    assert degrees(0).max() < 0.1
+    assert 7 < degrees(10).max() < 10.5
+    assert (Augmentation(tilt=20)(pixels, 3) == Augmentation()(pixels, 3)).all()
