@@ -27,6 +27,9 @@ SIDE = 64
 
 FOLDS = 5
 
+TREES = 150
+"""Of the random forest."""
+
 RESAMPLES = 500
 """Bootstrap samples of groups behind each interval."""
 
@@ -162,7 +165,7 @@ def _cross_validated(
     predicted = np.empty_like(labels)
     folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     for train, test in folds.split(features, labels, groups):
-        forest = RandomForestClassifier(150, min_samples_leaf=2, class_weight="balanced", random_state=seed)
+        forest = RandomForestClassifier(TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed)
         predicted[test] = forest.fit(features[train], labels[train]).predict(features[test])
     return predicted
 

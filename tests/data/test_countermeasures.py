@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from data.test_shortcuts import cells
+from data.test_shortcuts import cells, few_trees  # noqa: F401 - a fixture
 
 from hemblip.data import ExternalCells
 from hemblip.data.cache import cached_cells

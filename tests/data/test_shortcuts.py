@@ -8,10 +8,17 @@ import pytest
 from PIL import Image
 
 from hemblip.cli import main
+from hemblip.data import shortcuts
 from hemblip.data.audit import audit
 from hemblip.data.records import manifest_table
 from hemblip.data.shortcuts import confounding_warning, shortcut_scores
 from hemblip.data.sources import Source
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    """What is planted here is found by a few; each tree costs time."""
+    monkeypatch.setattr(shortcuts, "TREES", 25)
 
 
 def cells(folder, plant, count=72):
