@@ -23,7 +23,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest
 
 slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 0
 
 lint: .venv/installed
 	$(BIN)/ruff check .

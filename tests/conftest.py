@@ -5,6 +5,8 @@ import os
 import pytest
 
 os.environ.setdefault("WANDB_MODE", "offline")
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run beside each other: one core each
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
