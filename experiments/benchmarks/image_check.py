@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hemblip.data.image_check import inspect_images
+from hemblip.data.image_check import check_images
 from hemblip.data.sources.source import locate
 
 
@@ -28,7 +28,7 @@ def main():
         paths = [f"{folder}/{number}.jpg" for number in range(arguments.images)]
         for name in ("first check", "from the log"):
             wall, processor = time.perf_counter(), time.process_time()
-            results = inspect_images(paths, Path(folder) / "log.jsonl")
+            results = check_images(paths, Path(folder) / "log.jsonl")
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             bad = sum(bool(result.flaw) for result in results.values())
             print(
