@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks.run_config import changed_settings
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.error_line import error_line
@@ -158,22 +159,35 @@ class HemblipCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run folder: a new one or the one to go on with to train, that of the checkpoint otherwise."""
         config = self.config[self.subcommand]
+        for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
+            if setting in config:
+                config[setting] = value
         if self.subcommand != "fit":
-            written = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False))
-            self.folder = checkpoint_run(config.ckpt_path, config.name, written["model"])
+            self.folder = checkpoint_run(config.ckpt_path, config.name, self._settings()["model"])
         elif config.resume:
             self.folder = resumed_run(config.name)
             if (self.folder / RESUME_POINT).is_file():
                 config.ckpt_path = str(self.folder / RESUME_POINT)
+                self._tell_changes()
         else:
             self.folder = new_run(config.name)
-        for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
-            if setting in config:
-                config[setting] = value
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
+
+    def _settings(self) -> dict[str, Any]:
+        """Give the settings as `config.yaml` has them."""
+        settings: dict[str, Any] = yaml.safe_load(
+            self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
+        )
+        return settings
+
+    @rank_zero_only
+    def _tell_changes(self) -> None:
+        """Say which settings differ from those that the run was started with."""
+        for line in changed_settings(self.folder, self._settings()):
+            print(f"changed    {line}")
 
     def instantiate_classes(self) -> None:
         """Make captioner, cells and trainer.

@@ -1,5 +1,6 @@
 """A run that is killed and started again ends like one that is not."""
 
+import copy
 import os
 import random
 import shutil
@@ -12,10 +13,12 @@ import lightning as L
 import pandas as pd
 import pytest
 import torch
+import yaml
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from hemblip.__main__ import main
 from hemblip.callbacks import ResumePoint
+from hemblip.callbacks.run_config import changed_settings
 from hemblip.errors import TrainingError
 
 TESTS = Path(__file__).parent
@@ -150,10 +153,24 @@ def tiny_fit(*more):
     return main(["fit", "--config", str(TINY), "--resume", "true", "--evaluation.validation_cells", "0", *more])
 
 
-def test_settings_of_a_resumed_run_are_those_of_the_command(workplace):
+def changes(capsys):
+    return [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines() if line.startswith("changed ")]
+
+
+def test_settings_of_a_resumed_run_are_those_of_the_command(workplace, capsys):
     assert tiny_fit() == 0
+    assert changes(capsys) == []
     changed = ("--model.init_args.learning_rate", "1e-5", "--model.init_args.weight_decay", "0.5")
-    assert tiny_fit(*changed, "--early_stopping.patience", "9", "--trainer.max_epochs", "3") == 0
+    more = (*changed, "--early_stopping.patience", "9", "--trainer.max_epochs", "3")
+    assert tiny_fit(*more) == 0
+    assert changes(capsys) == [
+        "early_stopping.patience: 5 -> 9",
+        "model.init_args.learning_rate: 0.001 -> 1e-05",
+        "model.init_args.weight_decay: 0.01 -> 0.5",
+        "trainer.max_epochs: 2 -> 3",
+    ]
+    assert tiny_fit(*more, "--resume_point.every_n_steps", "7") == 0
+    assert changes(capsys) == []
     ended = state(workplace)
     groups = ended["optimizer_states"][0]["param_groups"]
     assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
@@ -162,6 +179,25 @@ def test_settings_of_a_resumed_run_are_those_of_the_command(workplace):
     assert ended["epoch"] == 2 and stopping["patience"] == 9
     rates = pd.read_csv(workplace / "runs/tiny/version_0/metrics.csv")["learning_rate"].dropna()
     assert rates.iloc[-1] < 1e-5 < 1e-4 < rates.max()
+
+
+def test_changes_name_settings_within_lists_and_survive_a_torn_config(tmp_path):
+    model = {"class_path": "BlipCaptioner", "init_args": {"compact": {"stem": [8, 16]}}}
+    stored = {"model": model, "data": {"sources": [{"cells": 1}, {"cells": 2}]}, "evaluation": {"features": None}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    now = copy.deepcopy(stored) | {"evaluation": {"features": {"class_path": "Timm"}}, "ckpt_path": "last.ckpt"}
+    now["data"]["sources"] = [{"cells": 3}]
+    now["model"]["init_args"]["compact"]["stem"] = [8]
+    assert changed_settings(tmp_path, now) == [
+        "data.sources.0.cells: 1 -> 3",
+        "data.sources.1.cells: 2 -> null",
+        'evaluation.features.class_path: null -> "Timm"',
+        "model.init_args.compact.stem: [8, 16] -> [8]",
+    ]
+    assert changed_settings(tmp_path, stored) == []
+    (tmp_path / "config.yaml").write_text("model: [")
+    (line,) = changed_settings(tmp_path, now)
+    assert line.startswith("not compared: ") and "config.yaml: not readable as YAML" in line
 
 
 def test_weights_that_are_not_finite_leave_the_point_before(tmp_path):

@@ -1,11 +1,20 @@
 """The settings of a run, kept beside its results."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
+
+from hemblip.errors import CheckpointError
+from hemblip.models.trained import run_config
+
+NOT_COMPARED = ("resume", "resume_point", "ckpt_path", "wandb", "group", "trainer.default_root_dir", "trainer.logger")
+"""Where a run is kept and logged: no part of the experiment."""
 
 
 class RunConfig(SaveConfigCallback):
@@ -24,3 +33,43 @@ class RunConfig(SaveConfigCallback):
             if isinstance(logger, WandbLogger):
                 settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
                 logger.experiment.config.update(settings, allow_val_change=True)
+
+
+def changed_settings(folder: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Compare the settings that a run has stored with those that it goes on with.
+
+    Args:
+        folder: of the run.
+        settings: those of now, as in `config.yaml`.
+
+    Returns:
+        A line for each that differs, `name: stored value -> value now`; one line why, if they cannot be compared.
+    """
+    try:
+        stored = _flat(run_config(folder))
+    except CheckpointError as error:  # they do not decide anything
+        return [f"not compared: {error}"]
+    now = _flat(settings)
+    compared = [
+        name
+        for name in [*now, *(stored.keys() - now.keys())]
+        if not any(f"{name}.".startswith(f"{left_out}.") for left_out in NOT_COMPARED)
+    ]
+    return [
+        f"{name}: {json.dumps(stored.get(name), default=str)} -> {json.dumps(now.get(name), default=str)}"
+        for name in sorted(compared)
+        if stored.get(name) != now.get(name)
+    ]
+
+
+def _flat(value: object, name: str = "") -> dict[str, object]:
+    """Give settings by dotted name; lists of sections by number, other lists whole."""
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {
+        dotted: setting
+        for key, part in value.items()
+        for dotted, setting in _flat(part, f"{name}.{key}" if name else str(key)).items()
+    }
