@@ -117,6 +117,13 @@ class HemblipCLI(LightningCLI):
             if hasattr(self, "folder"):
                 discard_empty(self.folder)
 
+    def setup_parser(self, *settings: Any) -> None:
+        """In `--help`, what a command alone has comes before what all share: `--images` and `--output` of `predict`."""
+        super().setup_parser(*settings)
+        for command in self.subcommands():
+            groups = self._parser(command)._action_groups
+            groups.insert(2, groups.pop())  # after words without an option and general options
+
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our own settings come first in `--help`."""
         parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")

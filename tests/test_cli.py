@@ -213,9 +213,6 @@ def test_typo_in_a_config(workplace, capsys):
     Path("typo.yaml").write_text(text)
     assert main(["fit", "--config", "typo.yaml"]) == 2
     assert "typo.yaml: data: InternalCells: Option 'batchsize' is not accepted" in one_line(capsys)
-    Path("empty.yaml").write_text("")
-    assert main(["fit", "--config", "empty.yaml"]) == 2
-    assert "empty.yaml" in one_line(capsys)
     Path("latin.yaml").write_bytes("# Größe\n".encode("latin-1"))
     assert main(["fit", "--config", "latin.yaml"]) == 2
     assert "latin.yaml: not a text in UTF-8" in one_line(capsys)
@@ -224,11 +221,30 @@ def test_typo_in_a_config(workplace, capsys):
     assert "torn.yaml" in one_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no settings; a config has"),
+        ("# later\n", "holds no settings; a config has"),
+        ("[1, 2]", "holds no settings but '[1, 2]'; a config has"),
+        ("fit", "holds no settings but 'fit'"),
+    ],
+)
+def test_a_config_without_settings(workplace, capsys, text, said):
+    Path("mine.yaml").write_text(text)
+    Path("torn.yaml").write_text("[")
+    for words in (["--config", "mine.yaml"], ["--config=mine.yaml", "--config", "torn.yaml"]):
+        assert main(["audit", *words]) == 2
+        assert f"error: mine.yaml: {said}" in one_line(capsys)
+
+
 @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "probe", "prepare", "audit", "compare"])
 def test_help_and_print_config(capsys, command):
     assert main([command, "--help"]) == 0
     told = capsys.readouterr().out
     assert "--config" in told and "usage: python -m hemblip" in told and "__main__" not in told
+    if command == "predict":  # what it alone has is not below hundreds of lines
+        assert told.index("--images IMAGES") < told.index("--output OUTPUT") < told.index("--trainer CONFIG")
     assert main([command, "--print_config"]) == 0
 
 
