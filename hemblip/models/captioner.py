@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
 from hemblip.data.transforms import derived_seed
-from hemblip.errors import TrainingError
+from hemblip.errors import ConfigError, TrainingError
 from hemblip.metrics.confidence import TokenScore, caption_confidence, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
@@ -247,13 +247,22 @@ class Captioner(L.LightningModule, ABC):
         self._losses = {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW over what trains; warm-up and schedule by step."""
+        """AdamW over what trains; warm-up and schedule by step.
+
+        Raises:
+            ConfigError: they are shares of a training without end.
+        """
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         kinds = [[p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]]
         groups = [{"params": kind, "weight_decay": self._decay(kind)} for kind in kinds if kind]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        steps = int(self.trainer.estimated_stepping_batches)
-        rise = round(self.warmup * steps)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps) and (self.warmup or self.schedule != "constant"):
+            raise ConfigError(
+                f"trainer.max_epochs is -1, but model.init_args.warmup {self.warmup} and schedule '{self.schedule}' "
+                "take shares of all steps; set trainer.max_epochs or trainer.max_steps"
+            )
+        rise = round(self.warmup * steps) if self.warmup else 0
 
         def factor(step: int) -> float:
             if step < rise:

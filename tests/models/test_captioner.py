@@ -25,7 +25,7 @@ class Cells(torch.utils.data.Dataset):
         return {"images": images, "captions": CAPTIONS, "cell_ids": [f"{index}{letter}" for letter in "abc"]}
 
 
-def fit(captioner, folder, steps=2, data=None, **settings):
+def fit(captioner, folder, steps=2, data=None, checkpoint=None, **settings):
     trainer = L.Trainer(
         default_root_dir=folder,
         max_steps=steps,
@@ -35,7 +35,8 @@ def fit(captioner, folder, steps=2, data=None, **settings):
         enable_checkpointing=False,
         **{"logger": False, **settings},
     )
-    trainer.fit(captioner, torch.utils.data.DataLoader(data or Cells(), batch_size=None))
+    loader = torch.utils.data.DataLoader(data or Cells(), batch_size=None)
+    trainer.fit(captioner, loader, ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 
@@ -233,21 +234,53 @@ def test_validation_loss_that_is_not_finite_names_its_cells(tmp_path, monkeypatc
         trainer.validate(captioner, torch.utils.data.DataLoader(Cells(), batch_size=None))
 
 
-@pytest.mark.parametrize(("schedule", "rates"), [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 0.75, 0.25])])
+class Rates(L.Callback):
+    """Keeps the learning rate of each step, leaves the weights as they are, and saves and stops after some step."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after, self.seen = stop_after, []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.seen.append(optimizer.param_groups[0]["lr"])
+        for parameter in pl_module.parameters():
+            parameter.grad = None
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self.stop_after:
+            trainer.save_checkpoint(f"{trainer.default_root_dir}/stopped.ckpt")
+            trainer.should_stop = True
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("constant", [0.5, 1, 1, 1]), ("linear", [0.5, 1, 2 / 3, 1 / 3]), ("cosine", [0.5, 1, 0.75, 0.25])],
+)
 def test_warm_up_and_schedule(tmp_path, schedule, rates):
-    captioner = tiny(learning_rate=1.0, warmup=0.25, schedule=schedule)
-    seen = []
+    kept = Rates()
+    fit(tiny(learning_rate=1.0, warmup=0.25, schedule=schedule), tmp_path, steps=4, callbacks=[kept])
+    assert kept.seen == pytest.approx(rates)
 
-    class Spy(L.Callback):
-        def on_train_batch_start(self, trainer, *_):
-            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
-        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-            for parameter in pl_module.parameters():
-                parameter.grad = None
+@pytest.mark.parametrize("accumulate", [2, 3])  # the last step of an epoch has one batch of the three
+@pytest.mark.parametrize("stop_after", [None, 1, 2, 4, 5])
+def test_schedule_counts_steps_of_accumulated_batches_and_goes_on(tmp_path, accumulate, stop_after):
+    """Four batches an epoch: two steps. Stopped in the warm-up, between epochs, or within the fall."""
+    runs = [Rates(stop_after), Rates()] if stop_after else [Rates()]
+    for kept in runs:
+        captioner = tiny(learning_rate=1.0, warmup=0.5, schedule="cosine")
+        settings = {"max_epochs": 3, "accumulate_grad_batches": accumulate, "callbacks": [kept]}
+        stopped = tmp_path / "stopped.ckpt"
+        fit(captioner, tmp_path, steps=-1, checkpoint=stopped if stopped.exists() else None, **settings)
+    assert stop_after is None or len(runs[0].seen) == stop_after
+    assert list(itertools.chain(*(kept.seen for kept in runs))) == pytest.approx([0.25, 0.5, 0.75, 1, 0.75, 0.25])
 
-    fit(captioner, tmp_path, steps=4, callbacks=[Spy()])
-    assert seen == pytest.approx(rates)
+
+def test_training_without_end_has_no_schedule(tmp_path):
+    with pytest.raises(ConfigError, match=r"trainer\.max_epochs is -1, but .*warmup 0\.1 and schedule 'constant' take"):
+        fit(tiny(warmup=0.1), tmp_path, steps=-1, max_epochs=-1)
+    kept = Rates(stop_after=5)
+    fit(tiny(learning_rate=0.5), tmp_path, steps=-1, max_epochs=-1, callbacks=[kept])
+    assert kept.seen == [0.5] * 5
 
 
 def test_norms_and_biases_have_no_weight_decay(tmp_path):
