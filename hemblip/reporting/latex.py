@@ -1,9 +1,13 @@
-"""Tables of estimates as LaTeX, for a paper that loads the packages booktabs and graphicx."""
+"""Tables of estimates as LaTeX, for a paper that loads the packages booktabs and graphicx, and no other."""
 
 import re
+import textwrap
 import unicodedata
 
 from hemblip.reporting.layout import BELOW, PUBLISHED, Estimate, Table
+
+HEAD_WIDTH = 14
+"""Characters of a column's heading on one line."""
 
 
 def to_latex(table: Table) -> str:
@@ -12,7 +16,8 @@ def to_latex(table: Table) -> str:
     heads, rules, at = [], [], 2
     for group, span, kind in table.groups:
         mark = r"$^\dagger$" if kind == "published" else ""
-        heads.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}{mark}}}")
+        name = _stack([_tex(line) for line in textwrap.wrap(group, HEAD_WIDTH * span)] or [""], "c")
+        heads.append(rf"\multicolumn{{{span}}}{{c}}{{{name}{mark}}}")
         rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
         at += span
     lines = [
@@ -47,9 +52,14 @@ def _cell(cell: Estimate | str) -> str:
         return _tex(cell)
     if cell.value is None:
         return "n/a"
-    number = _tex(cell.number(cell.value)) + (r"$^\triangledown$" if cell.below else "")
+    number = _tex(cell.number(cell.value)) + (r"$^\nabla$" if cell.below else "")
     small = " ".join(filter(None, [cell.over_seeds, cell.interval, cell.chance]))
-    return number + (rf" {{\scriptsize {_tex(small)}}}" if small else "")
+    return _stack([number, rf"{{\scriptsize {_tex(small)}}}"], "r") if small else number
+
+
+def _stack(lines: list[str], align: str) -> str:
+    """Lines one above the other, the first on the row's line: a table of many columns stays legible."""
+    return rf"\begin{{tabular}}[t]{{@{{}}{align}@{{}}}}" + r" \\ ".join(lines) + r"\end{tabular}"
 
 
 _TEX = {
@@ -62,7 +72,7 @@ _TEX = {
     "±": r"$\pm$",
     "×": r"$\times$",
     PUBLISHED: r"$^\dagger$",
-    BELOW: r"$^\triangledown$",
+    BELOW: r"$^\nabla$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "→": r"$\rightarrow$",
