@@ -121,8 +121,9 @@ class HemblipCLI(LightningCLI):
         """In `--help`, what a command alone has comes before what all share: `--images` and `--output` of `predict`."""
         super().setup_parser(*settings)
         for command in self.subcommands():
-            groups = self._parser(command)._action_groups
-            groups.insert(2, groups.pop())  # after words without an option and general options
+            parser = self._parser(command)
+            *shared, own = parser._action_groups
+            parser._action_groups = [*shared[:2], own, *shared[2:]]  # after words without an option and general options
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our own settings come first in `--help`."""
