@@ -30,11 +30,19 @@ class KillAfterStep(L.Callback):
 
 
 class SpoilWeights(L.Callback):
-    """Make a weight of `rank` not a number when `step` batches are done in all."""
+    """Make a weight of `rank` not a number when `step` batches are done in all, or where validation begins."""
 
-    def __init__(self, step: int, rank: int = 0) -> None:
+    def __init__(self, step: int | None, rank: int = 0) -> None:
         self.step, self.rank = step, rank
 
     def on_train_batch_end(self, trainer, pl_module, *_):
-        if trainer.global_rank == self.rank and trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.step:
+        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.step:
+            self._spoil(trainer, pl_module)
+
+    def on_validation_start(self, trainer, pl_module):
+        if self.step is None:
+            self._spoil(trainer, pl_module)
+
+    def _spoil(self, trainer, pl_module):
+        if trainer.global_rank == self.rank:
             torch.nn.init.constant_(pl_module.model.text_decoder.cls.predictions.bias, torch.nan)

@@ -84,6 +84,17 @@ def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_line(tmp_path, rank):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
+def test_a_loss_of_validation_that_is_not_finite_ends_all_ranks_with_one_line(tmp_path, rank):
+    spoil = ("--trainer.callbacks+", "killing.SpoilWeights", "--trainer.callbacks.step", "null")
+    done = hemblip(tmp_path, "fit", *TWO, *spoil, "--trainer.callbacks.rank", str(rank), check=False)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert len(lines) == 1 and "the loss is not finite on cells " in lines[0]
+    assert lines[0].split("on cells ")[1].split(";")[0].count(", ") == 11  # half of the 24
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_dead_rank_takes_the_other_down(tmp_path, rank):
     kill = ("--trainer.callbacks+", "killing.KillAfterStep", "--trainer.callbacks.step", "7")
     began = time.monotonic()

@@ -144,7 +144,7 @@ class CaptionEvaluation(L.Callback):
     def _describe(self, trainer: L.Trainer, captioner: L.LightningModule, batch: Batch) -> None:
         assert isinstance(captioner, Captioner)
         taken = [i for i, cell in enumerate(batch["cell_ids"]) if self._sample is None or cell in self._sample]
-        if not taken:
+        if not taken or captioner.not_finite:  # what would be described is not going to be scored
             return
         chosen: Batch = {
             "images": batch["images"][taken],
@@ -189,6 +189,8 @@ class CaptionEvaluation(L.Callback):
 
     def _evaluate(self, trainer: L.Trainer, captioner: L.LightningModule) -> pd.DataFrame | None:
         """Log the scores of what was described, and write them unless it was a sample; None if nothing was."""
+        assert isinstance(captioner, Captioner)
+        captioner.check_losses()
         table = prediction_table(row for rows in gather(self._rows) for row in rows)
         if table.empty:
             return None

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, NoReturn, Self
 
 import lightning as L
 import torch
@@ -82,6 +82,7 @@ class Captioner(L.LightningModule, ABC):
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self._losses: dict[str, tuple[float, int]] = {}
+        self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
     @abstractmethod
@@ -168,20 +169,20 @@ class Captioner(L.LightningModule, ABC):
             torch.distributed.all_reduce(sums)
         total, count = sums.tolist()
         if not math.isfinite(total):
-            self._stop(total, _not_finite(batch, nll))
+            cells = ", ".join(itertools.chain(*gather(_not_finite(batch, nll))))
+            self._stop(
+                f"loss is {total} in step {self.global_step} on cells {cells}; lower model.init_args.learning_rate, "
+                "set trainer.gradient_clip_val, or check these cells"
+            )
         self._step_loss = (self._step_loss[0] + total, self._step_loss[1] + count)
         self.log("train_loss", self._step_loss[0] / self._step_loss[1], prog_bar=True, batch_size=len(nll))
         return nll.sum()
 
-    def _stop(self, loss: float, cells: list[str]) -> None:
-        """End all ranks with one message: a rank that waits for another would bury it."""
-        gathered = gather(cells)
+    def _stop(self, message: str) -> NoReturn:
+        """End this rank, as all do, with one message: a rank that waits for another would bury it."""
         if not self.trainer.is_global_zero:
             raise SystemExit(TrainingError.exit_code)
-        raise TrainingError(
-            f"loss is {loss} in step {self.global_step} on cells {', '.join(itertools.chain(*gathered))}; lower "
-            "model.init_args.learning_rate, set trainer.gradient_clip_val, or check these cells"
-        )
+        raise TrainingError(message)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Turn gradients of sums into those of the mean over the step's tokens, before they are clipped.
@@ -228,19 +229,28 @@ class Captioner(L.LightningModule, ABC):
         """Remember the loss of each cell.
 
         Raises:
-            TrainingError: one is not finite.
+            TrainingError: one is not finite; copies on several ranks find out together at the end of the epoch.
         """
         nll, tokens = self.loss_per_cell(batch)
-        if bad := _not_finite(batch, nll):
-            raise TrainingError(
-                f"the loss is not finite on cells {', '.join(bad)}; check these cells, or train with a lower "
-                "model.init_args.learning_rate"
-            )
+        self.not_finite += _not_finite(batch, nll)
+        if self.trainer.world_size == 1 or self.device_mesh is not None:  # shards compute in step
+            self.check_losses()
         for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
             self._losses[cell] = (value, count)
 
+    def check_losses(self) -> None:
+        """End all ranks if a loss of one was not finite; all have to call it, and numbers of batches differ.
+
+        Raises:
+            TrainingError: the loss of a cell was not finite.
+        """
+        if cells := ", ".join(itertools.chain(*gather(self.not_finite))):
+            fix = "check these cells, or train with a lower model.init_args.learning_rate"
+            self._stop(f"the loss is not finite on cells {cells}; {fix}")
+
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
         """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
+        self.check_losses()
         cells = {cell: loss for losses in gather(self._losses) for cell, loss in losses.items()}
         nll = math.fsum(value for value, _ in cells.values())
         self.log(name, nll / max(1, sum(count for _, count in cells.values())), prog_bar=prog_bar, batch_size=1)
