@@ -87,12 +87,16 @@ def test_attributes_can_be_seen(seed):
 
 
 def test_background_does_not_tell_the_diagnosis(tmp_path):
-    """Colour, contrast and noise of the corners, which hold no white cell, against the diagnosis of other patients."""
+    """Corners hold red cells and no white one: their colour, noise and stretch say nothing of other patients."""
     cells = Synthetic(600, size=48, folder=str(tmp_path)).records()
     corners = [read_image(path)[[*range(6), *range(42, 48)]][:, [*range(6), *range(42, 48)]] for path in cells["image"]]
+
+    def edges(corner, axis):
+        return np.abs(np.diff(corner.astype(int), axis=axis)).mean((0, 1)) + 1
+
     features = np.stack(
         [
-            np.concatenate([c.mean((0, 1)), c.std((0, 1)), np.abs(np.diff(c.astype(int), axis=0)).mean((0, 1))])
+            np.concatenate([c.mean((0, 1)), c.std((0, 1)), edges(c, 0), edges(c, 1), np.log(edges(c, 0) / edges(c, 1))])
             for c in corners
         ]
     )
