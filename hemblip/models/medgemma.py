@@ -112,13 +112,18 @@ class MedGemmaCaptioner(Captioner):
         shard(self.device_mesh, [*layers, parts.vision_tower, parts.multi_modal_projector, self.model])
 
     def setup(self, stage: str) -> None:
-        """Refuse to train what has nothing to train.
+        """Refuse to train what has nothing to train, and compute in float32 where it is asked for.
 
         Raises:
             ConfigError: `fit` with `adaptation: base`.
         """
         if stage == "fit" and self.adaptation == "base":
             raise ConfigError(NOTHING_TO_TRAIN)
+        if self.trainer.precision == "32-true":
+            # Frozen weights are loaded in bfloat16, and nothing casts between them and what trains.
+            for parameter in self.model.parameters():
+                if parameter.is_floating_point():  # 4-bit weights are not
+                    parameter.data = parameter.data.float()
 
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""

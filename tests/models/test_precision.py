@@ -6,7 +6,7 @@ import torch
 from test_medgemma_training import CAPTIONS, Cells, lora
 from tiny_blip import tiny
 
-from hemblip.models import BlipCaptioner
+from hemblip.models import BlipCaptioner, MedGemmaCaptioner
 from hemblip.training import usual_precision
 
 
@@ -33,13 +33,13 @@ class Describes(L.Callback):
         pl_module.train()
 
 
-def mixed(captioner, cells, folder):
+def trained(captioner, cells, folder, precision="bf16-mixed"):
     describes = Describes()
     trainer = L.Trainer(
         default_root_dir=folder,
         max_steps=1,
         accelerator="cpu",
-        precision="bf16-mixed",
+        precision=precision,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -49,15 +49,29 @@ def mixed(captioner, cells, folder):
     return describes.captions
 
 
-def test_medgemma_with_frozen_weights_in_bfloat16_trains_and_describes(tmp_path):
-    captioner = lora(lora_dropout=0.0)
+def as_loaded_on_a_gpu(captioner):
     for parameter in captioner.parameters():
         if not parameter.requires_grad:
             parameter.data = parameter.data.bfloat16()
+    return captioner
+
+
+@pytest.mark.parametrize(("precision", "frozen"), [("bf16-mixed", torch.bfloat16), ("32-true", torch.float32)])
+def test_medgemma_with_frozen_weights_in_bfloat16_trains_and_describes(tmp_path, precision, frozen):
+    captioner = as_loaded_on_a_gpu(lora(lora_dropout=0.0))
     before = {name: p.detach().clone() for name, p in captioner.named_parameters()}
-    assert len(mixed(captioner, Cells(), tmp_path)) == len(CAPTIONS)
-    changed = {name for name, p in captioner.named_parameters() if not torch.equal(p, before[name])}
-    assert changed and all(captioner.get_parameter(name).dtype == torch.float32 for name in changed)
+    assert len(trained(captioner, Cells(), tmp_path, precision)) == len(CAPTIONS)
+    assert {p.dtype for p in captioner.parameters() if not p.requires_grad} == {frozen}
+    changed = [p for name, p in captioner.named_parameters() if not torch.equal(p, before[name].to(p.dtype))]
+    assert changed and all(p.requires_grad and p.dtype == torch.float32 for p in changed)
+
+
+def test_medgemma_as_published_is_tested_in_float32_if_asked(tmp_path):
+    captioner = as_loaded_on_a_gpu(MedGemmaCaptioner("compact", adaptation="base"))
+    quiet = {"logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
+    trainer = L.Trainer(accelerator="cpu", precision="32-true", **quiet)
+    trainer.validate(captioner, torch.utils.data.DataLoader(Cells(), batch_size=None), verbose=False)
+    assert captioner.model.dtype == torch.float32
 
 
 def test_blip_computes_in_bfloat16_and_keeps_its_weights(tmp_path):
@@ -66,7 +80,7 @@ def test_blip_computes_in_bfloat16_and_keeps_its_weights(tmp_path):
     layer.register_forward_hook(lambda *seen: kinds.add(seen[-1].dtype))
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     batch = {"images": images, "captions": CAPTIONS, "cell_ids": ["a", "b"]}
-    mixed(captioner, [batch], tmp_path)
+    trained(captioner, [batch], tmp_path)
     assert kinds == {torch.bfloat16}
     assert {parameter.dtype for parameter in captioner.parameters()} == {torch.float32}
 
