@@ -177,6 +177,7 @@ class BlipCaptioner(Captioner):
             input_ids=torch.full((len(patches), 1), settings.bos_token_id, device=self.device),
             encoder_hidden_states=patches,
             generation_config=settings,
+            synced_gpus=False,  # ranks have whole weights, and different numbers of batches
         )
         return ids
 

@@ -21,6 +21,7 @@ from hemblip.errors import ConfigError, TrainingError
 from hemblip.metrics.confidence import TokenScore, caption_confidence, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import Decoding
+from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.ranges import check_range
 from hemblip.ranks import gather
@@ -201,6 +202,15 @@ class Captioner(L.LightningModule, ABC):
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
+        bring_together(self)
+
+    def on_test_start(self) -> None:
+        """Evaluate with whole weights."""
+        bring_together(self)
+
+    def on_predict_start(self) -> None:
+        """Describe with whole weights."""
+        bring_together(self)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep each cell's loss."""
@@ -218,8 +228,9 @@ class Captioner(L.LightningModule, ABC):
         ]
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val_loss`."""
+        """Log `val_loss`, and go back to spread weights before they are saved."""
         self._log_loss("val_loss", prog_bar=True)
+        spread(self)
 
     def on_test_epoch_end(self) -> None:
         """Log `test_loss`."""
@@ -229,11 +240,11 @@ class Captioner(L.LightningModule, ABC):
         """Remember the loss of each cell.
 
         Raises:
-            TrainingError: one is not finite; copies on several ranks find out together at the end of the epoch.
+            TrainingError: one is not finite; several ranks find out together at the end of the epoch.
         """
         nll, tokens = self.loss_per_cell(batch)
         self.not_finite += _not_finite(batch, nll)
-        if self.trainer.world_size == 1 or self.device_mesh is not None:  # shards compute in step
+        if self.trainer.world_size == 1:
             self.check_losses()
         for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
             self._losses[cell] = (value, count)

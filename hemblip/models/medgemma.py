@@ -175,6 +175,7 @@ class MedGemmaCaptioner(Captioner):
             attention_mask=torch.ones_like(prompts),
             generation_config=settings,
             logits_processor=processors,
+            synced_gpus=False,  # ranks have whole weights, and different numbers of batches
         )
         return sequences[:, prompts.shape[1] :]
 

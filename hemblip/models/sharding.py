@@ -27,6 +27,27 @@ def shard(mesh: DeviceMesh | None, blocks: Iterable[nn.Module]) -> None:
             fully_shard(block, mesh=mesh[MESH])
 
 
+def bring_together(model: nn.Module) -> None:
+    """Keep all weights on each rank until `spread`.
+
+    In evaluation ranks have different numbers of batches and tokens: they cannot exchange parts of weights in step.
+    """
+    for block in _sharded(model):
+        block.set_reshard_after_forward(False, recurse=False)
+        block.unshard()
+
+
+def spread(model: nn.Module) -> None:
+    """Let each rank keep its part of the weights only, as training does."""
+    for block in _sharded(model):
+        block.set_reshard_after_forward(True, recurse=False)
+        block.reshard()
+
+
+def _sharded(model: nn.Module) -> list[FSDPModule]:
+    return [block for block in model.modules() if isinstance(block, FSDPModule)]
+
+
 def whole(tensor: Tensor) -> Tensor:
     """Bring the parts of a weight together; all ranks have to call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
