@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
-DEMO := runs/demo/version_0
 
 .PHONY: demo test slow lint pins clean
 
@@ -13,11 +12,7 @@ DEMO := runs/demo/version_0
 	touch $@
 
 demo: .venv/installed
-	rm -rf runs/demo
-	$(BIN)/python -m hemblip fit --config configs/smoke.yaml --name demo
-	$(BIN)/python -m hemblip validate --config configs/smoke.yaml --name demo --ckpt_path $(DEMO)/checkpoints/best.ckpt
-	$(BIN)/python -m hemblip test --config configs/smoke.yaml --name demo --ckpt_path $(DEMO)/checkpoints/best.ckpt
-	$(BIN)/python -m hemblip test --config configs/smoke.yaml --name demo --data configs/data/synthetic_external.yaml --ckpt_path $(DEMO)/checkpoints/best.ckpt
+	$(BIN)/python -m hemblip demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -43,6 +43,14 @@ def alone(path: Path, fix: str = FIX) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove partial files in `folder` whose writers kept others out by `alone` and were killed."""
+    for partial in folder.glob(".*.partial"):
+        with partial.with_suffix(".lock").open("w") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:

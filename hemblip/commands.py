@@ -27,6 +27,11 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "demo": Command(
+        "hemblip.demo:demo",
+        "train a captioner, test it on internal and external cells, and sum up",
+        "--experiment configs/medgemma_smoke.yaml",
+    ),
     "prepare": Command(
         "hemblip.data.prepare:prepare",
         "published downloads -> one manifest and its data card",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import wandb
-from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import write_text
@@ -15,6 +15,25 @@ from hemblip.models.checkpoints import read_checkpoint
 
 WANDB_NUMBER = "wandb_id.txt"
 """In a run folder: the number under which W&B knows the run."""
+
+
+def fit_loggers(
+    folder: Path, checkpoint: str | None, asked: Logger | list[Logger] | bool | None, project: str | None, group: str
+) -> list[Logger]:
+    """List the loggers of a training.
+
+    Args:
+        folder: of the run.
+        checkpoint: from which a resumed run goes on.
+        asked: `trainer.logger` of the config.
+        project: W&B project, if any.
+        group: see `wandb_logger`.
+
+    Returns:
+        CSV first, because it names the run folder.
+    """
+    others = asked if isinstance(asked, list) else [asked] if isinstance(asked, Logger) else []
+    return [csv_logger(folder, checkpoint), *([wandb_logger(folder, project, group)] if project else []), *others]
 
 
 def csv_logger(folder: Path, checkpoint: str | None) -> CSVLogger:

@@ -134,13 +134,12 @@ def captions_path(output: str) -> Path:
     return path
 
 
-def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame, path: Path) -> None:
-    """Write captions of cells without annotation, with the attributes that they state, atomically.
+def captions_table(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame) -> pd.DataFrame:
+    """Put captions of cells without annotation beside the attributes that they state.
 
     Args:
-        rows: `cell_id`, `caption` and `confidence` each, in any order.
+        rows: `cell_id`, `caption`, `confidence` and `confidence_<key>` each, in any order.
         manifest: the cells, for their images and their order.
-        path: table to write, see `captions_path`.
     """
     by_cell = {row["cell_id"]: row for row in rows}
     cells = [cell for cell in zip(manifest["cell_id"], manifest["image"], strict=True) if cell[0] in by_cell]
@@ -150,6 +149,11 @@ def write_captions(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame,
             for cell, image in cells
         ]
     )
+    return table[["cell_id", "image", "caption", "confidence", *KEYS, *CONFIDENCE_KEYS]]
+
+
+def write_captions(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of captions to a `.csv` or `.parquet` file, atomically."""
     with replacing(path) as partial:
         if path.suffix == ".csv":
             table.to_csv(partial, index=False)

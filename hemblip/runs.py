@@ -53,6 +53,11 @@ def resumed_run(name: str) -> Path:
     return _agreed(max(folders, key=lambda folder: ((folder / RESUME_POINT).is_file(), folders.index(folder))))
 
 
+def newest_run(name: str) -> Path:
+    """Name the newest folder of runs called `name`, which is there."""
+    return RUNS / name / f"version_{max(_versions(name))}"
+
+
 def _versions(name: str) -> list[int]:
     found = (re.fullmatch(r"version_(\d+)", path.name) for path in (RUNS / name).glob("version_*"))
     return [int(match[1]) for match in found if match]

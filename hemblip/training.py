@@ -1,31 +1,27 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 import torch
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.data.datamodules import CellDataModule
-from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.error_line import error_line
 from hemblip.errors import ConfigError
-from hemblip.loggers import csv_logger, wandb_logger
+from hemblip.loggers import fit_loggers, wandb_logger
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.predictions import captions_path, write_captions
-from hemblip.ranks import gather
 from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
 from hemblip.settings import check_settings
+from hemblip.trainer import HemblipTrainer, usual_precision
 
 
 def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
@@ -44,41 +40,6 @@ def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
             "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
         ) from error
-
-
-def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:
-    """bfloat16 on a GPU, because float16 overflows in Gemma 3; float32 elsewhere, because CPUs are slow at less."""
-    gpu = accelerator in ("auto", "gpu", "cuda") or isinstance(accelerator, CUDAAccelerator)
-    return "bf16-mixed" if gpu and torch.cuda.is_available() else "32-true"
-
-
-class HemblipTrainer(L.Trainer):
-    """Lightning's trainer, whose `predict` takes images."""
-
-    def predict(  # type: ignore[override]
-        self,
-        model: L.LightningModule | None = None,
-        datamodule: CellDataModule | None = None,
-        images: str | None = None,
-        output: str = "captions.csv",
-        ckpt_path: str | None = None,
-    ) -> None:
-        """Describe cells and write captions and the attributes that they state as a table.
-
-        Args:
-            model: the captioner.
-            datamodule: gives image size, crop and batch size; its own cells are described if `images` is left out.
-            images: image, folder of images, manifest, or another Parquet or CSV table with `cell_id` and `image`.
-            output: table to write, `.csv` or `.parquet`.
-            ckpt_path: checkpoint to describe with.
-        """
-        path = captions_path(output)
-        assert datamodule is not None
-        cells = datamodule if images is None else UnlabelledCells(images, like=datamodule)
-        batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
-        rows = [row for ranks_batches in gather(batches or []) for batch in ranks_batches for row in batch]
-        if self.is_global_zero:
-            write_captions(rows, cells.manifest, path)
 
 
 class HemblipCLI(LightningCLI):
@@ -118,7 +79,7 @@ class HemblipCLI(LightningCLI):
                 discard_empty(self.folder)
 
     def setup_parser(self, *settings: Any) -> None:
-        """In `--help`, what a command alone has comes before what all share: `--images` and `--output` of `predict`."""
+        """In `--help`, what a command alone has comes before what all share: `--images` of `predict`."""
         super().setup_parser(*settings)
         for command in self.subcommands():
             parser = self._parser(command)
@@ -212,25 +173,14 @@ class HemblipCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
+        config = self.config_init[self.subcommand]
         settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.folder)}
-        asked = self.config_init[self.subcommand].trainer
-        if asked.precision is None:
-            settings["precision"] = usual_precision(asked.accelerator)
-        if self.subcommand == "fit":
-            settings["logger"] = self._loggers()
-            self.trainer_defaults["callbacks"] = [RunSummary()]
-        elif self.subcommand == "test":
-            settings["logger"] = self._wandb_loggers()
-        return super().instantiate_trainer(**settings, **kwargs)
-
-    def _loggers(self) -> list[Logger]:
-        """CSV first, because it names the run folder; then what the config asks for."""
-        config = self.config_init[self.subcommand]
-        asked = config.trainer.logger
-        added = [asked] if isinstance(asked, Logger) else asked if isinstance(asked, list) else []
-        return [csv_logger(self.folder, config.ckpt_path), *self._wandb_loggers(), *added]
-
-    def _wandb_loggers(self) -> list[Logger]:
-        config = self.config_init[self.subcommand]
+        if config.trainer.precision is None:
+            settings["precision"] = usual_precision(config.trainer.accelerator)
         group = config.name if config.group is None else config.group
-        return [wandb_logger(self.folder, config.wandb, group)] if config.wandb else []
+        if self.subcommand == "fit":
+            settings["logger"] = fit_loggers(self.folder, config.ckpt_path, config.trainer.logger, config.wandb, group)
+            self.trainer_defaults["callbacks"] = [RunSummary()]
+        elif self.subcommand == "test" and config.wandb:
+            settings["logger"] = wandb_logger(self.folder, config.wandb, group)
+        return super().instantiate_trainer(**settings, **kwargs)

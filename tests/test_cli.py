@@ -36,6 +36,9 @@ def test_fit_test_and_predict(workplace, capsys):
     assert yaml.safe_load((RUN / "config.yaml").read_text())["data"]["init_args"]["image_size"] == 32
     assert not list(RUN.rglob("val.parquet")) and not read_metrics(RUN)  # a sample, and not of the best weights
 
+    describe = ["predict", "--config", TINY, "--ckpt_path", BEST]
+    assert main([*describe, "--risk", "0.2"]) == 2
+    assert "--risk 0.2 needs runs/tiny/version_0/predictions/val.parquet" in one_line(capsys)
     assert main(["validate", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert len(read_predictions(RUN / "predictions" / "val.parquet")) == 24  # all, not the sample of 4
 
@@ -56,10 +59,16 @@ def test_fit_test_and_predict(workplace, capsys):
     assert {"test", "external"} <= read_metrics(RUN).keys()
 
     images = str(Path(rows["image"].iloc[0]).parent)
-    assert main(["predict", "--config", TINY, "--images", images, "--output", "o.csv", "--ckpt_path", BEST]) == 0
+    assert main([*describe, "--images", images, "--output", "o.csv"]) == 0
     captions = pd.read_csv("o.csv")
     assert len(captions) == 120 and {"cell_id", "image", "caption", "confidence", *KEYS} <= set(captions.columns)
-    assert main(["predict", "--config", TINY, "--images", "nowhere", "--ckpt_path", BEST]) == 2
+    assert main([*describe, "--images", images, "--output", "less.csv", "--risk", "0.5"]) == 0
+    less = pd.read_csv("less.csv")
+    assert (
+        less["cell_id"].equals(captions["cell_id"])
+        and less[[*KEYS]].notna().sum().sum() < captions[[*KEYS]].notna().sum().sum()
+    )
+    assert main([*describe, "--images", "nowhere"]) == 2
     assert "nowhere" in one_line(capsys)
 
 

@@ -103,7 +103,8 @@ def test_two_nodes_train_one_model(workplace):
 def test_sharded_training_gives_the_weights_of_copies(workplace, config, settings):
     """FSDP and DDP on two ranks: the same checkpoint but for the order of sums; evaluation generates under both.
 
-    Of 17 validation cells one rank has two batches, the other one.
+    Of 17 validation cells one rank has two batches, the other one. Where a gradient is nearly zero, the order of sums
+    gives Adam's first steps their sign: single weights may differ by whole steps, most do not.
     """
     small = ["--trainer.max_epochs", "1", "--data.init_args.limit", "17", "--data.init_args.batch_size", "8"]
     small += ["--trainer.check_val_every_n_epoch", "1"]
@@ -129,4 +130,5 @@ def test_sharded_training_gives_the_weights_of_copies(workplace, config, setting
     assert len(described["ddp"]) == 1 and described["ddp"] == pytest.approx(described["fsdp"], abs=1e-3)
     assert weights["ddp"].keys() == weights["fsdp"].keys()
     for name, tensor in weights["ddp"].items():
-        assert torch.allclose(tensor.float(), weights["fsdp"][name].float(), atol=1e-4), name
+        apart = (tensor.float() - weights["fsdp"][name].float()).abs()
+        assert apart.mean() < 1e-5 and apart.max() < 1e-3, name

@@ -10,8 +10,10 @@ from hemblip.errors import CheckpointError, DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import (
     COLUMNS,
+    CONFIDENCE_KEYS,
     TRUE_PREFIX,
     captions_path,
+    captions_table,
     prediction_table,
     read_predictions,
     write_captions,
@@ -127,12 +129,14 @@ def test_a_caption_that_is_null_is_empty(tmp_path):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_captions_are_written_with_what_they_state(tmp_path, suffix):
     manifest = pd.DataFrame({"cell_id": ["a", "b"], "image": ["a.png", "b.png"]})
-    rows = [{"cell_id": cell, "caption": "A large monocyte.", "confidence": 0.5} for cell in "ba"]
+    sure = {"confidence": 0.5, **dict.fromkeys(CONFIDENCE_KEYS), "confidence_cell_type": 0.75}
+    rows = [{"cell_id": cell, "caption": "A large monocyte.", **sure} for cell in "ba"]
     path = tmp_path / f"captions.{suffix}"
-    write_captions(rows, manifest, path)
+    write_captions(captions_table(rows, manifest), path)
     table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
     assert table["cell_id"].tolist() == ["a", "b"]
     assert table.loc[0, ["image", "cell_type", "cell_size"]].tolist() == ["a.png", "monocyte", "large"]
+    assert table["confidence_cell_type"].tolist() == [0.75, 0.75] and table["confidence_cell_size"].isna().all()
 
 
 def test_where_captions_cannot_go_is_told_before_they_are_made(tmp_path):

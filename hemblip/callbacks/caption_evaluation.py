@@ -2,13 +2,15 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import pandas as pd
+import torch
 from lightning.pytorch.loggers import WandbLogger
+from torch import Tensor
 
 from hemblip.atomic import replacing
 from hemblip.callbacks.baselines import baseline_rows
@@ -16,13 +18,14 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, HemblipError, ModelAccessError
 from hemblip.metrics import score
-from hemblip.metrics.confidence import attribute_confidences, caption_confidence
+from hemblip.metrics.confidence import confidences
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
-from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
+from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
 from hemblip.ranks import gather
-from hemblip.reporting.figures import cell_pixels, draw_cells
+from hemblip.reporting.cards import cell_pixels, make_card
+from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES
 from hemblip.reporting.tables import score_table
@@ -33,7 +36,13 @@ if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
 
 SHOWN_CELLS = 16
-"""Cells in a figure or a W&B table."""
+"""Cells in a W&B table."""
+
+DRAWN_CELLS = 8
+"""Cells in the figure."""
+
+THUMBNAIL = 160
+"""Side in pixels of a cell in the figure."""
 
 KEPT = ("cell_id", "split", "source", "group", "image", "bbox", "width_factor")
 """Columns of the manifest that prediction rows carry."""
@@ -81,7 +90,8 @@ class CaptionEvaluation(L.Callback):
         self._without: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
         self._annotations: dict[str, dict[str, Any]] = {}
-        self._sample: set[str] | None = None
+        self._sample: set[str] = set()
+        self._sampled: list[tuple[Tensor, str, str]] = []  # image, caption and id
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Load the encoder of BERTScore before hours of describing; where it cannot be had, say so and do without.
@@ -110,15 +120,13 @@ class CaptionEvaluation(L.Callback):
         """Start without rows, and choose the sample."""
         cells = self._start(trainer)
         validation = cells[cells["split"] == "val"]["cell_id"]
-        fitting = trainer.state.fn == "fit"
         # By a hash of the id: the same cells in every epoch, run and order of files.
         order = sorted(validation, key=lambda cell: zlib.crc32(cell.encode()))
-        self._sample = set(order[: self.validation_cells]) if fitting else None
+        self._sample, self._sampled = set(order[: self.validation_cells]), []
 
     def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start without rows; all cells count."""
         self._start(trainer)
-        self._sample = None
 
     def _start(self, trainer: L.Trainer) -> pd.DataFrame:
         self._rows = []
@@ -129,11 +137,14 @@ class CaptionEvaluation(L.Callback):
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        """Describe the cells of the sample, greedily, or all cells in `validate`."""
-        assert isinstance(pl_module, Captioner)
-        if not trainer.sanity_checking:
-            with pl_module.greedily() if trainer.state.fn == "fit" else nullcontext():
-                self._describe(trainer, pl_module, batch)
+        """Keep the cells of the sample for the end of the epoch, or describe all cells in `validate`."""
+        if trainer.sanity_checking:
+            return
+        if trainer.state.fn == "fit":
+            cells = zip(batch["images"], batch["captions"], batch["cell_ids"], strict=True)
+            self._sampled += [cell for cell in cells if cell[2] in self._sample]
+        else:
+            self._describe(trainer, pl_module, batch)
 
     def on_test_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -141,36 +152,40 @@ class CaptionEvaluation(L.Callback):
         """Describe all cells."""
         self._describe(trainer, pl_module, batch)
 
+    def _describe_sample(self, trainer: L.Trainer, captioner: Captioner) -> None:
+        """Describe the sample greedily, in full batches: the few cells that one batch has of it take as long."""
+        size: int = trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        with captioner.greedily():
+            for start in range(0, len(self._sampled), size):
+                images, captions, cells = zip(*self._sampled[start : start + size], strict=True)
+                batch: Batch = {"images": torch.stack(images), "captions": list(captions), "cell_ids": list(cells)}
+                self._describe(trainer, captioner, batch)
+        self._sampled = []
+
     def _describe(self, trainer: L.Trainer, captioner: L.LightningModule, batch: Batch) -> None:
         assert isinstance(captioner, Captioner)
-        taken = [i for i, cell in enumerate(batch["cell_ids"]) if self._sample is None or cell in self._sample]
-        if not taken or captioner.not_finite:  # what would be described is not going to be scored
+        if captioner.not_finite:  # what would be described is not going to be scored
             return
-        chosen: Batch = {
-            "images": batch["images"][taken],
-            "captions": [batch["captions"][i] for i in taken],
-            "cell_ids": [batch["cell_ids"][i] for i in taken],
-        }
         model = self._folder(trainer).parent.name
         for cell, reference, (caption, tokens) in zip(
-            chosen["cell_ids"], chosen["captions"], captioner.describe(chosen), strict=True
+            batch["cell_ids"], batch["captions"], captioner.describe(batch), strict=True
         ):
             known = self._annotations[cell]
-            sure = attribute_confidences(caption, tokens)
             self._rows.append(
                 {
                     **{name: known[name] for name in KEPT},
                     **{"model": model, "reference": reference, "caption": caption},
                     **({"references": list(known["captions"])} if self.multi_reference else {}),
-                    "confidence": caption_confidence(tokens),
+                    **confidences(caption, tokens),
                     **extract_attributes(caption),
                     **{TRUE_PREFIX + key: known[key] for key in KEYS},
-                    **{CONFIDENCE_PREFIX + key: sure[key] for key in KEYS},
                 }
             )
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the scores of the sample, or of all cells in `validate`."""
+        assert isinstance(pl_module, Captioner)
+        self._describe_sample(trainer, pl_module)
         table = self._evaluate(trainer, pl_module)
         if table is not None and trainer.is_global_zero:
             self._show_in_wandb(trainer, table)
@@ -221,9 +236,11 @@ class CaptionEvaluation(L.Callback):
         write_metrics(folder, split, {"model": scores, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
-                written["figure"] = draw_cells(_varied(table), folder / "figures" / f"{split}.png")
+                cards = [make_card({row["model"]: row}, THUMBNAIL) for row in _varied(table).to_dict("records")]
+                written["figure"], _ = draw_panels(cards, folder / "figures" / split)
             with _noting(written, "report"):
-                written["report"] = write_report(folder, bert=self._bert)
+                missing = [f"{score} is {why}." for score, why in self._without.items()]
+                written["report"] = write_report(folder, bert=self._bert, warnings=missing)
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
                     log_run(logger.experiment, folder)
@@ -280,5 +297,5 @@ def _noting(written: dict[str, Any], label: str) -> Iterator[None]:
 def _varied(table: pd.DataFrame) -> pd.DataFrame:
     """A few cells of as many types as there are."""
     turn = table.groupby(f"{TRUE_PREFIX}cell_type", dropna=False).cumcount()
-    chosen = turn.sort_values(kind="stable").index[:SHOWN_CELLS]
+    chosen = turn.sort_values(kind="stable").index[:DRAWN_CELLS]
     return table.loc[chosen].sort_values([f"{TRUE_PREFIX}diagnosis", f"{TRUE_PREFIX}cell_type"], na_position="last")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from hemblip.atomic import alone, replacing
+from hemblip.atomic import alone, remove_abandoned, replacing
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import ConfigError, DataError
@@ -124,6 +124,7 @@ def _make_room(folder: Path, needed: int, gigabytes: float) -> None:
         ConfigError: they do not fit into it.
         DataError: the disk has not so many free.
     """
+    remove_abandoned(folder)
     bound = gigabytes * 1e9
     if needed > bound:
         raise ConfigError(

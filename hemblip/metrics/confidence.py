@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 from hemblip.morphology.locate import locate_statements
+from hemblip.predictions import CONFIDENCE_PREFIX
 
 
 class TokenScore(NamedTuple):
@@ -73,7 +74,7 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
         tokens: its tokens, from `token_scores`.
 
     Returns:
-        All 15 keys, for the columns `confidence_<key>`: the least probability of the tokens that overlap the words
+        All 15 keys: the least probability of the tokens that overlap the words
         which state the attribute, in (0, 1]; None where it is not stated.
     """
     found: dict[str, float | None] = dict.fromkeys(KEYS)
@@ -85,3 +86,9 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
         ]
         found[place.key] = min(1.0, math.exp(min(values))) if values else None
     return found
+
+
+def confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[str, float | None]:
+    """Give a caption's columns `confidence` and `confidence_<key>`; see the functions above."""
+    sure = attribute_confidences(caption, tokens)
+    return {"confidence": caption_confidence(tokens), **{CONFIDENCE_PREFIX + key: sure[key] for key in KEYS}}

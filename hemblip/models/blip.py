@@ -14,7 +14,7 @@ from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
-from hemblip.models.decoding import Decoding
+from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.sharding import shard
 from hemblip.ranges import check_range
 
@@ -67,7 +67,7 @@ class BlipCaptioner(Captioner):
         train_head: bool = True,
         train_embeddings: bool = False,
         label_smoothing: float = 0.0,
-        decoding: Decoding | None = None,
+        decoding: Decoding = GREEDY,
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)

@@ -3,10 +3,10 @@
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, NoReturn, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 import lightning as L
 import torch
@@ -17,10 +17,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
 from hemblip.data.transforms import derived_seed
-from hemblip.errors import ConfigError, TrainingError
-from hemblip.metrics.confidence import TokenScore, caption_confidence, token_scores
+from hemblip.errors import TrainingError
+from hemblip.metrics.confidence import TokenScore, confidences, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
-from hemblip.models.decoding import Decoding
+from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.ranges import check_range
@@ -68,17 +69,17 @@ class Captioner(L.LightningModule, ABC):
 
     def __init__(
         self,
-        decoding: Decoding | None = None,
+        decoding: Decoding = GREEDY,
         learning_rate: float = 5e-5,
         weight_decay: float = 0.01,
         warmup: float = 0.0,
-        schedule: Literal["constant", "linear", "cosine"] = "constant",
+        schedule: Schedule = "constant",
     ) -> None:
         super().__init__()
         check_range("model.init_args.learning_rate", learning_rate, above=0)
         check_range("model.init_args.weight_decay", weight_decay, at_least=0)
         check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
-        self.decoding = decoding or Decoding()
+        self.decoding = decoding
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
@@ -221,9 +222,9 @@ class Captioner(L.LightningModule, ABC):
         self._keep_losses(batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
-        """Describe each cell: rows of `cell_id`, `caption` and `confidence`."""
+        """Describe each cell: rows of `cell_id`, `caption`, `confidence` and `confidence_<key>`."""
         return [
-            {"cell_id": cell, "caption": text, "confidence": caption_confidence(tokens)}
+            {"cell_id": cell, "caption": text, **confidences(text, tokens)}
             for cell, (text, tokens) in zip(batch["cell_ids"], self.describe(batch), strict=True)
         ]
 
@@ -274,39 +275,15 @@ class Captioner(L.LightningModule, ABC):
             ConfigError: they are shares of a training without end.
         """
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        kinds = [[p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]]
-        groups = [{"params": kind, "weight_decay": self._decay(kind)} for kind in kinds if kind]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        steps = self.trainer.estimated_stepping_batches
-        if math.isinf(steps) and (self.warmup or self.schedule != "constant"):
-            raise ConfigError(
-                f"trainer.max_epochs is -1, but model.init_args.warmup {self.warmup} and schedule '{self.schedule}' "
-                "take shares of all steps; set trainer.max_epochs or trainer.max_steps"
-            )
-        rise = round(self.warmup * steps) if self.warmup else 0
-
-        def factor(step: int) -> float:
-            if step < rise:
-                return (step + 1) / (rise + 1)
-            if self.schedule == "constant":
-                return 1.0
-            done = (step - rise) / max(1, steps - rise)
-            return 1 - done if self.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
-
+        optimizer = torch.optim.AdamW(parameter_groups(trained, self.weight_decay), lr=self.learning_rate)
+        factor = rate_factor(self.trainer.estimated_stepping_batches, self.warmup, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
-
-    def _decay(self, parameters: Sequence[Tensor]) -> float:
-        return self.weight_decay if parameters[0].ndim >= 2 else 0.0
 
     def on_train_start(self) -> None:
         """Use the config's learning rate and weight decay, not those that Lightning has restored with the optimiser."""
-        optimizer, scheduler = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler
+        scheduler = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(scheduler, LambdaLR)
-        scheduler.base_lrs = [self.learning_rate] * len(optimizer.param_groups)
-        for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
-            group["initial_lr"] = self.learning_rate
-            group["lr"] = self.learning_rate * factor(scheduler.last_epoch)
-            group["weight_decay"] = self._decay(group["params"])
+        set_rates(self.trainer.optimizers[0], scheduler, self.learning_rate, self.weight_decay)
 
 
 def _not_finite(batch: Batch, nll: Tensor) -> list[str]:

@@ -22,8 +22,9 @@ class CompactBlip:
     """Size of the compact model.
 
     Args:
-        image_size: side of the square input in pixels, a multiple of 2 to the number of stages.
-        stem: channels of the stem's stages, each of which halves the resolution.
+        image_size: side of the square input in pixels, a multiple of `patch_size`.
+        stem: channels of the stem's stages; those after the first halve the resolution.
+        stem_stride: of the first stage; with 4 in place of 2 a step takes a quarter less time.
         hidden_size: width of vision encoder and decoder.
         vision_layers: transformer layers of the vision encoder.
         decoder_layers: transformer layers of the text decoder.
@@ -33,6 +34,7 @@ class CompactBlip:
 
     image_size: int = 96
     stem: Sequence[int] = (32, 48, 96, 160)
+    stem_stride: int = 2
     hidden_size: int = 160
     vision_layers: int = 2
     decoder_layers: int = 2
@@ -40,7 +42,7 @@ class CompactBlip:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "hidden_size", "vision_layers", "decoder_layers", "heads"):
+        for name in ("image_size", "stem_stride", "hidden_size", "vision_layers", "decoder_layers", "heads"):
             check_range(f"compact.{name}", getattr(self, name), at_least=1)
         check_range("compact.dropout", self.dropout, at_least=0, below=1)
         if not self.stem or min(self.stem) < 1:
@@ -53,7 +55,7 @@ class CompactBlip:
     @property
     def patch_size(self) -> int:
         """Pixels from one output position of the stem to the next."""
-        return int(2 ** len(self.stem))
+        return int(self.stem_stride * 2 ** (len(self.stem) - 1))
 
 
 @cache
@@ -94,6 +96,7 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool) -> Co
             "image_size": size.image_size,
             "patch_size": size.patch_size,
             "stem": list(size.stem),
+            "stem_stride": size.stem_stride,
             "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
         },
         text_config={

@@ -34,14 +34,15 @@ class Stem(nn.Sequential):
     """Convolutions in place of a patch embedding: (B, 3, H, W) -> (B, D, H / patch, W / patch).
 
     Args:
-        channels: of the stages, each of which halves the resolution.
+        channels: of the stages; those after the first halve the resolution.
+        stride: of the first stage, a convolution that sees its stride and as much around it.
         width: D.
     """
 
-    def __init__(self, channels: Sequence[int], width: int) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, width: int) -> None:
         first, *further = channels
         super().__init__(
-            nn.Conv2d(3, first, 5, stride=2, padding=2, bias=False),
+            nn.Conv2d(3, first, 2 * stride + 1, stride=stride, padding=stride, bias=False),
             nn.BatchNorm2d(first),
             nn.ReLU(),
             *(ResidualStage(*pair) for pair in zip(channels, further, strict=False)),
@@ -56,12 +57,12 @@ class Stem(nn.Sequential):
 
 
 class ConvStemBlip(BlipForConditionalGeneration):  # type: ignore[misc]
-    """BLIP whose `vision_config` has a `stem`: the channels of its stages."""
+    """BLIP whose `vision_config` has a `stem`, the channels of its stages, and a `stem_stride`, that of the first."""
 
     def __init__(self, config: BlipConfig) -> None:
         super().__init__(config)
         vision = config.vision_config
-        self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.hidden_size)
+        self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.stem_stride, vision.hidden_size)
 
 
 ConvStemBlip.register_for_auto_class("AutoModelForImageTextToText")

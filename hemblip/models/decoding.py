@@ -47,3 +47,7 @@ class Decoding:
         if self.num_beams > 1:
             chosen |= {"length_penalty": self.length_penalty, "early_stopping": self.early_stopping}
         return {**chosen, "do_sample": False}
+
+
+GREEDY = Decoding()
+"""What a captioner does unless its config says otherwise."""

@@ -17,7 +17,7 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
-from hemblip.models.decoding import Decoding
+from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
 from hemblip.models.sharding import shard
@@ -68,7 +68,7 @@ class MedGemmaCaptioner(Captioner):
         question: str = QUESTION,
         quantize_4bit: bool = False,
         gradient_checkpointing: bool = False,
-        decoding: Decoding | None = None,
+        decoding: Decoding = GREEDY,
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)

@@ -10,11 +10,10 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from hemblip.data.images import square
+from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.figures import cell_pixels
 from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
 
@@ -83,6 +82,17 @@ class Card:
         }
 
 
+def cell_pixels(row: Mapping[str, Any]) -> Pixels:
+    """Read the cell of a prediction row (H, W, 3), cut out of its field if the row says where it lies.
+
+    Raises:
+        DataError: the image cannot be read any more.
+    """
+    box, factor = row.get("bbox"), row.get("width_factor")
+    stretch = 1.0 if factor is None or pd.isna(factor) else float(factor)
+    return read_cell(str(row["image"]), None if box is None else list(box), stretch)
+
+
 def thumbnail(row: Mapping[str, Any], side: int) -> str:
     """Cell image as a data URI; an empty picture if the image cannot be read any more.
 
@@ -99,43 +109,48 @@ def thumbnail(row: Mapping[str, Any], side: int) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: int) -> list[Card]:
-    """Lay out cells.
+def make_card(rows: Mapping[str, Mapping[str, Any]], side: int) -> Card:
+    """Lay out one cell.
 
     Args:
-        comparison: its captioners' captions are shown, the first seed of each.
+        rows: name of a model -> its prediction row of the cell.
+        side: of the thumbnail in pixels; twice that is stored for sharp screens.
+    """
+    first = next(iter(rows.values()))
+    kind = first["true_cell_type"] or "type not annotated"
+    return Card(
+        id=first["cell_id"],
+        title=str(kind),
+        place=PLACES[first["split"]],
+        source=str(first["source"]),
+        image=thumbnail(first, 2 * side),
+        side=side,
+        alt=f"Cell {first['cell_id']}, annotated as {kind}",
+        reference=str(first["reference"]),
+        answers=[_answer(model, row) for model, row in rows.items()],
+    )
+
+
+def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: int) -> list[Card]:
+    """Lay out cells with the captions of all captioners, of the first seed of each.
+
+    Args:
+        comparison: of the captioners.
         cells: split and id of each.
-        side: of the thumbnails in pixels; twice that is stored for sharp screens.
+        side: of the thumbnails in pixels.
     """
     tables = {
-        (index, split): model.scored[split].table.set_index("cell_id", drop=False)
-        for index, model in enumerate(comparison.models)
+        (model.name, split): model.scored[split].table.set_index("cell_id", drop=False)
+        for model in comparison.models
         for split in model.scored
     }
-    cards = []
-    for split, cell in cells:
-        rows = {
-            index: tables[index, split].loc[cell] for index in range(len(comparison.models)) if (index, split) in tables
-        }
-        first = next(iter(rows.values()))
-        kind = first["true_cell_type"] or "type not annotated"
-        cards.append(
-            Card(
-                id=cell,
-                title=str(kind),
-                place=PLACES[split],
-                source=str(first["source"]),
-                image=thumbnail(first, 2 * side),
-                side=side,
-                alt=f"Cell {cell}, annotated as {kind}",
-                reference=str(first["reference"]),
-                answers=[_answer(comparison.models[index].name, row) for index, row in rows.items()],
-            )
-        )
-    return cards
+    return [
+        make_card({name: table.loc[cell] for (name, place), table in tables.items() if place == split}, side)
+        for split, cell in cells
+    ]
 
 
-def _answer(model: str, row: pd.Series) -> Answer:
+def _answer(model: str, row: Mapping[str, Any]) -> Answer:
     confidence = row["confidence"]
     return Answer(
         model,

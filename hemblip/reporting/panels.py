@@ -101,7 +101,7 @@ _FONT = FontProperties(size=SIZE)
 
 
 def _wrapped(axes: Axes, words: Sequence[Word], room: float) -> list[list[tuple[float, Word]]]:
-    """Break words into lines: places in inches from the left, and words."""
+    """Break words into lines: places in inches from the left, and words; neighbours of one colour are one text."""
     lines: list[list[tuple[float, Word]]] = [[]]
     x, space = 0.0, _width(axes, "a a") - 2 * _width(axes, "a")
     for text, verdict in words:
@@ -112,8 +112,11 @@ def _wrapped(axes: Axes, words: Sequence[Word], room: float) -> list[list[tuple[
         if start + width > room and not glued:
             lines.append([])
             start = 0.0
-        lines[-1].append((start, (shown, verdict)))
         x = start + width
+        before = lines[-1].pop() if lines[-1] and lines[-1][-1][1][1] == verdict else None
+        if before is not None:
+            start, shown = before[0], before[1][0] + ("" if glued else " ") + shown
+        lines[-1].append((start, (shown, verdict)))
     return lines
 
 

@@ -44,7 +44,11 @@ GALLERY = 240
 
 
 def write_report(
-    folder: Path, gallery: int = GALLERY, resamples: int = RESAMPLES, bert: BertScore | None = None
+    folder: Path,
+    gallery: int = GALLERY,
+    resamples: int = RESAMPLES,
+    bert: BertScore | None = None,
+    warnings: Sequence[str] = (),
 ) -> Path:
     """Write the report of one run into its folder.
 
@@ -53,6 +57,7 @@ def write_report(
         gallery: most cells to show.
         resamples: bootstrap draws.
         bert: encoder of BERTScore; None leaves it out.
+        warnings: to show above the tables, beside those that the run itself gives rise to.
 
     Returns:
         The path of `report.html`.
@@ -62,6 +67,7 @@ def write_report(
     """
     run = read_run(folder)
     comparison = Comparison([run], resamples, bert=bert)
+    comparison.warnings += warnings
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hemblip.metrics.baselines import MAJORITY
+
 
 def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
     """Lay out the scores of one model beside those of the baselines.
@@ -31,6 +33,26 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
     line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
     line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
+    return "\n".join(lines)
+
+
+def summary_table(metrics: Mapping[str, Any]) -> str:
+    """Lay out the main scores of each set of cells beside the majority baseline's.
+
+    Args:
+        metrics: of a run, by split; see `hemblip.runs.read_metrics`.
+
+    Returns:
+        Lines of text, accuracies in percent.
+    """
+    lines = [f"{'':<10}{'cells':>7}{'BLEU':>8}{'ROUGE-L':>9}{'accuracy %':>12}{'majority %':>12}{'macro-F1 %':>12}"]
+    for split, scores in metrics.items():
+        model, majority = scores["model"], scores["baselines"].get(MAJORITY, {})
+        lines.append(
+            f"{split:<10}{model['cells']:>7}{_number(model['bleu'], False):>8}{_number(model['rouge_l'], False):>9}"
+            f"{_number(model['accuracy'], True):>12}{_number(majority.get('accuracy'), True):>12}"
+            f"{_number(model['macro_f1'], True):>12}"
+        )
     return "\n".join(lines)
 
 

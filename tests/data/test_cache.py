@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hemblip.atomic import alone
 from hemblip.data import ExternalCells, cache
 from hemblip.data.cache import cached_cells, decode
 from hemblip.data.records import manifest_table
@@ -71,13 +72,15 @@ def test_the_content_counts_not_name_or_time(manifest, tmp_path):
     assert (cached_cells(manifest, 16, 1.0, folder)[0] == decode(manifest, 0, 16, 1.0)).all()
 
 
-def test_what_another_process_builds_is_left_alone(manifest, tmp_path):
+def test_what_another_process_builds_is_left_alone_and_what_a_killed_one_began_is_not(manifest, tmp_path):
     folder = tmp_path / "cache"
     folder.mkdir()
-    building = folder / ".other.npy.partial"
-    building.write_bytes(b"0" * 5000)
-    cached_cells(manifest, 16, 1.0, folder, gigabytes=5e-6)
-    assert building.exists()
+    building, abandoned = folder / ".other.npy.partial", folder / ".old.npy.partial"
+    for path in (building, abandoned):
+        path.write_bytes(b"0" * 5000)
+    with alone(folder / "other.npy"):
+        cached_cells(manifest, 16, 1.0, folder, gigabytes=5e-6)
+    assert building.exists() and not abandoned.exists()
 
 
 def test_many_processes_build_one_file(manifest, tmp_path):

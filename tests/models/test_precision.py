@@ -7,7 +7,7 @@ from test_medgemma_training import CAPTIONS, Cells, lora
 from tiny_blip import tiny
 
 from hemblip.models import BlipCaptioner, MedGemmaCaptioner
-from hemblip.training import usual_precision
+from hemblip.trainer import usual_precision
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from reporting.run_folders import manifests, predictions
 
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import TRUE_PREFIX
-from hemblip.reporting.cards import thumbnail
-from hemblip.reporting.figures import cell_pixels, draw_cells
+from hemblip.reporting.cards import cell_pixels, make_card, thumbnail
+from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.statements import MARKS, judge, marked_caption
 
 
@@ -75,7 +75,9 @@ def test_an_image_that_is_gone_leaves_the_report_standing(tmp_path):
 
 
 def test_a_figure_of_cells_is_drawn(workplace):
-    table = predictions(manifests(cells=4, size=32)["test"], "a", 0.7)
-    path = draw_cells(table, workplace / "cells.png")
-    with Image.open(path) as image:
-        assert image.width > 500
+    rows = predictions(manifests(cells=4, size=32)["test"], "a", 0.7).to_dict("records")
+    rows[0]["image"] = "gone.png"
+    png, pdf = draw_panels([make_card({"a": row}, 64) for row in rows], workplace / "cells")
+    assert pdf.stat().st_size > 1000
+    with Image.open(png) as image:
+        assert image.width > 500 and image.height > len(rows) * 200  # a row of text and image a cell
