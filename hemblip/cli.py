@@ -39,7 +39,7 @@ def main(args: Sequence[str] | None = None) -> int:
         if command in TRAINER_COMMANDS:
             from hemblip.training import run
 
-            run([command, *rest], {name: example for name, (_, example) in TRAINER_COMMANDS.items()})
+            run([command, *rest], TRAINER_COMMANDS[command][1])
         elif command in COMMANDS:
             run_command(command, rest)
         else:

@@ -1,6 +1,6 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -24,7 +24,7 @@ from hemblip.settings import check_settings
 from hemblip.trainer import HemblipTrainer, usual_precision
 
 
-def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
+def run(words: Sequence[str], example: str) -> None:
     """Run `fit`, `validate`, `test` or `predict`; see `HemblipCLI`.
 
     Raises:
@@ -32,7 +32,7 @@ def run(words: Sequence[str], examples: Mapping[str, str]) -> None:
         HemblipError: what the command finds.
     """
     try:
-        HemblipCLI(words, examples)
+        HemblipCLI(words, example)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
     except torch.OutOfMemoryError as error:
@@ -49,18 +49,15 @@ class HemblipCLI(LightningCLI):
 
     Args:
         args: words of the command line.
-        examples: subcommand -> words of an example, the last line of its help.
+        example: words of one of the same command, the last line of its help.
     """
 
-    def __init__(self, args: Sequence[str], examples: Mapping[str, str]) -> None:
+    def __init__(self, args: Sequence[str], example: str) -> None:
+        self._command = args[0]
         strict = {"exit_on_error": False, "allow_abbrev": False}
-        subcommands = {
-            name: {
-                **strict,
-                "usage": f"python -m hemblip {name} --config CONFIG.yaml [--key value ...]",
-                "epilog": f"example: python -m hemblip {name} {words}",
-            }
-            for name, words in examples.items()
+        told = {
+            "usage": f"python -m hemblip {self._command} --config CONFIG.yaml [--key value ...]",
+            "epilog": f"example: python -m hemblip {self._command} {example}",
         }
         try:
             super().__init__(
@@ -71,20 +68,23 @@ class HemblipCLI(LightningCLI):
                 seed_everything_default=0,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
-                parser_kwargs={"prog": "python -m hemblip", **strict, **subcommands},
+                parser_kwargs={"prog": "python -m hemblip", **strict, self._command: {**strict, **told}},
                 args=list(args),
             )
         finally:
             if hasattr(self, "folder"):
                 discard_empty(self.folder)
 
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Make a parser of the command that is asked for only: four of them take a second."""
+        return {self._command: LightningCLI.subcommands()[self._command]}
+
     def setup_parser(self, *settings: Any) -> None:
         """In `--help`, what a command alone has comes before what all share: `--images` of `predict`."""
         super().setup_parser(*settings)
-        for command in self.subcommands():
-            parser = self._parser(command)
-            *shared, own = parser._action_groups
-            parser._action_groups = [*shared[:2], own, *shared[2:]]  # after words without an option and general options
+        parser = self._parser(self._command)
+        *shared, own = parser._action_groups
+        parser._action_groups = [*shared[:2], own, *shared[2:]]  # after words without an option and general options
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our own settings come first in `--help`."""
