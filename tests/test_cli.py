@@ -52,12 +52,6 @@ def test_fit_test_and_predict(workplace, capsys):
     assert "test" in read_metrics(RUN)
     assert str(RUN / "predictions" / "test.parquet") in capsys.readouterr().out
 
-    words = ["--data", "hemblip.data.ExternalCells", "--data.image_size", "32", "--data.cache", "cache"]
-    sources = "[{class_path: hemblip.data.sources.Synthetic, init_args: {cells: 20, size: 32, external: true}}]"
-    assert main(["test", "--config", TINY, *words, "--data.sources", sources, "--ckpt_path", BEST]) == 0
-    assert len(read_predictions(RUN / "predictions" / "external.parquet")) == 20
-    assert {"test", "external"} <= read_metrics(RUN).keys()
-
     images = str(Path(rows["image"].iloc[0]).parent)
     assert main([*describe, "--images", images, "--output", "o.csv"]) == 0
     captions = pd.read_csv("o.csv")

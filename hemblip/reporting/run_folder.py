@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from hemblip.errors import DataError
+from hemblip.models.decoding import Decoding
 from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, read_predictions
 
@@ -237,15 +238,18 @@ def settings(run: Run) -> dict[str, str]:
         "Adaptation": given.get("adaptation"),
         "Learning rate": given.get("learning_rate"),
         "Seed": run.config.get("seed_everything"),
-        "Decoding": ", ".join(
-            f"{name.replace('_', ' ')} {value}"
-            for name, value in _mapping(given.get("decoding")).items()
-            if value is not None and name != "class_path"
-        ),
+        "Decoding": _decoding(_mapping(given.get("decoding"))) if model else None,
     }
     if "epoch" in run.curves and len(run.curves):
         found["Epochs"] = int(run.curves["epoch"].max()) + 1
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def _decoding(given: Mapping[str, Any]) -> str:
+    """Name what a captioner's decoding does, without the settings that change nothing."""
+    known = {setting.name: given[setting.name] for setting in fields(Decoding) if setting.name in given}
+    chosen = Decoding(**known).settings()
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items() if name != "do_sample")
 
 
 def differing_decoding(runs: Sequence[Run]) -> str | None:
