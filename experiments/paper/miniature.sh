@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The same steps on built-in cells with compact models: no download, no GPU, about 14 minutes on 2 cores.
+# The same steps on built-in cells with compact models: no download, no GPU, about 12 minutes on 2 cores.
 # Started again after an interruption, it goes on where it was. Settings that are given (--data.init_args.limit 64) are
 # for fit, validate and test.
 set -euo pipefail
