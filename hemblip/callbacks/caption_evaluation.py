@@ -1,7 +1,7 @@
 """Captions of validation and test cells: generated, kept as prediction rows, scored and shown."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from hemblip.atomic import replacing
 from hemblip.callbacks.baselines import baseline_rows
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Batch
+from hemblip.data.reading import exclusion_lines
+from hemblip.data.sources import Source
 from hemblip.errors import ConfigError, HemblipError, ModelAccessError
 from hemblip.metrics import score
 from hemblip.metrics.confidence import confidences
@@ -27,7 +29,7 @@ from hemblip.ranks import gather
 from hemblip.reporting.cards import cell_pixels, make_card
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import BASELINES
+from hemblip.reporting.run_folder import BASELINES, LEFT_OUT
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
 from hemblip.runs import write_metrics
@@ -226,14 +228,16 @@ class CaptionEvaluation(L.Callback):
     def _write_results(self, trainer: L.Trainer, table: pd.DataFrame, scores: dict[str, Any]) -> None:
         """Write scores, then what may fail after hours of describing: baselines, figure and report, or why not."""
         folder, split = self._folder(trainer), str(table["split"].iloc[0])
-        metrics = write_metrics(folder, split, {"model": scores, "baselines": {}})
+        sources: Sequence[Source] = trainer.datamodule.sources  # type: ignore[attr-defined]
+        results = {"model": scores, "baselines": {}, LEFT_OUT: exclusion_lines(sources)}
+        metrics = write_metrics(folder, split, results)
         written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics, **self._without}
         rows_of = self._baselines(trainer, table, written)
         if self._bert is not None:
             self._bert.learn([table, *rows_of.values()])
             scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         others = {name: score(rows, self._bert) for name, rows in rows_of.items()}
-        write_metrics(folder, split, {"model": scores, "baselines": others})
+        write_metrics(folder, split, {**results, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 cards = [make_card({row["model"]: row}, THUMBNAIL) for row in _varied(table).to_dict("records")]

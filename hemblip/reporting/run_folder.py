@@ -14,12 +14,16 @@ from hemblip.errors import DataError
 from hemblip.models.decoding import Decoding
 from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, read_predictions
+from hemblip.runs import read_metrics
 
 PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
 """Split -> where its cells come from, as the paper's tables name it."""
 
 BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
+
+LEFT_OUT = "left_out"
+"""In `metrics.json`, beside the scores of a split: a line a source that could not give all its entries as cells."""
 
 RESULTS = (*(f"predictions/{split}.parquet" for split in PLACES), "table3.csv")
 """What `test` and `probe` leave in a run folder; one of them makes it worth comparing."""
@@ -40,6 +44,7 @@ class Run:
         validation: prediction rows of validation cells, on which confidences are calibrated; None without.
         config: as in `config.yaml`; empty without one.
         curves: `metrics.csv`; empty without one.
+        left_out: split -> lines about entries that its sources could not give as cells.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Run:
     validation: pd.DataFrame | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    left_out: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -141,6 +147,7 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         validation=_read_validation(folder / "predictions" / "val.parquet"),
         config=read_config(folder),
         curves=read_curves(folder),
+        left_out={split: _mapping(scores).get(LEFT_OUT, []) for split, scores in read_metrics(folder).items()},
     )
 
 

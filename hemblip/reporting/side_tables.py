@@ -47,11 +47,12 @@ def sources_table(comparison: Comparison) -> Table | None:
         NOT_BEATEN,
         "Type mapped: cells whose label is one of the 13 cell types; other labels (plasma cell, megakaryocyte, ...) "
         "are mapped to none of them, and what a caption says of such a cell's type is neither right nor wrong. "
-        "Annotated: cells with at least one attribute. Entries that a source could not give as cells are counted "
-        "by `prepare`.",
+        "Annotated: cells with at least one attribute. Of prepared manifests, `manifest_excluded.csv` has what was "
+        "left out.",
         "Where a source gives only free text, captions are compared with it, but no attribute score is made from it.",
         "Each percentage is a mean over attributes of its own: coverage times where stated is not end to end.",
     ]
+    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out.get("external", []))
     return Table("external", "External validation by source", "Model", columns, rows, notes)
 
 

@@ -16,6 +16,7 @@ from hemblip.reporting.layout import Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, feature, table1, table2, table2_more
 from hemblip.reporting.run_folder import read_run
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
+from hemblip.runs import write_metrics
 
 
 def compared(*folders: Path) -> Comparison:
@@ -91,8 +92,11 @@ def test_each_external_source_has_its_counts_and_its_own_baselines(workplace):
     external.loc[at["atlas"][:4], "cell_type"] = None  # plasma cells, say
     external.loc[at["folders"], [key[5:] for key in TRUE_KEYS]] = None  # free text only
     run = make_run(Path("runs/a/version_0"), cells, 0.3)
+    left_out = "atlas: 7 entries left out: unknown class (7)"
+    write_metrics(run, "external", {"left_out": [left_out]})
     comparison = compared(run)
     table = sources_table(comparison)
+    assert f"{left_out}." in table.notes
     counts = {
         source: [shown(table, "a", ("", name), source).value for name in ("Cells", "Type mapped", "Annotated")]
         for source in at
