@@ -19,8 +19,8 @@ from hemblip.atomic import replacing
 from hemblip.reporting.cards import Answer, Card
 from hemblip.reporting.statements import COLOURS, MARKS, VERDICTS, Verdict
 
-WIDTH, IMAGE, LINE, SIZE = 10.0, 1.5, 0.155, 8.0
-"""Width of the figure, side of an image, height of a line (inches); size of the letters (points)."""
+WIDTH, IMAGE, LINE, SIZE, DPI = 10.0, 1.5, 0.155, 8.0, 180
+"""Width of the figure, side of an image, height of a line (inches); size of the letters (points); dots an inch."""
 
 Word = tuple[str, Verdict | None]
 
@@ -36,7 +36,7 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
         The files written: PNG, and PDF for a paper.
     """
     blocks = [_blocks(card) for card in cards]
-    figure = plt.figure(figsize=(WIDTH, 1))
+    figure = plt.figure(figsize=(WIDTH, 1), dpi=DPI)  # widths of words depend on it
     axes = figure.add_axes((0, 0, 1, 1))
     lines = [[_wrapped(axes, words, WIDTH - IMAGE - 0.45) for words in card] for card in blocks]
     heights = [max(IMAGE, LINE * sum(map(len, found)) + 0.04 * len(found)) + 0.25 for found in lines]
@@ -59,7 +59,7 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
     for suffix in ("png", "pdf"):
         path = stem.with_suffix(f".{suffix}")
         with replacing(path) as partial:
-            figure.savefig(partial, dpi=180, format=suffix)
+            figure.savefig(partial, dpi=DPI, format=suffix)
         written.append(path)
     plt.close(figure)
     return written
