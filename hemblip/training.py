@@ -25,7 +25,11 @@ from hemblip.trainer import HemblipTrainer, usual_precision
 
 
 def run(words: Sequence[str], example: str) -> None:
-    """Run `fit`, `validate`, `test` or `predict`; see `HemblipCLI`.
+    """Run `fit`, `validate`, `test` or `predict`.
+
+    Args:
+        words: of the command line, the command first.
+        example: see `HemblipCLI`.
 
     Raises:
         ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.

@@ -26,7 +26,7 @@ from hemblip.morphology import KEYS, extract_attributes
 from hemblip.predictions import TRUE_PREFIX, prediction_table, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
 from hemblip.ranks import gather
-from hemblip.reporting.cards import cell_pixels, make_card
+from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, make_card
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
 from hemblip.reporting.run_folder import BASELINES, LEFT_OUT
@@ -42,9 +42,6 @@ SHOWN_CELLS = 16
 
 DRAWN_CELLS = 8
 """Cells in the figure."""
-
-THUMBNAIL = 160
-"""Side in pixels of a cell in the figure."""
 
 KEPT = ("cell_id", "split", "source", "group", "image", "bbox", "width_factor")
 """Columns of the manifest that prediction rows carry."""
@@ -240,7 +237,7 @@ class CaptionEvaluation(L.Callback):
         write_metrics(folder, split, {**results, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
-                cards = [make_card({row["model"]: row}, THUMBNAIL) for row in _varied(table).to_dict("records")]
+                cards = [make_card({row["model"]: row}, PANEL_SIDE) for row in _varied(table).to_dict("records")]
                 written["figure"], _ = draw_panels(cards, folder / "figures" / split)
             with _noting(written, "report"):
                 missing = [f"{score} is {why}." for score, why in self._without.items()]

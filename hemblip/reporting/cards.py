@@ -17,6 +17,9 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
 
+PANEL_SIDE = 160
+"""Side in pixels of a cell in Fig. 2 and among the report's examples."""
+
 QUALITY = 80
 """Of thumbnails, in WebP: about 3 kB at 112 pixels."""
 

@@ -11,7 +11,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.errors import ConfigError
 from hemblip.ranges import check_range
-from hemblip.reporting.cards import choose_examples, make_cards
+from hemblip.reporting.cards import PANEL_SIDE, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import listed
@@ -100,7 +100,7 @@ def compare(
             write_text(folder / f"{table.name}{suffix}", text)
     write_text(folder / "shortened.csv", shortened_captions(comparison).to_csv(index=False))
     title = listed([model.name for model in comparison.models])
-    figures = draw_panels(make_cards(comparison, choose_examples(comparison), 160), folder / "figure2")
+    figures = draw_panels(make_cards(comparison, choose_examples(comparison), PANEL_SIDE), folder / "figure2")
     page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
     print(summary(comparison))
     for warning in comparison.warnings:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from hemblip.atomic import write_text
 from hemblip.morphology import SCHEMA
-from hemblip.reporting.cards import choose_cells, choose_examples, make_cards
+from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
@@ -139,7 +139,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             settings=_settings(comparison.runs),
             tables=tables,
             calibration=confidence_table(comparison),
-            panels=make_cards(comparison, choose_examples(comparison), 160),
+            panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
             examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen."
             + seeds,
             errors_note=ERRORS_NOTE,

@@ -254,7 +254,8 @@ def settings(run: Run) -> dict[str, str]:
 
 def _decoding(given: Mapping[str, Any]) -> str:
     """Name what a captioner's decoding does, without the settings that change nothing."""
-    known = {setting.name: given[setting.name] for setting in fields(Decoding) if setting.name in given}
+    names = {setting.name for setting in fields(Decoding)}
+    known = {name: value for name, value in given.items() if name in names and value is not None}
     chosen = Decoding(**known).settings()
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items() if name != "do_sample")
 
