@@ -20,9 +20,8 @@ from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
 from hemblip.data.transforms import Augmentation
-from hemblip.errors import CheckpointError, ConfigError, DataError
+from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
-from hemblip.ranges import check_range
 
 
 class CellDataModule(L.LightningDataModule):

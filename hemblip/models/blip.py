@@ -8,7 +8,7 @@ from torch.nn import functional
 from transformers import AutoConfig, BertTokenizer, BlipForConditionalGeneration, GenerationConfig
 
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, check_range
 from hemblip.models.access import reaching
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
@@ -16,7 +16,6 @@ from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revis
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.sharding import shard
-from hemblip.ranges import check_range
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 

@@ -17,14 +17,13 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hemblip.data.dataset import Batch
 from hemblip.data.transforms import derived_seed
-from hemblip.errors import TrainingError
+from hemblip.errors import TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, confidences, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
-from hemblip.ranges import check_range
 from hemblip.ranks import gather
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hemblip.atomic import write_text
-from hemblip.errors import ConfigError
-from hemblip.ranges import check_range
+from hemblip.errors import ConfigError, check_range
 from hemblip.reporting.cards import PANEL_SIDE, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_tables import error_tables

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hemblip.cli import main
+from hemblip.cli.main import main
 from hemblip.runs import read_metrics
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")

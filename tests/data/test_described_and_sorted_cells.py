@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from hemblip.corpus.prepare import prepare
 from hemblip.data.image_check import check_images
-from hemblip.data.prepare import prepare
 from hemblip.data.sources import BloodCellAtlas, CombinedCSV, Folder, LabelTable
 from hemblip.data.sources.class_mapping import PUBLISHED
 from hemblip.errors import DataError

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from reporting.run_folders import make_probe, make_run, manifests
 
-from hemblip.cli import main
+from hemblip.cli.main import main
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
