@@ -102,7 +102,7 @@ def trials(workplace, monkeypatch):
         lines.append(line[3:])
         settings = dict(word.removeprefix("--").split("=", 1) for word in line if "=" in word)
         if line[3] == "test":
-            predictions = Path(line[line.index("--ckpt_path") + 1]).parents[2] / "predictions"
+            predictions = Path(line[line.index("--ckpt_path") + 1]).parents[1] / "predictions"
             predictions.mkdir()
             (predictions / "test.parquet").touch()
             return subprocess.CompletedProcess(line, 0)

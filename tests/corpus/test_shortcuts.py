@@ -101,7 +101,7 @@ class Drawn(Source):
 def test_command(workplace):
     (workplace / "cells").mkdir()
     (workplace / "audit.yaml").write_text(
-        "sources: [{class_path: data.test_shortcuts.Drawn, init_args: {folder: cells}}]\ncells: 36\n"
+        "sources: [{class_path: corpus.test_shortcuts.Drawn, init_args: {folder: cells}}]\ncells: 36\n"
     )
     assert main(["audit", "--config", "audit.yaml", "--shortcuts", "true"]) == 0
     table = pd.read_csv("audit/shortcuts.csv")
