@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from hemblip.atomic import write_text
+from hemblip.atomic import alone, write_text
 from hemblip.errors import CheckpointError, DataError
 
 RUNS = Path("runs")
@@ -50,7 +50,9 @@ def _first() -> bool:
 def resumed_run(name: str) -> Path:
     """Name the newest folder of runs called `name` that can go on, else the newest, or a first one."""
     folders = [RUNS / name / f"version_{version}" for version in sorted(_versions(name))] or [RUNS / name / "version_0"]
-    return _agreed(max(folders, key=lambda folder: ((folder / RESUME_POINT).is_file(), folders.index(folder))))
+    return _agreed(
+        max(folders, key=lambda folder: (any((folder / "checkpoints").glob("*last.ckpt")), folders.index(folder)))
+    )
 
 
 def newest_run(name: str) -> Path:
@@ -115,5 +117,6 @@ def read_metrics(folder: Path) -> dict[str, object]:
 def write_metrics(folder: Path, split: str, scores: Mapping[str, object]) -> Path:
     """Put the scores of one split into `metrics.json`, atomically, and give its path."""
     path = folder / "metrics.json"
-    write_text(path, json.dumps({**read_metrics(folder), split: scores}, indent=2, allow_nan=False) + "\n")
+    with alone(path):  # two commands may test one run
+        write_text(path, json.dumps({**read_metrics(folder), split: scores}, indent=2, allow_nan=False) + "\n")
     return path

@@ -1,6 +1,7 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import lightning as L
@@ -11,7 +12,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
+from hemblip.atomic import alone
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
 from hemblip.cli.loggers import fit_loggers, wandb_logger
@@ -21,7 +24,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
+from hemblip.runs import checkpoint_run, discard_empty, new_run, resumed_run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -63,6 +66,7 @@ class HemblipCLI(LightningCLI):
             "usage": f"python -m hemblip {self._command} --config CONFIG.yaml [--key value ...]",
             "epilog": f"example: python -m hemblip {self._command} {example}",
         }
+        self._alone = ExitStack()  # holds the run folder that is trained in
         try:
             super().__init__(
                 Captioner,
@@ -76,6 +80,7 @@ class HemblipCLI(LightningCLI):
                 args=list(args),
             )
         finally:
+            self._alone.close()
             if hasattr(self, "folder"):
                 discard_empty(self.folder)
 
@@ -139,15 +144,22 @@ class HemblipCLI(LightningCLI):
             self.folder = checkpoint_run(config.ckpt_path, config.name, self._settings()["model"])
         elif config.resume:
             self.folder = resumed_run(config.name)
-            if (self.folder / RESUME_POINT).is_file():
-                config.ckpt_path = str(self.folder / RESUME_POINT)
+            self._keep_alone()
+            if point := point_to_resume(self.folder):
+                config.ckpt_path = str(point)
                 self._tell_changes()
         else:
             self.folder = new_run(config.name)
+            self._keep_alone()
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
+
+    @rank_zero_only
+    def _keep_alone(self) -> None:
+        """Let no second process train in the run folder until this one ends."""
+        self._alone.enter_context(alone(self.folder / "run", wait=False))
 
     def _settings(self) -> dict[str, Any]:
         """Give the settings as `config.yaml` has them."""

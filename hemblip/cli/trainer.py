@@ -1,12 +1,14 @@
 """Lightning's trainer, whose `predict` describes images, and the precision that it has unless told."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 
+from hemblip.callbacks.checkpoint_files import CheckpointFiles
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
@@ -16,7 +18,12 @@ from hemblip.ranks import gather
 
 
 class HemblipTrainer(L.Trainer):
-    """Lightning's trainer, whose `predict` takes images and writes a table."""
+    """Lightning's trainer, whose checkpoints are always whole and whose `predict` takes images and writes a table."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
+            self.strategy.checkpoint_io = CheckpointFiles()
 
     def predict(  # type: ignore[override]
         self,

@@ -81,17 +81,23 @@ def test_twice_the_same_bytes(root, drawn):
     assert len(first) == 4 and written() == first
 
 
-def test_an_interrupted_check_goes_on(root, monkeypatch):
+def test_an_interrupted_check_goes_on(root, monkeypatch, capsys):
     prepare(sources())
     log = root / "data" / ".manifest.checked.jsonl"
     lines = log.read_text().splitlines()
-    log.write_text("\n".join(lines[:10]) + "\n[1, 2]\n7\n" + lines[10][:20])
+    flipped = lines[11].replace('"width": 48', '"width": 58')
+    assert flipped != lines[11]
+    log.write_text("\n".join(lines[:10]) + "\n[1, 2]\n7\n" + flipped + "\n" + lines[10][:20])
     changed = sorted((root / "WBCAtt").rglob("*.jpg"))[0]
     Image.new("RGB", (50, 40)).save(changed)
     decoded = []
     monkeypatch.setattr(image_check, "read_image", lambda path: decoded.append(path) or np.zeros((4, 4, 3), np.uint8))
     prepare(sources())
-    assert len(decoded) == len(lines) - 10 + (str(changed) in [json.loads(line)["path"] for line in lines[:10]])
+    assert len(decoded) == len(lines) - 10 + (str(changed) in [json.loads(line[9:])["path"] for line in lines[:10]])
+    assert "checked.jsonl: 4 of 14 lines are damaged; their images are checked again" in capsys.readouterr().err
+    again = log.read_text()
+    prepare(sources())
+    assert log.read_text() == again and "damaged" not in capsys.readouterr().err
 
 
 def killed_at(image):
