@@ -14,7 +14,7 @@ from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
-from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
 from hemblip.models.sharding import shard
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
@@ -119,8 +119,8 @@ class BlipCaptioner(Captioner):
         pixels = (images.to(self.device).float() - self.mean) / self.deviation
         return pixels.contiguous(memory_format=torch.channels_last)
 
-    def patches(self, images: Tensor) -> Tensor:
-        """Encode images (B, 3, H, W) to (B, 1 + patches, D), the class token first."""
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) to patches (B, 1 + P, D), the class token first; see `Captioner`."""
         return self.model.vision_model(pixel_values=self.pixel_values(images)).last_hidden_state  # type: ignore[no-any-return]
 
     def token_ids(self, captions: list[str]) -> Tensor:
@@ -133,7 +133,7 @@ class BlipCaptioner(Captioner):
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
         ids = self.token_ids(batch["captions"])
-        logits = self._logits(self.patches(batch["images"]), ids)
+        logits = self._logits(self.features(batch), ids)
         targets = ids[:, 1:]
         real = targets != self.tokenizer.pad_token_id
         smoothing = self.label_smoothing if self.training else 0.0
@@ -154,31 +154,12 @@ class BlipCaptioner(Captioner):
         return output.logits  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
-        patches = self.patches(batch["images"])
-        ids = self.caption_ids(patches)
-        end = self.tokenizer.sep_token_id
-        chosen = self._logits(patches, ids).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
-        ended = (ids[:, 1:] == end).cumsum(1)
-        # Beam search pads with [SEP]: only the first one is part of the caption.
-        real = (ids[:, 1:] != self.tokenizer.pad_token_id) & (ended - (ids[:, 1:] == end).long() == 0)
-        return [
-            list(zip(row[mask].tolist(), values[mask].tolist(), strict=True))
-            for row, values, mask in zip(ids[:, 1:], chosen, real, strict=True)
-        ]
-
-    @torch.no_grad()
-    def caption_ids(self, patches: Tensor) -> Tensor:
-        """Generate token ids (B, T) from [DEC] to [SEP] and padding, given patches (B, P, D)."""
-        settings = self.generation_config()
-        ids: Tensor = self.model.text_decoder.generate(
-            input_ids=torch.full((len(patches), 1), settings.bos_token_id, device=self.device),
-            encoder_hidden_states=patches,
-            generation_config=settings,
-            synced_gpus=False,  # ranks have whole weights, and different numbers of batches
-        )
-        return ids
+        patches, longest = self.features(batch), self.decoding.max_new_tokens
+        decoder = BlipDecoder(self.model.text_decoder, patches, self.decoding.num_beams, longest)
+        starts = torch.full((len(patches),), self.tokenizer.convert_tokens_to_ids("[DEC]"), device=self.device)
+        return search(decoder, starts, self.tokenizer.sep_token_id, self.decoding)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
@@ -192,7 +173,7 @@ class BlipCaptioner(Captioner):
     @torch.no_grad()
     def embed(self, batch: Batch) -> Tensor:
         """Average the patches: (B, D); see `Captioner`."""
-        return self.patches(batch["images"])[:, 1:].float().mean(1)
+        return self.features(batch)[:, 1:].float().mean(1)
 
 
 def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:

@@ -20,7 +20,7 @@ from hemblip.data.transforms import derived_seed
 from hemblip.errors import TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, confidences, token_scores
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
-from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
@@ -32,6 +32,13 @@ class Description(NamedTuple):
 
     caption: str
     tokens: list[TokenScore]
+
+
+class _Encoded(NamedTuple):
+    """Images of a batch and what they were encoded to."""
+
+    images: Tensor | None
+    features: Tensor | None
 
 
 class Captioner(L.LightningModule, ABC):
@@ -82,6 +89,8 @@ class Captioner(L.LightningModule, ABC):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
+        self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
+        self._pieces: dict[int, str] = {}  # what each token writes
         self._losses: dict[str, tuple[float, int]] = {}
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
@@ -95,7 +104,11 @@ class Captioner(L.LightningModule, ABC):
         """
 
     @abstractmethod
-    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) into what the language model attends to: (B, P, D)."""
+
+    @abstractmethod
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
 
     @abstractmethod
@@ -122,23 +135,57 @@ class Captioner(L.LightningModule, ABC):
         """Refuse weights of another model; see `check_checkpoint`."""
         check_checkpoint(checkpoint, self)
 
+    def features(self, batch: Batch) -> Tensor:
+        """Encode a batch (B, P, D), in evaluation once: loss and captions share it from the batch's start to its end."""
+        if self._shared is None:
+            return self.encode(batch["images"])
+        if self._shared.images is not batch["images"]:
+            self._shared = _Encoded(batch["images"], self.encode(batch["images"]))
+        assert self._shared.features is not None
+        return self._shared.features
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        """Share what is encoded."""
+        self._shared = _Encoded(None, None)
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        """Forget what was encoded; callbacks have had their turn."""
+        self._shared = None
+
+    def on_test_batch_start(self, *_: Any) -> None:
+        """Share what is encoded."""
+        self.on_validation_batch_start()
+
+    def on_test_batch_end(self, *_: Any) -> None:
+        """Forget what was encoded."""
+        self.on_validation_batch_end()
+
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
         return [description.caption for description in self.describe(batch)]
 
     def describe(self, batch: Batch) -> list[Description]:
         """Describe each cell of a batch, and say how sure each token is."""
-        descriptions = []
         # Lightning sets the precision around its steps only; callbacks describe too.
         with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
             generated = self.generate_tokens(batch)
-        for tokens in generated:
-            ids = [token for token, _ in tokens]
-            prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
-            texts: list[str] = self.tokenizer.batch_decode(prefixes, skip_special_tokens=True)
-            scores = token_scores(texts, [value for _, value in tokens])
-            descriptions.append(Description(texts[-1].strip() if texts else "", scores))
+        texts: list[str] = self.tokenizer.batch_decode(
+            [[token.token for token in tokens] for tokens in generated], skip_special_tokens=True
+        )
+        descriptions = []
+        for text, tokens in zip(texts, generated, strict=True):
+            pieces = [self._piece(token.token) for token in tokens]
+            caption = text.strip()
+            scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
+            descriptions.append(Description(caption, scores))
         return descriptions
+
+    def _piece(self, token: int) -> str:
+        """What a token writes after another one; nothing if it is a special one."""
+        if token not in self._pieces:
+            first = self.tokenizer.convert_tokens_to_ids("a")
+            self._pieces[token] = self.tokenizer.decode([first, token], skip_special_tokens=True).removeprefix("a")
+        return self._pieces[token]
 
     @contextmanager
     def greedily(self) -> Iterator[None]:
