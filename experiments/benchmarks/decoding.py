@@ -111,9 +111,7 @@ def main() -> None:
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for _ in range(settings.repeats):
             for name, (before, after) in ways.items():
-                times[name].append(
-                    (processor_time(before, captioner, batch), processor_time(after, captioner, batch))
-                )
+                times[name].append((processor_time(before, captioner, batch), processor_time(after, captioner, batch)))
         encoding = processor_time(lambda captioner, batch: captioner.encode(batch["images"]), captioner, batch)
     print(f"encoding alone {encoding:.1f} s")
     for name, pairs in times.items():

@@ -21,8 +21,8 @@ BEFORE = RESUME_POINT.with_name("before_last.ckpt")
 class ResumePoint(Checkpoint):
     """Write `checkpoints/last.ckpt` every few steps and after each epoch, when all else has been done.
 
-    It holds weights and the state of training; the point before it is kept beside it. Settings come from the config, also those that Lightning keeps in
-    checkpoints.
+    It holds weights and the state of training; the point before it is kept beside it. Settings come from the config,
+    also those that Lightning keeps in checkpoints.
 
     Args:
         every_n_steps: optimiser steps from one point to the next within an epoch.
@@ -100,7 +100,7 @@ def point_to_resume(folder: Path) -> Path | None:
         CheckpointError: there are points, and all are damaged.
     """
     last, before = folder / RESUME_POINT, folder / BEFORE
-    if rank_zero_only.rank == 0 and (last.exists() or before.exists()):
+    if rank_zero_only.rank == 0 and (last.exists() or before.exists()):  # type: ignore[attr-defined]
         try:
             check_whole(last)
         except CheckpointError as error:
@@ -114,11 +114,11 @@ def point_to_resume(folder: Path) -> Path | None:
 
 
 def _log_step(trainer: L.Trainer) -> None:
-    """Log now to `metrics.csv` what Lightning logs of this step only after it: the resumed run does not log it again."""
+    """Log to `metrics.csv` what Lightning logs of this step only later: the resumed run does not log it again."""
     connector = trainer._logger_connector
     for logger in trainer.loggers if connector.should_update_logs else ():
         if isinstance(logger, CSVLogger):
-            values = {**connector.metrics["log"], "epoch": trainer.current_epoch}
+            values: dict[str, Any] = {**connector.metrics["log"], "epoch": trainer.current_epoch}
             logger.log_metrics(values, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
 

@@ -44,7 +44,7 @@ class RunSummary(L.Callback):
         self._seconds = time.monotonic() - self._epoch_began
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log throughput and memory, at once: what Lightning logs at the end of an epoch comes after the resume point."""
+        """Log throughput and memory at once: what Lightning logs after an epoch comes after the resume point."""
         rates = {"cells_per_second": self._cells / self._seconds, "peak_memory_gb": _peak_memory()}
         for logger in trainer.loggers:
             logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step - 1)

@@ -66,7 +66,7 @@ class RunMetrics(CSVLogger):
             self._rows = [{**row.dropna().to_dict(), "step": int(row["step"])} for _, row in kept.iterrows()]
 
     @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, object], step: int | None = None) -> None:  # type: ignore[override]
+    def log_metrics(self, metrics: Mapping[str, object], step: int | None = None) -> None:
         """Keep what is told of a step until the next save."""
         step = len(self._rows) if step is None else step
         values = {name: value.item() if isinstance(value, Tensor) else value for name, value in metrics.items()}

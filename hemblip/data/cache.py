@@ -142,8 +142,8 @@ def _build(
             progress = tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False)
             checksums = np.array(list(progress), "<u4")
         cells.flush()
-        with partial.open("ab") as file:
-            checksums.tofile(file)  # after the array, where readers of `.npy` do not look
+        with partial.open("ab") as end:
+            checksums.tofile(end)  # after the array, where readers of `.npy` do not look
 
 
 def _make_room(folder: Path, needed: int, gigabytes: float) -> None:

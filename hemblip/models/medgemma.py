@@ -207,7 +207,9 @@ class MedGemmaCaptioner(Captioner):
             # Weights spread over ranks have to be used by the whole model first.
             pixels = pixel_values(batch["images"].to(ids.device), self.image_size)
             return inputs | {"pixel_values": pixels.to(self.model.dtype)}
-        return inputs | {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=self.features(batch))}}
+        return inputs | {
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=self.features(batch))}
+        }
 
 
 def _log_probabilities(output: Any, prompt: int) -> list[list[float]]:

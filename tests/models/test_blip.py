@@ -72,7 +72,7 @@ def test_confidence_is_the_geometric_mean_of_token_probabilities(batch, beams):
 
 def test_one_decode_places_tokens_as_decoding_each_prefix_does():
     captioner = tiny()
-    for text in corpus(2 * STYLES, seed=1)[:40] + ["it isn't a cell; xylophones, 42% (odd) 'n light-blue."]:
+    for text in [*corpus(2 * STYLES, seed=1)[:40], "it isn't a cell; xylophones, 42% (odd) 'n light-blue."]:
         ids = captioner.token_ids([text])[0, 1:].tolist()
         captioner.generate_tokens = lambda _, ids=ids: [[Generated(token, -1.0) for token in ids]]
         [(caption, tokens)] = captioner.describe({"images": None, "captions": [text], "cell_ids": ["a"]})

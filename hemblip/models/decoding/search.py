@@ -149,7 +149,7 @@ class _Beams:
 
     def extend(self, logits: Tensor, rules: LogitsProcessorList, end: int, length: int, last: bool) -> Tensor:
         """Choose the beams that go on from logits (B, K, words); say which cells are done, (B,)."""
-        cells, beams, words = logits.shape
+        _, beams, words = logits.shape
         plain = logits.log_softmax(-1)
         ruled = rules(self.ids.flatten(0, 1), plain.flatten(0, 1)).view_as(plain)
         # Twice as many as there are beams: all of these may end and as many still go on.
