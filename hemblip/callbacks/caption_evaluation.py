@@ -165,7 +165,7 @@ class CaptionEvaluation(L.Callback):
         assert isinstance(captioner, Captioner)
         if captioner.not_finite:  # what would be described is not going to be scored
             return
-        model = self._folder(trainer).parent.name
+        model, untaught = self._folder(trainer).parent.name, captioner.untaught()
         for cell, reference, (caption, tokens) in zip(
             batch["cell_ids"], batch["captions"], captioner.describe(batch), strict=True
         ):
@@ -177,7 +177,7 @@ class CaptionEvaluation(L.Callback):
                     **({"references": list(known["captions"])} if self.multi_reference else {}),
                     **confidences(caption, tokens),
                     **extract_attributes(caption),
-                    **{TRUE_PREFIX + key: known[key] for key in KEYS},
+                    **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
                 }
             )
 
@@ -253,6 +253,9 @@ class CaptionEvaluation(L.Callback):
         training = self._training_cells(trainer)
         if training is None:
             return {}
+        captioner = trainer.lightning_module
+        assert isinstance(captioner, Captioner)
+        training = training.assign(**dict.fromkeys(captioner.untaught()))
         datamodule: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
         testing, made = trainer.state.fn == "test", table.head(0)
         with _noting(written, "baselines"):
