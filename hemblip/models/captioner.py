@@ -28,7 +28,6 @@ from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.ranks import gather
 
-
 TAUGHT = "hemblip_taught"
 """Entry of a checkpoint: the values of each attribute that training had."""
 

@@ -38,7 +38,7 @@ def test_values_are_listed_once_in_schema_order_and_gaps_are_none():
     ],
 )
 def test_what_was_never_seen_is_one_sentence(diagnoses, types, sentence):
-    taught = {**dict.fromkeys(KEYS, []), "diagnosis": diagnoses, "cell_type": types}
+    taught = {**{key: [] for key in KEYS}, "diagnosis": diagnoses, "cell_type": types}
     assert sentence in never_seen(taught) and bool(never_seen(taught)) == bool(sentence)
 
 
