@@ -18,13 +18,13 @@ from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
 from hemblip.cli.loggers import fit_loggers, wandb_logger
-from hemblip.cli.settings import check_settings
+from hemblip.cli.settings import check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.runs import checkpoint_run, discard_empty, new_run, resumed_run
+from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -42,6 +42,10 @@ def run(words: Sequence[str], example: str) -> None:
         HemblipCLI(words, example)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
+    except ValueError as error:
+        if "val_check_interval" not in str(error):
+            raise
+        raise ConfigError(f"trainer.val_check_interval: {str(error).split('. If')[0]}; lower it") from error
     except torch.OutOfMemoryError as error:
         raise ConfigError(
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
@@ -79,6 +83,10 @@ class HemblipCLI(LightningCLI):
                 parser_kwargs={"prog": "python -m hemblip", **strict, self._command: {**strict, **told}},
                 args=list(args),
             )
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._how_to_go_on()) from end
+            raise
         finally:
             self._alone.close()
             if hasattr(self, "folder"):
@@ -140,6 +148,11 @@ class HemblipCLI(LightningCLI):
         for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
             if setting in config:
                 config[setting] = value
+        if self.subcommand == "fit" and (reason := without_validation(config)):
+            config.early_stopping.strict, config.checkpoint.monitor = False, None
+            config.checkpoint.save_on_train_epoch_end = True
+            told = "no early stopping, and best.ckpt holds the weights of the last epoch"
+            rank_zero_only(print)(f"note: no validation ({reason}): {told}")
         if self.subcommand != "fit":
             self.folder = checkpoint_run(config.ckpt_path, config.name, self._settings()["model"])
         elif config.resume:
@@ -155,6 +168,14 @@ class HemblipCLI(LightningCLI):
             read_checkpoint(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
+
+    def _how_to_go_on(self) -> str:
+        """Say what an interrupted command leaves."""
+        if self._command != "fit" or not (self.folder / RESUME_POINT).exists():
+            return "; nothing is saved yet" if self._command == "fit" else ""
+        point = self.folder / RESUME_POINT
+        step = read_checkpoint(point)["global_step"]
+        return f"; {point} holds step {step}, and the same command with --resume true goes on from it"
 
     @rank_zero_only
     def _keep_alone(self) -> None:
