@@ -46,7 +46,7 @@ def config_files(words: Sequence[str]) -> Iterator[str]:
 
 
 def check_config(given: str) -> None:
-    """Refuse a config that is no local file, or whose YAML unfolds without end.
+    """Refuse a config that is no local file, holds no settings, or whose YAML unfolds without end.
 
     Raises:
         ConfigError: it names the file, and the line where there is one.
@@ -59,7 +59,8 @@ def check_config(given: str) -> None:
     if path.stat().st_size > LARGEST:
         raise ConfigError(f"{given}: {path.stat().st_size:,} bytes; a config has {LARGEST:,} at most")
     try:
-        root = _compose(path.read_text(encoding="utf-8-sig"), given)
+        text = path.read_text(encoding="utf-8-sig")
+        root = _compose(text, given)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{given}: not a text in UTF-8; save it in this encoding") from error
     except yaml.YAMLError as error:
@@ -67,8 +68,12 @@ def check_config(given: str) -> None:
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(f"{given}:{where} {problem}") from error
-    if root is not None:
-        _size(root, given, {}, set())
+    if not isinstance(root, yaml.MappingNode):
+        held = "" if root is None else f" but {text[:50].strip()!r}"
+        raise ConfigError(
+            f"{given}: holds no settings{held}; a config has `setting: value` lines, as those in configs/ do"
+        )
+    _size(root, given, {}, set())
 
 
 def _compose(text: str, given: str) -> yaml.Node | None:

@@ -1,17 +1,15 @@
 """What a user reads of an error: one line with the value, where it came from, and what is wrong."""
 
 import errno
-import itertools
 import os
 import re
 import tempfile
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
-import yaml
 from jsonargparse import ArgumentError
 
+from hemblip.cli.config_files import config_files
 from hemblip.errors import HemblipError
 
 OUTER = re.compile(
@@ -43,21 +41,15 @@ def error_line(error: BaseException, words: Sequence[str]) -> str | None:
         error: perhaps wrapped in others: jsonargparse wraps those of constructors.
         words: of the command line after the command.
     """
-    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    configs = [value for flag, value in itertools.pairwise(parts) if flag in ("--config", "-c")]
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, HemblipError):
             return " ".join(str(link).split())
         if isinstance(link, ArgumentError):
             text = _innermost(str(link))
-            if text.startswith("Unexpected config:") and (without := _without_settings(configs)):
-                return f"{without}; a config has `setting: value` lines, as those in configs/ do"
-            key = text.split(":")[0]
+            key, configs = text.split(":")[0], list(config_files(words))
             given = any(word.startswith(f"--{key}") for word in words)
             return text if given or not configs else f"{', '.join(configs)}: {text}"
-        if isinstance(link, UnicodeDecodeError) and (foreign := [path for path in configs if not _is_text(path)]):
-            return f"{', '.join(foreign)}: not a text in UTF-8; save it in this encoding"
         if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
             place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
             return f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}"
@@ -90,22 +82,3 @@ def _innermost(text: str) -> str:
     if values and "Expected" in line and "value" not in line:
         line += f". Got {values[0].removeprefix('Given ')}"  # the innermost comes first
     return " ".join(line.split())
-
-
-def _without_settings(configs: Sequence[str]) -> str | None:
-    """Name the first config without settings, where parsing ended, and what it holds instead."""
-    for path in configs:
-        held = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(held, dict):
-            return f"{path}: holds no settings" + ("" if held is None else f" but {str(held)[:50]!r}")
-    return None
-
-
-def _is_text(path: str) -> bool:
-    try:
-        Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -18,7 +18,7 @@ from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
 from hemblip.cli.loggers import fit_loggers, wandb_logger
-from hemblip.cli.settings import check_settings, without_validation
+from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
@@ -126,7 +126,7 @@ class HemblipCLI(LightningCLI):
                 "early_stopping.monitor": "val_loss",
                 "early_stopping.patience": 5,
                 "checkpoint.monitor": "val_loss",
-                "checkpoint.filename": "best",
+                "checkpoint.filename": BEST_NAME,
                 "checkpoint.save_weights_only": True,  # training goes on from the resume point
                 "checkpoint.enable_version_counter": False,
                 "trainer.use_distributed_sampler": False,  # our batches know their rank

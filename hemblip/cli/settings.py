@@ -26,6 +26,9 @@ RANGES: dict[str, dict[str, float]] = {
 }
 """Of Lightning's settings that it takes at any value, or refuses without a name."""
 
+BEST_NAME = "best"
+"""Of the checkpoint with the best weights."""
+
 LOSS = "val_loss"
 
 LONGEST_NAME = 120
@@ -87,6 +90,11 @@ def _check_training(config: Namespace) -> None:
         raise ConfigError(NOTHING_TO_TRAIN)
     if config.trainer.enable_checkpointing is False:
         raise ConfigError("trainer.enable_checkpointing is false; a run keeps its best weights, so leave it out")
+    if config.checkpoint.filename != BEST_NAME:
+        raise ConfigError(
+            f"checkpoint.filename is {config.checkpoint.filename!r}; a run keeps its best weights in checkpoints/best.ckpt, "
+            "so leave it out"
+        )
     logged = (LOSS, *SCORES) if config.evaluation.validation_cells else (LOSS,)
     for setting in ("early_stopping.monitor", "checkpoint.monitor"):
         if config[setting] not in (*logged, None):

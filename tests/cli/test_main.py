@@ -164,6 +164,12 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
             "early_stopping.monitor is 'val_los'; validation logs val_loss, val_bleu",
         ),
         ("early_stopping.patience", "-1", "patience is -1"),
+        ("checkpoint.filename", "../x", "best weights in checkpoints/best.ckpt, so leave it out"),
+        ("trainer.devices", "99", "trainer.devices is 99; on a CPU it is a number of processes"),
+        ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
+        ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
+        ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
+        ("model.init_args.decoding.num_beams", "0", "decoding.num_beams is 0; it is at least 1"),
         ("checkpoint.monitor", "val_los", "checkpoint.monitor is 'val_los'"),
         ("checkpoint.mode", "up", "got up"),
         ("seed_everything", "-1", "seed_everything is -1; it is at least 0 and at most 4294967295"),
@@ -181,6 +187,18 @@ def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
     words = ["--early_stopping.monitor", "val_bleu", "--evaluation.validation_cells", "0"]
     assert main(["fit", "--config", TINY, *words]) == 2
     assert "validation logs val_loss" in one_line(capsys)
+
+
+@pytest.mark.parametrize("words", [["--trainer.limit_val_batches", "0"], ["--trainer.check_val_every_n_epoch", "3"]])
+def test_training_without_validation_says_so_and_keeps_the_last_weights(workplace, capsys, words):
+    assert main(["fit", "--config", TINY, *words]) == 0
+    assert "note: no validation (trainer." in capsys.readouterr().out
+    assert torch.load(BEST, weights_only=False)["epoch"] == 1
+
+
+def test_validation_more_seldom_than_there_are_batches(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.val_check_interval", "1000"]) == 2
+    assert "trainer.val_check_interval: `val_check_interval` (1000) must be" in one_line(capsys)
 
 
 def test_no_epochs(workplace):
