@@ -64,7 +64,7 @@ def check_config(given: str) -> None:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{given}: not a text in UTF-8; save it in this encoding") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark: yaml.Mark | None = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(f"{given}:{where} {problem}") from error
@@ -81,7 +81,7 @@ def _compose(text: str, given: str) -> yaml.Node | None:
     for event in yaml.parse(text, yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise ConfigError(f"{given}: line {event.start_mark.line + 1}: more than {DEEPEST} levels")
+            raise ConfigError(f"{given}: more than {DEEPEST} levels of settings")
     node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
     return node
 

@@ -92,8 +92,8 @@ def _check_training(config: Namespace) -> None:
         raise ConfigError("trainer.enable_checkpointing is false; a run keeps its best weights, so leave it out")
     if config.checkpoint.filename != BEST_NAME:
         raise ConfigError(
-            f"checkpoint.filename is {config.checkpoint.filename!r}; a run keeps its best weights in checkpoints/best.ckpt, "
-            "so leave it out"
+            f"checkpoint.filename is {config.checkpoint.filename!r}; a run keeps its best weights in "
+            "checkpoints/best.ckpt, so leave it out"
         )
     logged = (LOSS, *SCORES) if config.evaluation.validation_cells else (LOSS,)
     for setting in ("early_stopping.monitor", "checkpoint.monitor"):

@@ -117,6 +117,7 @@ def one_line(capsys):
         (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
         (["fit"], "required"),
         (["fits"], "no command 'fits'"),
+        (["fit", "--config"], "--config on the command line names no file"),
         (["probe", "--config", "nope.yaml"], "nope.yaml"),
     ],
 )
