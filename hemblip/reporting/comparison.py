@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hemblip.reporting.estimates import RESAMPLES, Scored
+from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
 from hemblip.reporting.run_folder import PLACES, Run, check_same_cells, differing_decoding
 
@@ -96,8 +96,6 @@ class Comparison(Contest):
 
     Args:
         runs: in the order in which they are shown; runs that differ only in their seed are one captioner.
-        resamples: bootstrap draws.
-        seed: of the draws.
         bert: encoder of BERTScore; None leaves it out.
         risk: share of wrong statements that abstention aims at, 0 to 1.
 
@@ -108,8 +106,6 @@ class Comparison(Contest):
     def __init__(
         self,
         runs: Sequence[Run],
-        resamples: int = RESAMPLES,
-        seed: int = 0,
         bert: BertScore | None = None,
         risk: float = 0.05,
     ) -> None:
@@ -117,7 +113,7 @@ class Comparison(Contest):
         self.warnings = check_same_cells(self.runs)
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
-        self.resamples, self.seed, self.bert, self.risk = resamples, seed, bert, risk
+        self.bert, self.risk = bert, risk
         if bert is not None:
             bert.learn([rows for run in self.runs for rows in (*run.predictions.values(), *run.baselines.values())])
         gathered = _seeds(self.runs)
@@ -143,7 +139,7 @@ class Comparison(Contest):
         return Contestant(label, "model", scored, seeds[0].validation)
 
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
-        return Scored(tables, self.resamples, self.seed, self.bert)
+        return Scored(tables, self.bert)
 
     def _baselines(self) -> list[Contestant]:
         found: dict[str, dict[str, Scored]] = {}
@@ -177,7 +173,7 @@ class Comparison(Contest):
 
 
 def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """Cells with their groups: only on the same ones are resamples the same."""
+    """Cells with their groups: only on the same ones are differences paired."""
     return set(zip(table["cell_id"], table["group"], strict=True))
 
 

@@ -19,7 +19,6 @@ from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, m
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
-from hemblip.reporting.estimates import RESAMPLES
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
@@ -46,7 +45,6 @@ GALLERY = 240
 def write_report(
     folder: Path,
     gallery: int = GALLERY,
-    resamples: int = RESAMPLES,
     bert: BertScore | None = None,
     warnings: Sequence[str] = (),
 ) -> Path:
@@ -55,7 +53,6 @@ def write_report(
     Args:
         folder: `runs/<name>/version_<n>` with predictions of test or external cells.
         gallery: most cells to show.
-        resamples: bootstrap draws.
         bert: encoder of BERTScore; None leaves it out.
         warnings: to show above the tables, beside those that the run itself gives rise to.
 
@@ -66,7 +63,7 @@ def write_report(
         DataError: there are no such predictions.
     """
     run = read_run(folder)
-    comparison = Comparison([run], resamples, bert=bert)
+    comparison = Comparison([run], bert=bert)
     comparison.warnings += warnings
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
 

@@ -224,7 +224,7 @@ def _check_pair(first: Run, second: Run, split: str) -> None:
             f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); "
             "test both with the same data config"
         )
-    for column in ("group", *TRUE_KEYS):  # whole groups are drawn: other groups would be other resamples
+    for column in ("group", *TRUE_KEYS):  # groups are left out whole: other groups would be other intervals
         differs = one[column].fillna("") != other[column].fillna("")
         if differs.any():
             cell = one.loc[differs, "cell_id"].iloc[0]

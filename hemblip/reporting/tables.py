@@ -31,8 +31,11 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
             line(label, (column[name] for column in columns.values()), share=False)
     for key in scores["attributes"]:
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
+    single = scores["single_valued"]
     line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
     line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
+    if single:
+        lines.append(f"means without {', '.join(single)}: one annotated value only")
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ from hemblip.runs import write_metrics
 
 
 def compared(*folders: Path) -> Comparison:
-    return Comparison([read_run(folder) for folder in folders], resamples=200)
+    return Comparison([read_run(folder) for folder in folders])
 
 
 def shown(table: Table, label: str, column: tuple[str, str], section: str = ""):
