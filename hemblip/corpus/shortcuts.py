@@ -106,8 +106,8 @@ def shortcut_scores(
 
     Returns:
         One row a question ("source", "diagnosis", "healthy or leukemic") and view: `balanced_accuracy` with its 95 %
-        interval `low`, `high` (over groups, `hemblip.metrics.jackknife`), `chance`, `cells` and `groups`. Questions with fewer than two
-        answers are left out.
+        interval `low`, `high` (over groups, `hemblip.metrics.jackknife`), `chance`, `cells` and `groups`. Questions
+        with fewer than two answers are left out.
     """
     rows = []
     for question, answers in _questions(manifest).items():
@@ -182,9 +182,7 @@ def _confusions(labels: NDArray[np.str_], predicted: NDArray[np.str_]) -> Sums:
     return Sums(counts.reshape(len(labels), -1), score, ("balanced_accuracy",))
 
 
-def _balanced_accuracy(
-    labels: NDArray[np.str_], predicted: NDArray[np.str_], groups: NDArray[np.str_]
-) -> Interval:
+def _balanced_accuracy(labels: NDArray[np.str_], predicted: NDArray[np.str_], groups: NDArray[np.str_]) -> Interval:
     left = leave_out(_confusions(labels, predicted), groups.tolist())
     return interval(float(left.values[0]), left.without[:, 0], int(left.groups[0]), (0.0, 1.0))
 

@@ -155,7 +155,7 @@ def entirely_right(table: pd.DataFrame) -> tuple[Flags, Flags]:
     """Tell which captions (N,) state every annotated attribute of their cell right, and which cells have any."""
     judged = verdict_matrix(table)
     known = annotated(judged)
-    return (~known | (judged == Verdict.RIGHT)).all(axis=1), known.any(axis=1)
+    return np.asarray((~known | (judged == Verdict.RIGHT)).all(axis=1)), np.asarray(known.any(axis=1))
 
 
 def exact_match(table: pd.DataFrame) -> float | None:

@@ -128,9 +128,7 @@ def exact_match_sums(table: pd.DataFrame) -> Sums:
     return Sums(cells, lambda sums: sums[..., :1] / sums[..., 1:], ("exact_match",), lambda sums: sums[..., 1:])
 
 
-def all_sums(
-    table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: BertScore | None = None
-) -> list[Sums]:
+def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: BertScore | None = None) -> list[Sums]:
     """Everything that is known of prediction rows.
 
     Args:

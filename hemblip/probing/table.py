@@ -97,7 +97,10 @@ class Probe:
             groups = self.group[cells].tolist()
             confusions = group_confusions(self.labels[cells], guesses, groups, len(self.task.classes))
             measured = interval_scores(confusions)
-            row |= {f"{place}_{key}": "n/a (no interval from one group)" if value is None else value for key, value in measured.items()}
+            row |= {
+                f"{place}_{key}": "n/a (no interval from one group)" if value is None else value
+                for key, value in measured.items()
+            }
             details[place] = {
                 "classes": class_scores(confusions.sum(0), self.task.classes, self.trained),
                 "confusion": confusions.sum(0).astype(int).tolist(),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.errors import DataError
-from hemblip.metrics.corpus_bleu import signature
 from hemblip.metrics.attributes import single_valued
+from hemblip.metrics.corpus_bleu import signature
 from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.summands import HALLUCINATION
 from hemblip.metrics.text import NORMALISATION
@@ -22,8 +22,8 @@ from hemblip.reporting.statements import words
 TEXT_SCORES = {"bleu": "BLEU", "sacrebleu": "sacreBLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
 
 INTERVALS = (
-    "In brackets: 95 % interval over patients or slides (cells where no patient is known), by leaving out one after the "
-    f"other. Where fewer than {FEW} of them have such cells, their number follows: take such a figure with care."
+    "In brackets: 95 % interval over patients or slides (cells where no patient is known), by leaving out one after "
+    f"the other. Where fewer than {FEW} of them have such cells, their number follows: take such a figure with care."
 )
 NOT_BEATEN = (
     f"{BELOW} not shown to beat the strongest baseline: the 95 % interval of the paired difference reaches zero, or "

@@ -8,7 +8,16 @@ from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import INTERVALS, NOT_BEATEN, TEXT_SCORES, basis, estimate, feature, features, single_valued_notes
+from hemblip.reporting.paper_tables import (
+    INTERVALS,
+    NOT_BEATEN,
+    TEXT_SCORES,
+    basis,
+    estimate,
+    feature,
+    features,
+    single_valued_notes,
+)
 from hemblip.reporting.run_folder import PLACES
 
 NOT_ANNOTATED = "no cell of this source is annotated"

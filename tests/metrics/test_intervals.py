@@ -183,7 +183,9 @@ def test_bertscore_has_an_interval_as_other_scores_have():
     """An encoder is stood in for by the share of common letters."""
 
     def encoder(references, captions):
-        return [len(set(one) & set(two)) / len(set(one) | set(two)) for one, two in zip(references, captions, strict=True)]
+        return [
+            len(set(one) & set(two)) / len(set(one) | set(two)) for one, two in zip(references, captions, strict=True)
+        ]
 
     table = rows(40, groups=8)
     interval = Measured([table], bert=encoder).interval("bertscore")

@@ -108,9 +108,7 @@ def test_holm_is_the_textbooks():
 
 def by_definition(p):
     """The largest of (m - j + 1) p(j) over all that are no larger."""
-    return [
-        min(1.0, max((len(p) - (p < other).sum()) * other for other in p[p <= value])) for value in p
-    ]
+    return [min(1.0, max((len(p) - (p < other).sum()) * other for other in p[p <= value])) for value in p]
 
 
 def test_mistakes_are_one_line():
