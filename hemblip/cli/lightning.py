@@ -24,7 +24,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.runs import RESUME_POINT, checkpoint_run, discard_empty, new_run, resumed_run
+from hemblip.run import Run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -89,8 +89,8 @@ class HemblipCLI(LightningCLI):
             raise
         finally:
             self._alone.close()
-            if hasattr(self, "folder"):
-                discard_empty(self.folder)
+            if hasattr(self, "run"):
+                self.run.discard_if_empty()
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Make a parser of the command that is asked for only: four of them take a second."""
@@ -154,15 +154,19 @@ class HemblipCLI(LightningCLI):
             told = "no early stopping, and best.ckpt holds the weights of the last epoch"
             rank_zero_only(print)(f"note: no validation ({reason}): {told}")
         if self.subcommand != "fit":
-            self.folder = checkpoint_run(config.ckpt_path, config.name, self._settings()["model"])
+            self.run = (
+                Run.of_checkpoint(config.ckpt_path)
+                if config.ckpt_path is not None
+                else Run.untrained(config.name, self._settings()["model"])
+            )
         elif config.resume:
-            self.folder = resumed_run(config.name)
+            self.run = Run.resume(config.name)
             self._keep_alone()
-            if point := point_to_resume(self.folder):
+            if point := point_to_resume(self.run.folder):
                 config.ckpt_path = str(point)
                 self._tell_changes()
         else:
-            self.folder = new_run(config.name)
+            self.run = Run.create(config.name)
             self._keep_alone()
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
@@ -171,16 +175,16 @@ class HemblipCLI(LightningCLI):
 
     def _how_to_go_on(self) -> str:
         """Say what an interrupted command leaves."""
-        if self._command != "fit" or not (self.folder / RESUME_POINT).exists():
+        if self._command != "fit" or not self.run.resume_point.exists():
             return "; nothing is saved yet" if self._command == "fit" else ""
-        point = self.folder / RESUME_POINT
+        point = self.run.resume_point
         step = read_checkpoint(point)["global_step"]
         return f"; {point} holds step {step}, and the same command with --resume true goes on from it"
 
     @rank_zero_only
     def _keep_alone(self) -> None:
         """Let no second process train in the run folder until this one ends."""
-        self._alone.enter_context(alone(self.folder / "run", wait=False))
+        self._alone.enter_context(alone(self.run.folder / "run", wait=False))
 
     def _settings(self) -> dict[str, Any]:
         """Give the settings as `config.yaml` has them."""
@@ -192,7 +196,7 @@ class HemblipCLI(LightningCLI):
     @rank_zero_only
     def _tell_changes(self) -> None:
         """Say which settings differ from those that the run was started with."""
-        for line in changed_settings(self.folder, self._settings()):
+        for line in changed_settings(self.run.folder, self._settings()):
             print(f"changed    {line}")
 
     def instantiate_classes(self) -> None:
@@ -211,13 +215,15 @@ class HemblipCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
         config = self.config_init[self.subcommand]
-        settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.folder)}
+        settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.run.folder)}
         if config.trainer.precision is None:
             settings["precision"] = usual_precision(config.trainer.accelerator)
         group = config.name if config.group is None else config.group
         if self.subcommand == "fit":
-            settings["logger"] = fit_loggers(self.folder, config.ckpt_path, config.trainer.logger, config.wandb, group)
+            settings["logger"] = fit_loggers(
+                self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
+            )
             self.trainer_defaults["callbacks"] = [RunSummary()]
         elif self.subcommand == "test" and config.wandb:
-            settings["logger"] = wandb_logger(self.folder, config.wandb, group)
+            settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
         return super().instantiate_trainer(**settings, **kwargs)

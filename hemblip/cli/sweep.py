@@ -21,8 +21,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
-from hemblip.models.trained import BEST
-from hemblip.runs import RUNS
+from hemblip.run import BEST, RUNS
 
 if TYPE_CHECKING:
     import optuna

@@ -110,7 +110,7 @@ def verdicts_of(table: pd.DataFrame, key: str) -> Verdicts:
 
 
 def verdict_matrix(table: pd.DataFrame) -> Verdicts:
-    """Judge prediction rows: (N, 15), values of `Verdict`, attributes as the schema orders them; errors as in `codes`."""
+    """Judge prediction rows: (N, 15), values of `Verdict`, attributes in schema order; errors as in `codes`."""
     return np.stack([verdicts_of(table, key) for key in KEYS], axis=1)
 
 

@@ -19,9 +19,9 @@ from hemblip.reporting.layout import to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.run_folder import PLACES, find_run, read_run, sweep_runs
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table, shortened_captions
+from hemblip.run import PLACES, TABLE3, Run, sweep_runs
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
@@ -68,9 +68,9 @@ def compare(
             that leave out what is less sure.
     """
     check_range("--risk", risk, above=0, below=1)
-    folders = _folders(runs or [])
-    probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
-    found = [read_run(folder) for folder in folders if folder not in probes]
+    given = _runs(runs or [])
+    probes = [run.folder for run in given if (run.folder / TABLE3).is_file()]
+    found = [run for run in given if run.folder not in probes]
     if wandb is not None:
         from hemblip.reporting.wandb_runs import fetch_runs
 
@@ -115,12 +115,12 @@ def summary(comparison: Comparison) -> str:
     return f"{pd.DataFrame.from_dict(lines, orient='index').to_string()}\n\n{NOT_BEATEN}"
 
 
-def _folders(runs: Sequence[str]) -> list[Path]:
-    """Run folders that were asked for, each once, in order."""
+def _runs(paths: Sequence[str]) -> list[Run]:
+    """Runs that were asked for, each once, in order."""
     found = [
-        folder for run in map(Path, runs) for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
+        run for path in map(Path, paths) for run in (sweep_runs(path) if path.suffix == ".csv" else [Run.find(path)])
     ]
-    return list({folder.resolve(): folder for folder in found}.values())
+    return list({run.folder.resolve(): run for run in found}.values())
 
 
 def _encoder(name: str | None, layer: int | None) -> BertScore | None:

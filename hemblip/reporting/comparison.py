@@ -11,7 +11,8 @@ import pandas as pd
 
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_folder import PLACES, Run, check_same_cells, differing_decoding
+from hemblip.reporting.run_settings import check_same_cells, differing_decoding
+from hemblip.run import PLACES, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -110,12 +111,14 @@ class Comparison(Contest):
         risk: float = 0.05,
     ) -> None:
         self.runs = list(runs)
+        for run in self.runs:
+            run.check_described()
         self.warnings = check_same_cells(self.runs)
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
         self.bert, self.risk = bert, risk
         if bert is not None:
-            bert.learn([rows for run in self.runs for rows in (*run.predictions.values(), *run.baselines.values())])
+            bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
         gathered = _seeds(self.runs)
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:
@@ -128,7 +131,7 @@ class Comparison(Contest):
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
         for split in PLACES:
-            tables = [run.predictions[split] for run in seeds if split in run.predictions]
+            tables = [run.predictions(split) for run in seeds if split in run.described]
             if tables:
                 scored[split] = self._score(tables)
         label = seeds[0].name
@@ -145,10 +148,10 @@ class Comparison(Contest):
         found: dict[str, dict[str, Scored]] = {}
         for split in PLACES:
             for run in self.runs:
-                if split not in run.baselines:
+                if split not in run.described or (baselines := run.baselines(split)) is None:
                     continue
-                cells = _cells(run.predictions[split])
-                for name, rows in run.baselines[split].groupby("model", sort=False):
+                cells = _cells(run.predictions(split))
+                for name, rows in baselines.groupby("model", sort=False):
                     known = found.setdefault(str(name), {})
                     if split not in known and _cells(rows) == cells:
                         table = rows.sort_values("cell_id", ignore_index=True)
@@ -170,6 +173,11 @@ class Comparison(Contest):
             source: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
             for source, each in found.items()
         }
+
+
+def _described(run: Run, split: str) -> list[pd.DataFrame]:
+    """The captioner's rows of a split, and those of its baselines."""
+    return [table for table in (run.predictions(split), run.baselines(split)) if table is not None]
 
 
 def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:

@@ -7,9 +7,10 @@ import pandas as pd
 from hemblip.metrics.attributes import SILENT, confusion_matrix, error_counts
 from hemblip.metrics.verdicts import verdict
 from hemblip.morphology import SCHEMA
+from hemblip.predictions import annotated_keys
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.run_folder import PLACES, annotated_keys
 from hemblip.reporting.statements import MARKS, NAMES, Verdict, words
+from hemblip.run import PLACES
 
 
 @dataclass(frozen=True)

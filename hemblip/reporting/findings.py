@@ -5,7 +5,7 @@ from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.verdicts import Verdict
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Estimate
-from hemblip.reporting.run_folder import PLACES
+from hemblip.run import PLACES
 
 NEARLY_ALL = 0.97
 """Coverage above which silence needs no sentence."""

@@ -16,8 +16,8 @@ from hemblip.morphology import KEYS
 from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
-from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import words
+from hemblip.run import PLACES
 
 TEXT_SCORES = {"bleu": "BLEU", "sacrebleu": "sacreBLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
 

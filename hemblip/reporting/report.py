@@ -23,10 +23,11 @@ from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
-from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
+from hemblip.reporting.run_settings import settings
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
+from hemblip.run import PLACES, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -62,7 +63,7 @@ def write_report(
     Raises:
         DataError: there are no such predictions.
     """
-    run = read_run(folder)
+    run = Run(folder)
     comparison = Comparison([run], bert=bert)
     comparison.warnings += warnings
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
@@ -179,7 +180,7 @@ def _settings(runs: Sequence[Run]) -> Table:
     names = list(dict.fromkeys(name for given in found.values() for name in given))
     rows = [Row(label, [given.get(name, "–") for name in names]) for label, given in found.items() if names]
     for run, row in zip(runs, rows, strict=False):
-        counts = [f"{len(run.predictions[split]):,}" if split in run.predictions else "–" for split in PLACES]
+        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in PLACES]
         row.cells.extend(counts)  # type: ignore[attr-defined]
     columns = [Column("", name) for name in [*names, *(f"{place} cells" for place in PLACES.values())]]
     return Table("settings", "Runs", "Run", columns, rows)

@@ -18,7 +18,7 @@ from hemblip.reporting.paper_tables import (
     features,
     single_valued_notes,
 )
-from hemblip.reporting.run_folder import PLACES
+from hemblip.run import PLACES
 
 NOT_ANNOTATED = "no cell of this source is annotated"
 
@@ -62,7 +62,7 @@ def sources_table(comparison: Comparison) -> Table | None:
         "Each percentage is a mean over attributes of its own: coverage times where stated is not end to end.",
         *single_valued_notes(comparison, ["external"], by_source=True),
     ]
-    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out.get("external", []))
+    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out("external"))
     return Table("external", "External validation by source", "Model", columns, rows, notes)
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
 from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
-from hemblip.predictions import CONFIDENCE_KEYS
+from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.run_folder import PLACES, annotated_keys
+from hemblip.run import PLACES
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -43,7 +43,7 @@ def summary_table(metrics: Mapping[str, Any]) -> str:
     """Lay out the main scores of each set of cells beside the majority baseline's.
 
     Args:
-        metrics: of a run, by split; see `hemblip.runs.read_metrics`.
+        metrics: of a run, by split; see `hemblip.run.Run.scores`.
 
     Returns:
         Lines of text, accuracies in percent.

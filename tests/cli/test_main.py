@@ -13,7 +13,7 @@ from hemblip.cli.main import main
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import read_predictions
-from hemblip.runs import read_metrics
+from hemblip.run import Run
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "tests" / "conf" / "tiny.yaml")
@@ -34,7 +34,7 @@ def test_fit_test_and_predict(workplace, capsys):
     logged = pd.read_csv(RUN / "metrics.csv")
     assert {"train_loss", "val_loss", "val_accuracy", "learning_rate", "cells_per_second"} <= set(logged.columns)
     assert yaml.safe_load((RUN / "config.yaml").read_text())["data"]["init_args"]["image_size"] == 32
-    assert not list(RUN.rglob("val.parquet")) and not read_metrics(RUN)  # a sample, and not of the best weights
+    assert not list(RUN.rglob("val.parquet")) and not Run(RUN).scores  # a sample, and not of the best weights
 
     describe = ["predict", "--config", TINY, "--ckpt_path", BEST]
     assert main([*describe, "--risk", "0.2"]) == 2
@@ -45,11 +45,11 @@ def test_fit_test_and_predict(workplace, capsys):
     assert main(["test", "--config", TINY, "--ckpt_path", BEST, "--evaluation.multi_reference", "true"]) == 0
     rows = read_predictions(RUN / "predictions" / "test.parquet")
     assert (rows["references"].map(len) > 1).all() and (rows["references"].str[0] == rows["reference"]).all()
-    scores = read_metrics(RUN)["test"]["model"]
+    scores = Run(RUN).scores["test"]["model"]
     assert scores["multi_reference"]["references"] > 1
     assert scores["multi_reference"]["rouge_l"] >= scores["rouge_l"]
     assert rows["cell_id"].is_unique and set(rows["split"]) == {"test"} and set(rows["model"]) == {"tiny"}
-    assert "test" in read_metrics(RUN)
+    assert "test" in Run(RUN).scores
     assert str(RUN / "predictions" / "test.parquet") in capsys.readouterr().out
 
     images = str(Path(rows["image"].iloc[0]).parent)
@@ -74,7 +74,7 @@ def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     told = capsys.readouterr().out
     assert re.search(r"baselines +n/a \(.*/gone/", told) and (RUN / "report.html").is_file()
-    scores = read_metrics(RUN)["test"]
+    scores = Run(RUN).scores["test"]
     assert scores["model"]["cells"] == 24 and set(scores["baselines"]) == {"majority value", "modal caption"}
 
 
@@ -86,7 +86,7 @@ def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monke
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)
-    assert len(read_metrics(RUN)["test"]["baselines"]) == 4
+    assert len(Run(RUN).scores["test"]["baselines"]) == 4
 
 
 def first_words(text):

@@ -108,9 +108,9 @@ def test_differences_are_those_of_what_is_left_and_so_is_their_p():
 
 def test_groups_are_counted_where_the_attribute_is_annotated():
     """Many healthy cells do not make up for few leukemic slides."""
-    table = rows(60, groups=30)
+    table = rows(240, groups=30)
     few = table["group"].isin(["slide 0", "slide 1", "slide 2"])
-    table[TRUE_PREFIX + "diagnosis"] = np.where(few, ["ALL", "AML"] * 30, None)
+    table[TRUE_PREFIX + "diagnosis"] = np.where(few, ["ALL", "AML"] * 120, None)
     table["diagnosis"] = np.where(table["cell_id"].astype(int) % 7 > 0, table[TRUE_PREFIX + "diagnosis"], None)
     found = Measured([table], text=False)
     assert found.interval("accuracy/diagnosis").groups == 3

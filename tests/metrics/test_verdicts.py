@@ -29,6 +29,7 @@ def by_hand(key, truth, stated):
 
 def test_the_matrix_holds_what_each_pair_of_values_is_worth():
     table = rows(80)
+    table.loc[::9, TRUE_PREFIX + "cell_size"] = None
     matrix = verdict_matrix(table)
     assert matrix.shape == (80, 15) and matrix.dtype == np.int8
     assert set(np.unique(matrix)) == set(Verdict)

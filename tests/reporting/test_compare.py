@@ -17,7 +17,7 @@ from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
 from hemblip.reporting.compare import compare
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import find_run, read_run, sweep_runs
+from hemblip.run import Run, sweep_runs
 
 
 @pytest.fixture(scope="module")
@@ -229,9 +229,9 @@ def test_a_run_name_means_its_newest_tested_version(workplace):
         make_run(Path(f"runs/a/version_{version}"), cells, 0.8, splits=("test",))
     Path("runs/a/version_11/predictions").mkdir(parents=True)  # as `fit` has it while it trains
     shutil.copy("runs/a/version_10/predictions/val.parquet", "runs/a/version_11/predictions/val.parquet")
-    assert find_run(Path("runs/a")).name == "version_10"
+    assert Run.find("runs/a").folder.name == "version_10"
     make_probe(Path("runs/a/version_12"))
-    assert find_run(Path("runs/a")).name == "version_12"
+    assert Run.find("runs/a").folder.name == "version_12"
 
 
 def test_seeds_are_gathered_and_other_settings_are_not(workplace):
@@ -274,7 +274,7 @@ def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
         make_run(Path(run), cells, 0.8, seed=number, splits=("test",))
     table = Path("runs/sweep/sweep.csv")
     pd.DataFrame({"run": [*runs, "runs/sweep/version_2", None]}).to_csv(table, index=False)
-    assert [str(run) for run in sweep_runs(table)] == runs
+    assert [str(run.folder) for run in sweep_runs(table)] == runs
     compare([str(table)], gallery=2)
     assert Path("compare/report.html").is_file()
     for content, complaint in (("trial\n1\n", "missing column run"), ("run\nruns/x\n", "none of its 1 runs")):
@@ -297,7 +297,7 @@ def test_a_run_without_test_predictions_says_how_to_make_them(workplace):
     folder = Path("runs/a/version_0")
     (folder / "predictions").mkdir(parents=True)
     with pytest.raises(DataError, match=r"python -m hemblip test"):
-        read_run(folder)
+        Run(folder).check_described()
 
 
 def test_runs_need_not_have_everything(workplace, capsys):
