@@ -53,10 +53,16 @@ COMMANDS = {
         "--config configs/probe.yaml",
     ),
     "compare": Command(
-        "hemblip.reporting.compare:compare",
+        "hemblip.reporting.compare:compare_command",
         "Tables 1 to 3 of several runs and their report",
         "runs/blip_lora runs/medgemma_lora",
         positional="runs",
+    ),
+    "score": Command(
+        "hemblip.reporting.score:score_command",
+        "scores, intervals and a report of anybody's captions",
+        "captions.csv --output scores",
+        positional="tables",
     ),
     "sweep": Command(
         "hemblip.cli.sweep:sweep",

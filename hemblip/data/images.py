@@ -44,14 +44,15 @@ def read_image(path: str | Path) -> Pixels:
                     f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first",
                     "image too large",
                 )
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such image file; check the data folder", "image missing") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable image ({error}); repair or remove it") from error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Give an image of any mode as RGB; see `read_image`."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image).astype(np.float32)
         top = 1.0 if image.mode == "F" and grey.max() <= 1 else next((t for t in WHITES if grey.max() <= t), WHITES[-1])
