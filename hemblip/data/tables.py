@@ -133,7 +133,9 @@ def tables_in(path: Path) -> list[Path]:
     for pattern in ("metadata.*", "*.parquet"):
         if found := [file for file in sorted(path.rglob(pattern)) if file.suffix in SUFFIXES]:
             return found
-    raise DataError(f"{path}: no table; looked for metadata.csv, metadata.jsonl and Parquet files, give the table itself")
+    raise DataError(
+        f"{path}: no table; looked for metadata.csv, metadata.jsonl and Parquet files, give the table itself"
+    )
 
 
 def _known(path: Path, names: Sequence[str], needed: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -299,6 +301,8 @@ def _unpacked(content: bytes, name: str) -> Path:
     digest, suffix = hashlib.sha256(content).hexdigest()[:20], Path(name).suffix.lower()
     path = UNPACKED.absolute() / f"{digest}{suffix if re.fullmatch('[.][a-z]{3,4}', suffix) else '.png'}"
     if not path.is_file():
-        with replacing(path, "pictures of tables are unpacked there; work in a folder with room", one_of_many=True) as new:
+        with replacing(
+            path, "pictures of tables are unpacked there; work in a folder with room", one_of_many=True
+        ) as new:
             new.write_bytes(content)
     return path

@@ -76,7 +76,8 @@ def test_renamed_column_missing_table_missing_image_and_missing_folder(layout):
     pd.read_csv(path).rename(columns={"label": "Label"}).to_csv(path, index=False)
     with pytest.raises(DataError, match=r"val\.csv: missing column label; found img_name, Label"):
         WBCAtt(str(folder)).records()
-    path.unlink()
+    for split in ("train", "val", "test"):
+        (folder / f"pbc_attr_v1_{split}.csv").unlink()
     with pytest.raises(DataError, match="no such table"):
         WBCAtt(str(folder)).records()
     with pytest.raises(DataError, match=r"no such folder.*HEMBLIP_DATA"):

@@ -15,7 +15,7 @@ HINTS = ("box", "bounding_box", "x_center", "y_center", "xc", "yc", "cx", "cy", 
 
 FORMS = "`bbox` with [x, y, width, height], or columns x, y, w, h or xmin, ymin, xmax, ymax, all in pixels"
 
-NOT_A_BOX = f"not a box: write {FORMS}"
+NOT_A_BOX = f"not a box; write {FORMS}"
 
 
 def box_columns(names: Sequence[str], origin: str) -> list[str]:
@@ -59,6 +59,11 @@ def box_of(row: Mapping[str, str], columns: Sequence[str]) -> list[float] | None
     if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
         raise ValueError
     return box
+
+
+def written(row: Mapping[str, str], columns: Sequence[str]) -> str:
+    """What stands for the box of a row, to be shown."""
+    return f"{', '.join(columns)} '{', '.join(row.get(column, '') for column in columns)[:80]}'"
 
 
 def place_of(box: Sequence[float]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of
+from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of, written
 from hemblip.data.sources.file_names import split_of
 from hemblip.data.sources.source import Source, locate
 from hemblip.data.tables import tables_in, texts
@@ -48,7 +48,7 @@ class CombinedCSV(Source):
                 try:
                     box = box_of(record, places)
                 except ValueError:
-                    self.exclude(cell_id, NOT_A_BOX)
+                    self.exclude(f"{cell_id}, {written(record, places)}", NOT_A_BOX)
                     continue
                 cell_id += f"/{place_of(box)}" if box else ""
                 if not captions:

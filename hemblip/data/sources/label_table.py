@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of
+from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of, written
 from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.file_names import split_of
 from hemblip.data.sources.source import Source, locate
@@ -51,7 +51,7 @@ class LabelTable(Source):
                 try:
                     box = box_of(record, places)
                 except ValueError:
-                    self.exclude(entry, NOT_A_BOX)
+                    self.exclude(f"{entry}, {written(record, places)}", NOT_A_BOX)
                     continue
                 cell_id = f"{self.name}/{file}" + (f"/{place_of(box)}" if box else "")
                 if flaw := "image listed again" if cell_id in rows else mapping.flaw(label):

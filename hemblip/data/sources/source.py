@@ -72,9 +72,7 @@ class Source(ABC):
         """Note that an entry is left out; `reason` is what such entries have in common."""
         self.excluded[_shown(str(entry))] = reason
 
-    def table_of(
-        self, path: Path, needed: Iterable[str] = (), columns: Mapping[str, str] | None = None
-    ) -> Table:
+    def table_of(self, path: Path, needed: Iterable[str] = (), columns: Mapping[str, str] | None = None) -> Table:
         """Read a table; rows that cannot be read are left out. See `hemblip.data.tables.read_table`."""
         return read_table(path, list(needed), columns, self.exclude)
 
