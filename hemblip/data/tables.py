@@ -142,8 +142,8 @@ def _known(path: Path, names: Sequence[str], needed: Sequence[str], columns: Map
     lower = {name.lower(): name for name in reversed(names)}
     known = {name: name for name in needed if name in names}
     for name, aliases in KNOWN.items():
-        known |= {name: lower[alias] for alias in reversed(aliases) if alias in lower and name not in names}
-        known |= {name: name} if name in names else {}
+        found = [name for name in (name, *(lower.get(alias, "") for alias in aliases)) if name in names]
+        known |= {name: found[0]} if found else {}
     for name, written in columns.items():
         if written not in names:
             raise DataError(f"{path}: missing column {written} (columns: {name}); found {', '.join(names)[:500]}")
@@ -301,8 +301,7 @@ def _unpacked(content: bytes, name: str) -> Path:
     digest, suffix = hashlib.sha256(content).hexdigest()[:20], Path(name).suffix.lower()
     path = UNPACKED.absolute() / f"{digest}{suffix if re.fullmatch('[.][a-z]{3,4}', suffix) else '.png'}"
     if not path.is_file():
-        with replacing(
-            path, "pictures of tables are unpacked there; work in a folder with room", one_of_many=True
-        ) as new:
-            new.write_bytes(content)
+        fix = "pictures of tables are unpacked there; work in a folder with room"
+        with replacing(path, fix, one_of_many=True) as partial:
+            partial.write_bytes(content)
     return path

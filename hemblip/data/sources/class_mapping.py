@@ -45,8 +45,8 @@ class ClassMapping:
 
     Its keys are `classes`, from class name (in any case) to attributes, or to null for what is deliberately left out;
     `group`, a pattern whose first bracket, found in the file name, is the patient, slide or field (else each image is
-    its own); `label`, a pattern whose first bracket, found in the file name, is the class in place of the folder's name;
-    and `image`, how a table's image number becomes a file name, in Python's format, such as `{:0>3}.bmp`.
+    its own); `label`, a pattern whose first bracket, found in the file name, is the class in place of the folder's
+    name; and `image`, how a table's image number becomes a file name, in Python's format, such as `{:0>3}.bmp`.
 
     Args:
         classes: mapping file, or the name of a published collection, as configured.
@@ -121,7 +121,7 @@ class ClassMapping:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        mapping = yaml.load(path.read_text(encoding="utf-8-sig"), _Texts)  # noqa: S506 - a SafeLoader
+        mapping = yaml.load(path.read_text(encoding="utf-8-sig"), _Texts)  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -1,4 +1,4 @@
-"""Images with free descriptions: a table of images and captions, as the paper's external set or Hugging Face's imagefolder."""
+"""Images with free descriptions: a table, as the paper's external set or Hugging Face's imagefolder has it."""
 
 from collections.abc import Mapping
 

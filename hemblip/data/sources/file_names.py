@@ -22,8 +22,8 @@ SPLIT = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:[ _-]?(?:set|data|sim
 COPY = re.compile(
     r"[_.](?:jpe?g|png|bmp|tiff?)\.rf\.[0-9a-z]+$"
     r"|\.(?:jpe?g|png|bmp|tiff?)_[0-9a-f]{8}-[0-9a-f-]{27}$"
-    r"|[ _-]+\(?(?:copy|aug(?:mented)?|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?|blur(?:red)?|noisy?|bright(?:ness)?"
-    r"|zoom(?:ed)?|shear(?:ed)?|shift(?:ed)?)[ _-]?\d*\)?$",
+    r"|[ _-]+\(?(?:copy|aug(?:mented)?|(?:h|v|hor\w*|vert\w*)?[ _-]?flip(?:ped)?|mirror(?:ed)?|rot(?:at(?:ed?|ion))?"
+    r"|blur(?:red)?|nois[ey]|bright(?:ness)?|contrast|zoom(?:ed)?|shear(?:ed)?|shift(?:ed)?)[ _-]?\d*\)?$",
     re.IGNORECASE,
 )
 """End of the name of an augmented copy: by Roboflow, by Augmentor, or in words."""
@@ -31,8 +31,8 @@ COPY = re.compile(
 PREFIX = re.compile(r"^(?:.+_original_|(?:aug(?:mented)?|flipped|rotated)[_-](?:\d+[_-])?)", re.IGNORECASE)
 """Start of one: by Augmentor, or in words."""
 
-KERAS = re.compile(r"(_\d+)_\d+")
-"""Copies by Keras' ImageDataGenerator without a prefix, as in Kaggle's blood cells: number of the image, and of the copy."""
+KERAS = re.compile(r"((?:aug)?_\d+)_\d+")
+"""Copies by Keras' ImageDataGenerator as in Kaggle's blood cells: the numbers of image and copy."""
 
 
 def list_images(folder: Path) -> list[Path]:

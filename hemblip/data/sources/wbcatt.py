@@ -1,7 +1,7 @@
 """WBCAtt: 10,298 healthy white blood cells with 11 attributes (Tsutsui et al., NeurIPS 2023).
 
-Layout: `pbc_attr_v1_{train,val,test}.csv` and, beside them or in folders below, the images of the PBC dataset (Acevedo et
-al., 2020), `PBC_dataset_normal_DIB/<class>/<name>.jpg`.
+Layout: `pbc_attr_v1_{train,val,test}.csv` and, beside them or in folders below, the images of the PBC dataset (Acevedo
+et al., 2020), `PBC_dataset_normal_DIB/<class>/<name>.jpg`.
 """
 
 import hashlib
