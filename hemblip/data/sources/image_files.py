@@ -59,6 +59,8 @@ class ImageFiles(Source):
         unread = [name for name in table.columns if name not in used]
         if unread:
             print(f"note: {path}: not read: {', '.join(unread)[:300]}; cells are cut out by {FORMS}", file=sys.stderr)
+        if len(places) > 1:
+            print(f"note: {path}: {', '.join(places)} are read as each cell's bbox, in pixels", file=sys.stderr)
         rows: dict[str, dict[str, object]] = {}
         for number, record in enumerate(table.rows, 1):
             file, cell = record["image"], record.get("cell_id", "")

@@ -12,7 +12,7 @@ import pandas as pd
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.file_names import ImageFinder, copies, name_flaw, published_splits
 from hemblip.data.tables import Table, read_table
-from hemblip.errors import DataError
+from hemblip.errors import DataError, shown
 
 
 class Source(ABC):
@@ -70,7 +70,7 @@ class Source(ABC):
 
     def exclude(self, entry: object, reason: str) -> None:
         """Note that an entry is left out; `reason` is what such entries have in common."""
-        self.excluded[_shown(str(entry))] = reason
+        self.excluded[shown(str(entry))] = shown(reason)
 
     def table_of(self, path: Path, needed: Iterable[str] = (), columns: Mapping[str, str] | None = None) -> Table:
         """Read a table; rows that cannot be read are left out. See `hemblip.data.tables.read_table`."""
@@ -93,7 +93,7 @@ class Source(ABC):
         counts = Counter(self.excluded.values())
         looked_for = next((finder.looked_for for finder in self._finders.values() if finder.looked_for), "")
         said = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-        return said + (f"; looked for {_shown(looked_for)} first" if looked_for else "")
+        return said + (f"; looked for {shown(looked_for)} first" if looked_for else "")
 
     def manifest(self, rows: Iterable[Mapping[str, object]], origin: str) -> pd.DataFrame:
         """Make a manifest of what was not excluded; see `hemblip.data.records.manifest_table`.
@@ -122,13 +122,6 @@ class Source(ABC):
             if row.get("split") is None:
                 row["split"] = split
         return manifest_table(kept, origin)
-
-
-def _shown(text: str) -> str:
-    """Text from outside as a terminal may show it."""
-    whole = text if len(text) <= 300 else f"{text[:150]}...{text[-100:]}"
-    shown = whole.encode("utf-8", errors="backslashreplace").decode()
-    return shown if shown.isprintable() else ascii(shown)[1:-1]
 
 
 def locate(root: str, fix: str) -> Path:
