@@ -69,7 +69,7 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
         raise DataError(
             f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own"
         )
-    for column in ("bbox", "split", *KEYS):
+    for column in ("cell_id", "image", "source", "bbox", "split", *KEYS):
         table[column] = table[column].astype(object).where(table[column].notna(), None)
     for column in ("cell_id", "image", "source"):
         table[column] = _converted(table, column, _name, "a text", origin)
@@ -128,7 +128,7 @@ def _texts(value: object) -> list[str]:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
     texts: list[str] = list(value)  # type: ignore[call-overload]
-    if isinstance(value, str) or not all(isinstance(text, str) for text in texts):
+    if isinstance(value, (str, Mapping)) or not all(isinstance(text, str) for text in texts):
         raise TypeError
     return texts
 

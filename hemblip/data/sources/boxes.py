@@ -29,7 +29,7 @@ def box_columns(names: Sequence[str], origin: str) -> list[str]:
         if all(name in written for name in form):
             return [written[name] for name in form]
     places = {name for form in (*CORNER_AND_SIZE, *CORNERS) for name in form} - {"width", "height", "w", "h"}
-    likely = [written[name] for name in written if name in places or name in HINTS]
+    likely = [name for low, name in reversed(written.items()) if low in places or low in HINTS]
     if likely:
         raise DataError(f"{origin}: column {', '.join(likely)} looks like a box that is not read; write {FORMS}")
     return []

@@ -26,10 +26,10 @@ class _Texts(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Read a mapping, refusing a name that stands there twice, of which YAML would keep the last."""
         names: set[Any] = set()
-        for key, _ in node.value:
-            if key.value in names and isinstance(key, yaml.ScalarNode):
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in names:
                 raise yaml.MarkedYAMLError(problem=f"'{key.value}' stands there twice", problem_mark=key.start_mark)
-            names.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            names.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -14,7 +14,7 @@ from hemblip.data.sources.manifest import read_manifest
 from hemblip.data.sources.source import Source
 from hemblip.data.tables import SUFFIXES as TABLES
 from hemblip.data.tables import Table
-from hemblip.errors import DataError
+from hemblip.errors import DataError, shown
 
 
 class ImageFiles(Source):
@@ -40,7 +40,7 @@ class ImageFiles(Source):
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
             return self._manifest({"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found)
         if not os.path.exists(path):  # noqa: PTH110 - see above
-            raise DataError(f"{path}: no such image, folder or table")
+            raise DataError(f"{shown(str(path))}: no such image, folder or table")
         if path.suffix.lower() in SUFFIXES:
             return self._manifest([{"cell_id": path.name, "image": str(path)}])
         if path.suffix.lower() not in (*TABLES, ".xlsx", ".xls", ".ods"):  # those are told what to do

@@ -136,7 +136,7 @@ def locate(root: str, fix: str) -> Path:
     """
     path = Path(os.environ.get("HEMBLIP_DATA", ".")) / Path(root).expanduser()
     if not os.path.exists(path):  # noqa: PTH110 - it takes any name, too long or with NUL
-        raise DataError(f"{path}: no such folder or file (root '{root}', HEMBLIP_DATA); {fix}")
+        raise DataError(f"{shown(str(path))}: no such folder or file (root '{shown(root)}', HEMBLIP_DATA); {fix}")
     return path
 
 
