@@ -77,9 +77,13 @@ def test_hidden_files_are_no_data(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("TRAIN", "train"), ("Training", "train"), ("TestA", "test"), ("Test-B", "test"), ("TEST_SIMPLE", "test"),
-     ("valid", "val"), ("validation", "val"), ("train_set", "train"), ("testis", None), ("trainer", None), ("valley", None), ("x", None)],
-)  # fmt: skip
+    [
+        *((name, "train") for name in ("TRAIN", "Training", "train_set", "train-data")),
+        *((name, "test") for name in ("TestA", "Test-B", "TEST_SIMPLE", "testing")),
+        *((name, "val") for name in ("valid", "Validation", "VAL")),
+        *((name, None) for name in ("testis", "trainer", "valley", "contest", "x", "")),
+    ],
+)
 def test_names_of_splits(name, split):
     assert split_of(name) == split
 

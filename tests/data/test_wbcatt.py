@@ -91,6 +91,56 @@ def test_nothing_left(layout):
         WBCAtt(str(folder)).records()
 
 
+def moved(layout, folder, tables=".", images="."):
+    """The layout with its tables and images in other folders, as unpacking leaves them."""
+    there, _ = layout
+    for name in (tables, images):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for path in sorted(there.glob("*.csv")):
+        shutil.move(path, folder / tables / path.name)
+    shutil.move(there / "images", folder / images / "images")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("tables", "images"),
+    [
+        (".", "data/PBC"),
+        ("wbcatt-main/submission", "wbcatt-main/data/PBC"),
+        ("WBCAtt/WBCAtt", "WBCAtt/WBCAtt"),
+        ("tables", "PBC_dataset_normal_DIB/PBC_dataset_normal_DIB"),
+        ("a/b", "."),
+    ],
+)
+def test_tables_and_images_wherever_unpacking_puts_them(layout, tmp_path_factory, tables, images):
+    folder = tmp_path_factory.mktemp("unpacked")
+    source = WBCAtt(moved(layout, folder, tables, images))
+    assert len(source.records()) == 20 and not source.excluded
+
+
+def test_images_in_a_folder_of_their_own(layout, tmp_path_factory):
+    folder, elsewhere = tmp_path_factory.mktemp("tables"), tmp_path_factory.mktemp("images")
+    moved(layout, folder)
+    shutil.move(folder / "images", elsewhere / "images")
+    assert len(WBCAtt(str(folder), images=str(elsewhere)).records()) == 20
+    with pytest.raises(DataError, match=rf"image missing \(20\); looked for {folder}/images/.*train_0.jpg first"):
+        WBCAtt(str(folder)).records()
+
+
+def test_some_of_the_tables_and_a_torn_row(layout):
+    folder, _ = layout
+    (folder / "pbc_attr_v1_val.csv").unlink()
+    lines = (folder / "pbc_attr_v1_test.csv").read_text().splitlines()
+    lines[1] += ",1,2,3"
+    (folder / "pbc_attr_v1_test.csv").write_bytes("\r\n".join(lines).replace("/", "\\").encode("utf-8-sig"))
+    source = WBCAtt(str(folder))
+    assert source.records()["split"].value_counts().to_dict() == {"train": 12, "test": 3}
+    assert source.excluded == {
+        "pbc_attr_v1_val.csv": "table missing",
+        "pbc_attr_v1_test.csv line 2": "17 values for 14 columns",
+    }
+
+
 @pytest.mark.real
 @pytest.mark.skipif("HEMBLIP_DATA" not in os.environ, reason="HEMBLIP_DATA is not set")
 def test_real_cells():
