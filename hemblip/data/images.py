@@ -173,4 +173,4 @@ def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:
 def box_error(path: str, bbox: Sequence[float], flaw: str) -> ImageError:
     """What is raised for a box that has a flaw."""
     box = ", ".join(f"{value:g}" for value in bbox)
-    return ImageError(f"{path}: {flaw}: [{box}]; boxes are [x, y, width, height] in pixels, correct it", flaw)
+    return ImageError(f"{path}: box [{box}]: {flaw}; boxes are [x, y, width, height] in pixels, correct it", flaw)
