@@ -27,6 +27,7 @@ from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
+from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
@@ -98,6 +99,9 @@ class Captioner(L.LightningModule, ABC):
 
     tokenizer: Any
     """Of captions, from transformers."""
+
+    caption_positions: int | None = None
+    """Most tokens of a caption, with the marks at its start and end; None for no limit of its own."""
 
     pretrained: str
     """Hub id, folder, or `compact`."""
@@ -199,8 +203,8 @@ class Captioner(L.LightningModule, ABC):
         return self
 
     def configure_callbacks(self) -> list[L.Callback]:
-        """Show what trains, and hold to it."""
-        return [TrainableParameters()]
+        """Show what trains, and hold to it; tell which captions do not fit."""
+        return [TrainableParameters(), CaptionLimits()]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the base model does not give, and name that model."""

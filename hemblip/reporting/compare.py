@@ -20,10 +20,10 @@ from hemblip.reporting.layout import Table, to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.side_tables import side_tables
-from hemblip.reporting.sureness import confidence_table, shortened_captions
 from hemblip.reporting.score import SUFFIXES as SUFFIXES_OF_TABLES
 from hemblip.reporting.score import runs_of_table
+from hemblip.reporting.side_tables import side_tables
+from hemblip.reporting.sureness import confidence_table, shortened_captions
 from hemblip.run import PLACES, SWEEP_TABLE, TABLE3, Run, sweep_runs
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def compare_command(
     print(f"tables   {output}/{{{names}}}.{{md,csv,tex}}\nfigure   {output}/figure2.pdf\nreport   {output}/report.html")
 
 
-def write_comparison(comparison: Comparison, folder: Path, probes: Sequence[Path] = (), gallery: int = GALLERY) -> list[Table]:
+def write_comparison(
+    comparison: Comparison, folder: Path, probes: Sequence[Path] = (), gallery: int = GALLERY
+) -> list[Table]:
     """Write tables, figure and report into a folder.
 
     Args:
@@ -148,7 +150,9 @@ def summary(comparison: Comparison) -> pd.DataFrame:
 def _runs(paths: Sequence[str]) -> list[Run]:
     """Runs that were asked for, each once, in order."""
     found = [
-        run for path in map(Path, paths) for run in (_of_table(path) if path.suffix in SUFFIXES_OF_TABLES else [Run.find(path)])
+        run
+        for path in map(Path, paths)
+        for run in (_of_table(path) if path.suffix in SUFFIXES_OF_TABLES else [Run.find(path)])
     ]
     return list({run.folder.resolve(): run for run in found}.values())
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from hemblip.atomic import replacing_folder, write_text
-from hemblip.data.tables import SUFFIXES, Table, read_table, texts
+from hemblip.data.tables import Table, read_table, texts
 from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
 from hemblip.metrics.intervals import Measured
@@ -55,7 +55,9 @@ def score(
     return _scored(rows(captions, references, annotations, groups))
 
 
-def score_command(tables: list[str] | None = None, output: str = "scores", columns: dict[str, str] | None = None) -> None:
+def score_command(
+    tables: list[str] | None = None, output: str = "scores", columns: dict[str, str] | None = None
+) -> None:
     """Score the captions of tables: every score with its interval, the tables of the paper's form, and report.html.
 
     Example: `python -m hemblip score captions.csv --output scores`
@@ -117,7 +119,9 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
                 pd.DataFrame([_annotation(row, path) for row in some]),
                 [row["group"] for row in some] if "group" in known else None,
                 [_beside(row["image"], path) for row in some] if "image" in known else None,
-                [row["cell_id"] for row in some] if "cell_id" in known else [f"{int(row['_number']):06d}" for row in some],
+                [row["cell_id"] for row in some]
+                if "cell_id" in known
+                else [f"{int(row['_number']):06d}" for row in some],
                 name,
                 split,
                 path.stem,
@@ -126,7 +130,9 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
     twice = [table[table.duplicated("cell_id")] for table in made]
     for part in twice:
         if len(part):
-            raise DataError(f"{path}: cell_id '{part['cell_id'].iloc[0]}' stands in several rows; one row a cell and model")
+            raise DataError(
+                f"{path}: cell_id '{part['cell_id'].iloc[0]}' stands in several rows; one row a cell and model"
+            )
     return prediction_table(row for table in made for row in table.to_dict("records"))
 
 

@@ -109,7 +109,9 @@ def _class_name(number: object, names: Mapping[str, str] = _NAMES) -> str:
 
 def read_txt(folder: Path) -> Iterator[Annotation]:
     """Read the text files of a split, one line a box: class, centre, size, (four more,) seven codes."""
-    for path in sorted(folder.glob("*.txt")):
+    for path in sorted(folder.glob("[!.]*.txt")):
+        if path.name == "classes.txt":  # of the labelling tool
+            continue
         for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
             words = line.split()
             if not words:
