@@ -15,7 +15,7 @@ from hemblip.errors import ImageError
 
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 89_000_000
 """A larger image is refused before decoding: no microscope field has so many, a decompression bomb has."""
 
 PROGRAMS = ("EPS", "WMF")
@@ -23,9 +23,6 @@ PROGRAMS = ("EPS", "WMF")
 
 WHITES = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
 """White of cameras by their bits: files of 16 bits hold any of them, the lowest that no pixel exceeds is taken."""
-
-# The limit above replaces Pillow's, which only warns between one and two times its own.
-Image.MAX_IMAGE_PIXELS = None
 
 
 def read_image(path: str | Path) -> Pixels:

@@ -32,8 +32,9 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
 
     Returns:
         Ready for JSON: `cells`; the text scores, over the cells with a reference, or None and `no_text_scores`, why;
-        `accuracy` and `macro_f1`, means over the attributes that are annotated with more than one value; `single_valued`, the others; `hallucination`, mean over all;
-        `exact_match`; `incompatible`, captions that contradict themselves;
+        `accuracy` and `macro_f1`, means over the attributes that are annotated with more than one value;
+        `single_valued`, the others; `hallucination`, mean over all; `exact_match`; `incompatible`, captions that
+        contradict themselves;
         `attributes`, a mapping key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
         annotation to the share of captions that fill them nevertheless. With `bert` also `bertscore` and what it was
         made with; of rows with `references` also `multi_reference`, see `multi_reference_scores`.

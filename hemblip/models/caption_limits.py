@@ -56,7 +56,9 @@ class CaptionLimits(L.Callback):
     @rank_zero_only
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Look at the captions of all cells."""
-        cells = trainer.datamodule.manifest  # type: ignore[attr-defined]
-        limits = (pl_module.caption_positions, pl_module.decoding.max_new_tokens)
-        for note in caption_notes(list(chain(*cells["captions"])), pl_module.tokenizer, *limits):  # type: ignore[arg-type]
+        if (cells := getattr(trainer.datamodule, "manifest", None)) is None:  # type: ignore[attr-defined]
+            return
+        captioner: Any = pl_module
+        limits = (captioner.caption_positions, captioner.decoding.max_new_tokens)
+        for note in caption_notes(list(chain(*cells["captions"])), captioner.tokenizer, *limits):
             print(f"note: {note}")

@@ -127,6 +127,7 @@ class Captioner(L.LightningModule, ABC):
         schedule: Schedule = "constant",
     ) -> None:
         super().__init__()
+        self._settings = _arguments(self)
         check_range("model.init_args.learning_rate", learning_rate, above=0)
         check_range("model.init_args.weight_decay", weight_decay, at_least=0)
         check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
@@ -140,14 +141,6 @@ class Captioner(L.LightningModule, ABC):
         self._losses: dict[str, tuple[float, int]] = {}
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
-
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
-        """Remember the settings, which a checkpoint names."""
-        captioner = super().__new__(cls)
-        given = inspect.signature(cls.__init__).bind(captioner, *args, **settings).arguments
-        given = {**given, **given.pop("optimisation", {})}
-        captioner._settings = {name: _plain(value) for name, value in given.items() if name != "self"}
-        return captioner
 
     def settings(self) -> dict[str, Any]:
         """Class and settings that it was made with, as a config has them."""
@@ -211,7 +204,8 @@ class Captioner(L.LightningModule, ABC):
         checkpoint["state_dict"] = kept_weights(self)
         checkpoint[IDENTITY] = identity(self)
         checkpoint[TAUGHT], checkpoint[SETTINGS] = self.taught, self.settings()
-        checkpoint[CELLS] = self.preparation.settings()
+        if "preparation" in vars(self):  # it is known
+            checkpoint[CELLS] = self.preparation.settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of another model; see `check_checkpoint`."""
@@ -454,6 +448,19 @@ class Captioner(L.LightningModule, ABC):
         scheduler = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(scheduler, LambdaLR)
         set_rates(self.trainer.optimizers[0], scheduler, self.learning_rate, self.weight_decay)
+
+
+def _arguments(captioner: Captioner) -> dict[str, Any]:
+    """Arguments of the outermost constructor that is making a captioner, as plain values."""
+    frame, found = inspect.currentframe(), None
+    frame = frame.f_back if frame else None
+    while frame is not None and frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is captioner:
+        found, frame = frame, frame.f_back
+    if found is None:
+        return {}
+    given = inspect.getargvalues(found)
+    named = {name: given.locals[name] for name in given.args if name != "self"}
+    return {name: _plain(value) for name, value in {**named, **given.locals.get(given.keywords or "", {})}.items()}
 
 
 def _plain(value: Any) -> Any:

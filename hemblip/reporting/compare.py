@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hemblip.atomic import replacing_folder, write_text
+from hemblip.data.tables import SUFFIXES as TABLE_SUFFIXES
 from hemblip.errors import ConfigError, check_range
 from hemblip.reporting.cards import PANEL_SIDE, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
@@ -20,7 +21,6 @@ from hemblip.reporting.layout import Table, to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.score import SUFFIXES as SUFFIXES_OF_TABLES
 from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table, shortened_captions
@@ -149,16 +149,14 @@ def summary(comparison: Comparison) -> pd.DataFrame:
 
 def _runs(paths: Sequence[str]) -> list[Run]:
     """Runs that were asked for, each once, in order."""
-    found = [
-        run
-        for path in map(Path, paths)
-        for run in (_of_table(path) if path.suffix in SUFFIXES_OF_TABLES else [Run.find(path)])
-    ]
-    return list({run.folder.resolve(): run for run in found}.values())
+    found = [run for path in map(Path, paths) for run in _meant(path)]
+    return list({(run.folder.resolve(), run.name): run for run in found}.values())
 
 
-def _of_table(path: Path) -> list[Run]:
-    """The runs that a sweep's table names, or the captions that a table holds."""
+def _meant(path: Path) -> list[Run]:
+    """A run folder, the runs that a sweep's table names, or the captions that a table holds."""
+    if path.suffix not in TABLE_SUFFIXES:
+        return [Run.find(path)]
     return sweep_runs(path) if path.name == SWEEP_TABLE else runs_of_table(path)
 
 

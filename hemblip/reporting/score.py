@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,31 +109,25 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
     for number, row in enumerate(found.rows):
         split = row.get("split", "")
         key = (row.get(model, "") or path.stem, split if split in PLACES else "test")
-        parts.setdefault(key, []).append({**row, "_number": str(number)})
-    made = []
+        parts.setdefault(key, []).append({"cell_id": f"{number:06d}", **row})
+    made, known = [], found.known
     for (name, split), some in parts.items():
-        known = found.known
+        cells = [row["cell_id"] for row in some]
+        if repeated := next((cell for cell, count in Counter(cells).items() if count > 1), None):
+            raise DataError(f"{path}: cell_id '{repeated}' stands in several rows of {name}; one row a cell and model")
         made.append(
             rows(
                 [row["caption"] for row in some],
                 [texts(row.get(reference, "")) or "" for row in some] if reference else None,
-                pd.DataFrame([_annotation(row, path) for row in some]),
+                pd.DataFrame([_annotation(row) for row in some]),
                 [row["group"] for row in some] if "group" in known else None,
                 [_beside(row["image"], path) for row in some] if "image" in known else None,
-                [row["cell_id"] for row in some]
-                if "cell_id" in known
-                else [f"{int(row['_number']):06d}" for row in some],
+                cells,
                 name,
                 split,
                 path.stem,
             )
         )
-    twice = [table[table.duplicated("cell_id")] for table in made]
-    for part in twice:
-        if len(part):
-            raise DataError(
-                f"{path}: cell_id '{part['cell_id'].iloc[0]}' stands in several rows; one row a cell and model"
-            )
     return prediction_table(row for table in made for row in table.to_dict("records"))
 
 
@@ -141,9 +136,8 @@ def _column(table: Table, name: str, columns: Mapping[str, str] | None) -> str:
     return (columns or {}).get(name) or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
 
 
-def _annotation(row: Mapping[str, str], path: Path) -> dict[str, str | None]:
+def _annotation(row: Mapping[str, str]) -> dict[str, str | None]:
     """The annotation is in columns named like the attributes; in a table that `test` wrote, `true_` stands before."""
-    del path
     return {key: row.get(f"true_{key}", row.get(key, "")) or None for key in KEYS}
 
 
