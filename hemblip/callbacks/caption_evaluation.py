@@ -29,10 +29,9 @@ from hemblip.ranks import gather
 from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, make_card
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import BASELINES, LEFT_OUT
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.runs import write_metrics
+from hemblip.run import BASELINES, LEFT_OUT, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -227,14 +226,14 @@ class CaptionEvaluation(L.Callback):
         folder, split = self._folder(trainer), str(table["split"].iloc[0])
         sources: Sequence[Source] = trainer.datamodule.sources  # type: ignore[attr-defined]
         results = {"model": scores, "baselines": {}, LEFT_OUT: exclusion_lines(sources)}
-        metrics = write_metrics(folder, split, results)
+        metrics = Run(folder).write_scores(split, results)
         written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics, **self._without}
         rows_of = self._baselines(trainer, table, written)
         if self._bert is not None:
             self._bert.learn([table, *rows_of.values()])
             scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         others = {name: score(rows, self._bert) for name, rows in rows_of.items()}
-        write_metrics(folder, split, {**results, "baselines": others})
+        Run(folder).write_scores(split, {**results, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 cards = [make_card({row["model"]: row}, PANEL_SIDE) for row in _varied(table).to_dict("records")]

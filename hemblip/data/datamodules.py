@@ -49,15 +49,15 @@ class CellDataModule(L.LightningDataModule):
         super().__init__()
         if not sources:
             raise ConfigError("data.init_args.sources is empty; name at least one source")
-        for name, value, least in (
-            ("image_size", image_size, 1),
-            ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("limit", limit, 1),
-            ("seed", seed, 0),
+        for name, value, least, most in (
+            ("image_size", image_size, 1, 4_096),
+            ("batch_size", batch_size, 1, 65_536),
+            ("num_workers", num_workers, 0, 128),
+            ("limit", limit, 1, 2**63 - 1),
+            ("seed", seed, 0, 2**63 - 1),
         ):
             if value is not None:
-                check_range(f"data.init_args.{name}", value, at_least=least)
+                check_range(f"data.init_args.{name}", value, at_least=least, at_most=most)
         check_range("data.init_args.crop", crop, above=0, at_most=1)
         check_range("data.init_args.cache_gigabytes", cache_gigabytes, above=0)
         if styles is not None and not styles:

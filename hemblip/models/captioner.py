@@ -152,7 +152,7 @@ class Captioner(L.LightningModule, ABC):
         return constant_keys(self.taught) if self.taught else []
 
     def features(self, batch: Batch) -> Tensor:
-        """Encode a batch (B, P, D), in evaluation once: loss and captions share it from the batch's start to its end."""
+        """Encode a batch (B, P, D), in evaluation once: what its loss and its captions share."""
         if self._shared is None:
             return self.encode(batch["images"])
         if self._shared.images is not batch["images"]:
