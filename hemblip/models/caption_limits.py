@@ -57,6 +57,6 @@ class CaptionLimits(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Look at the captions of all cells."""
         cells = trainer.datamodule.manifest  # type: ignore[attr-defined]
-        limits = (pl_module.caption_positions, pl_module.decoding.max_new_tokens)
+        limits = (pl_module.caption_positions, pl_module.decoding.max_new_tokens)  # type: ignore[union-attr]
         for note in caption_notes(list(chain(*cells["captions"])), pl_module.tokenizer, *limits):  # type: ignore[arg-type]
             print(f"note: {note}")
