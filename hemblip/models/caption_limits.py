@@ -7,6 +7,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
+from hemblip.data.datamodules import CellDataModule
+
 MOSTLY = 0.5
 """Share of a caption's tokens from which on it counts as unknown to the tokenizer."""
 
@@ -56,7 +58,9 @@ class CaptionLimits(L.Callback):
     @rank_zero_only
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Look at the captions of all cells."""
-        cells = trainer.datamodule.manifest  # type: ignore[attr-defined]
+        cells = getattr(trainer, "datamodule", None)
+        if not isinstance(cells, CellDataModule):
+            return
         limits = (pl_module.caption_positions, pl_module.decoding.max_new_tokens)  # type: ignore[union-attr]
-        for note in caption_notes(list(chain(*cells["captions"])), pl_module.tokenizer, *limits):  # type: ignore[arg-type]
+        for note in caption_notes(list(chain(*cells.manifest["captions"])), pl_module.tokenizer, *limits):  # type: ignore[arg-type]
             print(f"note: {note}")
