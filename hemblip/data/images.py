@@ -21,6 +21,18 @@ MAX_PIXELS = 89_000_000
 PROGRAMS = ("EPS", "WMF")
 """Formats that other software would have to run."""
 
+SHARES, EMPTY, OUTSIDE = "box in shares of the image", "box without a pixel", "box outside of the image"
+
+LARGE = "box too large"
+
+BOX_FLAWS = {
+    SHARES: "is in shares of the image",
+    EMPTY: "has no pixel",
+    OUTSIDE: "lies outside of the image",
+    LARGE: f"has more than {MAX_PIXELS:,} pixels",
+}
+"""What is wrong with a box -> how a message says it."""
+
 WHITES = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
 """White of cameras by their bits: files of 16 bits hold any of them, the lowest that no pixel exceeds is taken."""
 
@@ -115,13 +127,13 @@ def box_flaw(bbox: Sequence[float] | None, size: tuple[int, int]) -> str:
     if bbox is None:
         return ""
     if max(map(abs, bbox)) <= 1:
-        return "box in shares of the image"
+        return SHARES
     x, y, width, height = (round(value) for value in bbox)
     if width < 1 or height < 1:
-        return "box without a pixel"
+        return EMPTY
     if x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1]:
-        return "box outside of the image"
-    return "box too large" if width * height > MAX_PIXELS else ""
+        return OUTSIDE
+    return LARGE if width * height > MAX_PIXELS else ""
 
 
 def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
@@ -170,5 +182,5 @@ def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:
 
 def box_error(path: str, bbox: Sequence[float], flaw: str) -> ImageError:
     """What is raised for a box that has a flaw."""
-    box = ", ".join(f"{value:g}" for value in bbox)
-    return ImageError(f"{path}: box [{box}]: {flaw}; boxes are [x, y, width, height] in pixels, correct it", flaw)
+    message = f"{path}: box {list(bbox)} {BOX_FLAWS[flaw]}; correct it: boxes are [x, y, width, height] in pixels"
+    return ImageError(message, flaw)

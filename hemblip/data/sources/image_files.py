@@ -45,10 +45,10 @@ class ImageFiles(Source):
             return self._manifest([{"cell_id": path.name, "image": str(path)}])
         if path.suffix.lower() not in (*TABLES, ".xlsx", ".xls", ".ods"):  # those are told what to do
             raise DataError(f"{path}: neither an image nor a table; give images, or one of {', '.join(TABLES)}")
-        table = self.table_of(path)
+        table = self.table_of(path, ["image"])
         if set(MANIFEST_COLUMNS) <= set(table.columns):
             return read_manifest(path)
-        return self._manifest(self._rows(self.table_of(path, ["image"]), path))
+        return self._manifest(self._rows(table, path))
 
     def _manifest(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         return self.manifest([{**row, "source": self.name} for row in rows], str(self.path))
