@@ -36,7 +36,7 @@ def audit(
 ) -> None:
     """Find duplicates, leaks between splits, conflicting labels and shortcuts in a set of cells.
 
-    Example: python -m hemblip audit --config configs/audit.yaml --shortcuts true
+    Example: python -m hemblip audit --config configs/audit/demo.yaml --shortcuts true
 
     Args:
         sources: internal datasets; cells without an official split get the one that training would give them.

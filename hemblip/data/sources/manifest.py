@@ -46,7 +46,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(
-            f"{path}: no such manifest; make it with `python -m hemblip prepare --config configs/prepare.yaml`"
+            f"{path}: no such manifest; make it with `python -m hemblip prepare`, see configs/prepare/published.yaml"
         )
     table = read_table(path)
     rows = [{name: _value(name, text) for name, text in row.items()} for row in table.rows]
