@@ -190,6 +190,10 @@ class Reader(Denials):
 
     def _disease(self, place: int, item: Item) -> None:
         self.denied = self.denied and self.sentence[place - 1].kind != "thing"  # "no granules healthy"
+        if (
+            item.name == "APML" and self.statements.states("diagnosis", "AML") and not self.denied and not self.excluded
+        ):  # "AML (M3)": named more exactly
+            self.statements.withdraw(("diagnosis",))
         self.state(place, "diagnosis", item.name)
         self.last = Head("diagnosis", (), place)
 
@@ -237,5 +241,10 @@ class Reader(Denials):
             denied, self.denied = self.denied, self.denied and not definite
             self.state(place, "cell_type", cell_type if cell_type in SCHEMA["cell_type"] else "")
             self.denied = denied
+        if item.name == "cell" and not of_other:
+            if not cell_type and any(i.kind == "or" for i in self.sentence.between(max(place - 6, -1), place + 4)):
+                self.state(place, "cell_type", "")  # "a small blast or a lymphocyte"
+            if self.statements.leaves_open("cell_type", place):  # "a lymphocyte or a small blast"
+                self.pending = []
         if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))

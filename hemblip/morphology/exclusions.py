@@ -3,6 +3,7 @@
 from hemblip.morphology.modifiers import Head
 from hemblip.morphology.nouns import OWNED
 from hemblip.morphology.phrases import Phrases, Spoken
+from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.tokens import Item, word_set
 
@@ -10,6 +11,7 @@ _OTHERS = word_set("other|others|another|several other|one other|a second|additi
 _CONCLUDING = word_set("fits|suggests|indicates|points|supports|argues|makes|favors|speaks|identifies")
 AMONG = word_set("among|amongst|amid")
 _EXAMPLES = word_set("as in|as seen in|as found in|as observed in")
+_SIMILAR = word_set("looks like|look like|looked like")
 _LOOSE_CONTRAST = word_set("over|like|against|relative to")
 
 
@@ -59,7 +61,7 @@ class Exclusions(Phrases):
             self.flush()
             self.predicate = False
             return
-        if item.name == "looks like" and not any(other.kind == "but" for other in self.sentence.between(place, -1)):
+        if item.name in _SIMILAR and not any(other.kind == "but" for other in self.sentence.between(place, -1)):
             return
         if item.name in _EXAMPLES and self.sentence[place + 1].kind == "disease":
             return
@@ -93,8 +95,16 @@ class Exclusions(Phrases):
         if other_subject and self.last is not None and self.last.thing == "cell":
             self.statements.withdraw(("cell_type", *OWNED["cell"]))
             self.excluded = self._elsewhere = True
+        elif self.sentence.phrase_ends(place) and self._names_neighbor(place):
+            self.statements.withdraw(SCHEMA)
         elif place == 0 or (place < 2 and self.sentence.next_thing(place).kind == "edge"):
             self.excluded = self._elsewhere = True
+
+    def _names_neighbor(self, place: int) -> bool:
+        """As in "small lymphocyte to the right": a cell, no verb, and nothing that points at it."""
+        before = self.sentence.between(-1, place)
+        pointed = any(i.kind in ("copula", "have", "self") or i.name in ("the", "this") for i in before)
+        return place > 0 and not pointed and self.last is not None and self.last.thing == "cell"
 
     def _unsure(self, place: int, item: Item) -> None:
         if item.name in ("if", "whether"):
@@ -108,7 +118,8 @@ class Exclusions(Phrases):
             self._elsewhere = True
         else:
             unsure = self.topics or [head for head in [self.last] if head is not None]
-            self.statements.withdraw({key for head in unsure for key in head.keys}, [head.place for head in unsure])
+            keys = {key for head in unsure for key in head.keys} | {"cell_type", "diagnosis"}
+            self.statements.withdraw(keys, [head.place for head in unsure])
         self.pending = []
         self.excluded = True
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hemblip.morphology.clauses import Reader
 from hemblip.morphology.foreign import is_foreign
 from hemblip.morphology.phrases import NOTHING, Spoken
+from hemblip.morphology.plural_subjects import is_plural_cell
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.scope import about_the_cell
 from hemblip.morphology.sections import Sections
@@ -66,7 +67,10 @@ def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, .
 @lru_cache(maxsize=16384)
 def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], Spoken]:
     """The statements of one sentence and what it spoke of; captions repeat sentences, so they are remembered."""
+    if before.general and tokens[0] in ("they", "their"):
+        return (), before
     kept = about_the_cell(tokens)
+    general = not kept and any(is_plural_cell(item) for item in items(tokens))
     measured = measured_items(tuple(tokens[place] for place in kept))
     found = [item for item, _ in measured]
     ends = list(accumulate(length for _, length in measured))
@@ -77,4 +81,4 @@ def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], 
     for place, key, value in reader.read():
         first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
         stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
-    return tuple(stated), reader.spoken(aside)
+    return tuple(stated), reader.spoken(aside)._replace(general=general)

@@ -47,6 +47,7 @@ _CONDITIONS = word_set("conditions|infection|infections|disorders|diseases|malig
 _WOULD = word_set("would")
 _FITTING = word_set("consistent|compatible|keeping|line")
 _NEIGHBORS = word_set("platelet|platelets|thrombocyte|thrombocytes|erythrocyte|erythrocytes|rbc|rbcs")
+_COMMON = word_set("common|involved|responsible|known|mainly|mostly|primarily")
 _INDEFINITE = word_set("a|an")
 
 
@@ -58,6 +59,8 @@ def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     if _shows_others(tokens, found):
         return True
     if _is_seen_elsewhere(tokens) or _is_condition(tokens) or _names_many_diseases(found):
+        return True
+    if _is_textbook_they(tokens):
         return True
     if points(tokens):
         return False
@@ -82,6 +85,13 @@ def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     generic = generic or _names_example(tokens, found) or _lists_features(tokens, found) or _indicates_state(tokens)
     generic = generic or _is_part_of_any(found)
     return generic or defined or _is_disease_at_work(found) or has_bare_plural_subject(found)
+
+
+def _is_textbook_they(tokens: Sequence[str]) -> bool:
+    """As in "they may contain vacuoles", "these cells are common in infections"."""
+    if tokens[0] != "they" and tuple(tokens[:2]) not in (("these", "cells"), ("such", "cells")):
+        return False
+    return not _MODALS.isdisjoint(tokens[1:5]) or not (_GENERIC_ADVERBS | _SELDOM | _COMMON).isdisjoint(tokens)
 
 
 def points(tokens: Sequence[str]) -> bool:
@@ -242,6 +252,8 @@ def _is_definition(tokens: Sequence[str], found: Sequence[Item]) -> bool:
 def _is_part_of_any(found: Sequence[Item]) -> bool:
     """As in "the nucleus of a mature neutrophil is divided": no particular cell's."""
     for place, item in enumerate(found[:5]):
+        if item.name == "of the" and place and is_plural_cell(found[place + 1]):
+            return True
         if item.name in ("of a", "of") and place and found[place - 1].kind == "thing":
             rest = [word for word in found[place + 1 : place + 6] if word.kind not in ("value", "word", "normal")]
             any_one = item.name == "of a" or (rest[:1] and rest.pop(0).name in _INDEFINITE)

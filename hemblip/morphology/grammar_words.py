@@ -64,7 +64,10 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each|{all,most,some,many} of {its,the,these,their}",
-    "contrast": "in distinction {to,from}|{pass,passes} for"
+    "contrast": "{deviates,deviating,deviation,departs,departing,departure,altered,deviate,depart} from"
+    "|{lost,loses,losing,loss of}|no longer {has,shows,have,show,is,displays}"
+    "|{help,helps,helping} {,to }{tell,distinguish,differentiate,discriminate,separate}|look like|looked like"
+    "|in distinction {to,from}|{pass,passes} for"
     "|{mistaken,mistook,misread,taken,confused,passed off} {for,as,with}"
     "|{initially,first,originally,previously,provisionally,mistakenly,wrongly,erroneously}"
     " {called,labeled,classified,reported,flagged,read,diagnosed} {,as}"
@@ -100,7 +103,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "normal": "normal|normal appearing|normal looking|non {malignant,neoplastic,leukemic,cancerous}"
     "|nonmalignant|benign",
     "all": "all",
-    "near": "behind|in front of|between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
+    "near": "{below,above,beneath,under,beside} {it,the cell,this cell}|behind|in front of|between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
     "|close to|another"
     "|other|others|a second|adjacent"
     "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other"
@@ -108,7 +111,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|at the edge of the field|accompanying|bystander|additional|flanked by|close by|next to it"
     "|at the border of the image|in the rest of the field|amid|among|amongst|in the surrounding area|second"
     "|alongside a|alongside the|alongside several",
-    "reject": "runner up|second choice|second best|unlikely|excluded|ruled out|is excluded|can be excluded"
+    "reject": "{should,must,may,might,could,can} be considered|{needs,has} to be considered|runner up|second choice|second best|unlikely|excluded|ruled out|is excluded|can be excluded"
     "|can be ruled out|less likely|is not favored"
     "|rejected|dismissed|abandoned|refuted|is not supported|not supported|not favored|improbable|is out"
     "|can be discarded|discounted|not the case",
@@ -137,6 +140,9 @@ _MOST = (
 DIRECT: Mapping[tuple[str, str], str] = {
     ("granules", "absent"): "agranular|nongranular|ungranulated|non granular|agranulated|non granulated|granule free"
     "|nongranulated|granule less|granuleless|free granules",
+    ("nucleoli", "inconspicuous"): "anucleolate|anucleolated|anucleolar",
+    ("cytoplasm_amount", "scanty"): "{almost,nearly,virtually,practically,next to,hardly,scarcely,barely} {no,any} "
+    "{,visible ,discernible }cytoplasm",
     ("cytoplasm_vacuoles", "present"): "vacuolated|vacuolate|vacuole containing|vacuole rich|vacuolized|vacuoled"
     "|vacuole bearing",
     ("cytoplasm_vacuoles", "absent"): "non vacuolated|nonvacuolated|unvacuolated|vacuole free|vacuoleless|avacuolar"
@@ -154,7 +160,9 @@ DIRECT: Mapping[tuple[str, str], str] = {
 
 PLAIN: str = (
     "{non segmented,nonsegmented,unsegmented}|but not {conclusive,diagnostic,specific,definitive} {of,for}"
-    "|{other than,apart from,aside from,except for}"
+    "|{other than,apart from,aside from,except for}|rich in"
+    "|{distributed,arranged,spread,scattered,placed} {irregularly,regularly,evenly,unevenly}"
+    "|{irregularly,regularly} {distributed,spread,scattered,placed}"
     "|in the {middle,center}|{dark,darkly,deeply,heavily,intensely,strongly,pale,palely,lightly} {staining,stained}"
     "|all in all|all told"
     "|among them|amongst them|between them|blue gray|gray blue|grayish blue|bluish gray|blue green|pinkish purple"

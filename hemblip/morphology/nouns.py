@@ -87,7 +87,7 @@ THINGS: Mapping[str, str] = {
     "|smear|slide|image|inclusion|auer rod|field|stain|picture|photo|view|photograph|micrograph|object|circle|flower"
     "|dot|spot|group of cells|ball|red corpuscle|backdrop|scale bar|patient|cluster|group|debris|lamina|projection"
     "|pseudopod|plasma membrane|lobe|halo|dohle body|circles|crystal|bleb|fragment|cluster of cells|artefact"
-    "|artifact",
+    "|artifact|vessel|blood vessel|capillary|particle",
 }
 """Thing -> nouns and their adjectives; "other" are things that own no attribute of the cell described."""
 

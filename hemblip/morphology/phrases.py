@@ -21,12 +21,14 @@ class Spoken(NamedTuple):
         plural: the granules, vacuoles or nucleoli that "they" stands for.
         part: the part of a cell named last, of whichever cell, for "one".
         header: the thing whose shape and size a list gives, line by line.
+        general: it was a text-book statement on cells of a type.
     """
 
     subject: str | None = None
     plural: str | None = None
     part: str | None = None
     header: str | None = None
+    general: bool = False
 
 
 NOTHING = Spoken()
@@ -183,6 +185,8 @@ class Phrases:
     def end_sentence(self) -> None:
         """Modifiers that found no noun speak of the cell, or of the subject of the sentence before."""
         self.flush()
+        if self.before.header is not None:
+            self._orphans = self.attach(self._orphans, Head.of(self.before.header, 0))
         if self.last is not None:
             self.attach(self._orphans, Head.of("cell", 0))
         elif self.before.subject is not None:
@@ -191,7 +195,7 @@ class Phrases:
     def spoken(self, aside: str | None) -> Spoken:
         """What the next sentence can refer to, `aside` if only what was left out names it."""
         named = [item for item in self.sentence if item.name not in (".", ":")]
-        header = self.before.header if named and named[0].kind in ("aspect", "thing") else None
+        header = self.before.header if named and named[0].kind not in ("det", "self") else None
         if len(named) == 1 and named[0].name in OWNED:
             header = named[0].name
         plural = self.sentence.plural_before() or (aside if aside in DENIABLE else None)

@@ -10,6 +10,7 @@ _NO_SUBJECT_AFTER = word_set("with|contrast|near|have")
 _DETERMINERS = word_set("det|self")
 _QUANTIFIERS = word_set("most|many|some|few|mature|immature|all")
 _CONJUNCTIONS = word_set("although|though|as|since|because|once|if|when|that")
+_MODALS = word_set("can|may|might|could")
 _WITHIN = word_set("word|det|thing|normal|disease")
 
 
@@ -32,8 +33,8 @@ def is_plural_cell(item: Item) -> bool:
 
 def _owns_part(found: Sequence[Item], place: int) -> bool:
     """As in "the granules of eosinophils contain ..."."""
-    part = place > 1 and found[place - 1].name == "of" and found[place - 2].kind == "thing"
-    return part and _after(found, place).kind == "have"
+    part = place > 1 and found[place - 1].name in ("of", "in") and found[place - 2].kind == "thing"
+    return part and (_after(found, place).kind == "have" or _after(found, place).name in _MODALS)
 
 
 def _begins_clause(found: Sequence[Item], place: int) -> bool:
@@ -49,7 +50,10 @@ def _leads_to_verb(found: Sequence[Item], place: int) -> bool:
         return True
     if after.kind == "comma" and is_plural_cell(_after(found, place + 1)):
         return True
-    if any(mark.kind == "comma" and verb.kind in ("have", "not") for mark, verb in pairwise(found[place + 1 :])):
+    if any(
+        mark.kind == "comma" and verb.kind in ("have", "not", "copula", "that")
+        for mark, verb in pairwise(found[place + 1 :])
+    ):
         return True
     onward = (word for word in found[place + 2 :] if word.kind not in _WITHIN)
     return after.kind == "prep" and _is_verb(next(onward, EDGE))

@@ -48,6 +48,8 @@ class Properties(Exclusions):
                     return item.name
         if self.sentence.before_phrase(place).kind == "of" and self.last is not None and _has(self.last.thing, aspect):
             return self.last.thing  # "granules of round shape"
+        if not self.topics and self.sentence[place - 1].name == "its" and self.before.subject is not None:
+            return self.before.subject if _has(self.before.subject, aspect) else None
         if self.topics and (self.predicate or self._subject_has(place)):
             return self.topics[-1].thing
         return self._framed or self.before.header

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from hemblip.morphology.asides import aside_places
 from hemblip.morphology.general import is_general, points
 from hemblip.morphology.tokens import items, word_set
 
@@ -65,12 +66,14 @@ def about_the_cell(tokens: tuple[str, ...]) -> list[int]:
         return []
     kept: list[int] = []
     general = False
-    choices = _choices(tokens)
+    silent = _choices(tokens) | aside_places(tokens)
     for first, last in _clauses(tokens, start):
-        clause = tokens[first:last]
+        clause = tuple(tokens[place] for place in range(first, last) if place not in silent)
+        if not clause:
+            continue
         goes_on = general and clause[0] == "and" and not points(clause)
         general = goes_on or is_general(clause, items(clause))
-        kept += () if general else (place for place in range(first, last) if place not in choices)
+        kept += () if general else (place for place in range(first, last) if place not in silent)
     return kept
 
 
@@ -139,6 +142,10 @@ def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:
     starts = [start]
     for place, token in enumerate(tokens[start + 1 :], start=start + 1):
         after_comma = tokens[place - 1] == "," and (token == "and" or tokens[starts[-1]] in _LEADING)
-        if token in _OPPOSING or token == "where" or after_comma or (tokens[place - 1] == ":" and token in _ARTICLES):
+        parts = (
+            token in _OPPOSING or token == "where" or after_comma or (tokens[place - 1] == ":" and token in _ARTICLES)
+        )
+        starts_field = tokens[place + 1 : place + 2] == (":",) and ":" in tokens[starts[-1] : place]
+        if parts or starts_field:
             starts.append(place)
     return list(pairwise([*starts, len(tokens)]))

@@ -26,7 +26,7 @@ _WORDS_BEFORE_ALL = word_set(
     "|in keeping with|leukemia|as|confirmed|diagnosed|probably|typical|represent|suggest|indicate|suspect|favoring"
     "|support|supports|supporting|denote"
 )
-_IDIOMS_WITH_ALL = word_set("at|after|above|and|over|once")
+_IDIOMS_WITH_ALL = word_set("at|after|above|and|over|once|are|were")
 
 
 class Sentence:
@@ -133,12 +133,13 @@ class Sentence:
         return item.name != "cell" or not (item.plural or after.name == "other")
 
     def alternatives(self, first: int, second: int) -> bool:
-        """Whether the words at two places are joined by "or", "versus" or "to"."""
+        """Whether the words at two places are joined by "or", or are the ends of "from ... to"."""
         kinds = {item.kind for item in self.between(first, second)}
         if kinds and kinds <= _LISTED and "comma" in kinds:  # "a lymphocyte, a monocyte, or a blast"
             rest = (item.kind for item in self.between(second, second + 9) if item.kind not in _LISTED)
             return next(rest, "") == "or"
-        return not kinds.isdisjoint(("or", "to")) and kinds.isdisjoint(("copula", "have", "but", "with", "that"))
+        ranged = "to" in kinds and any(i.name in ("from", "between") for i in self.between(first - 3, first))
+        return ("or" in kinds or ranged) and kinds.isdisjoint(("copula", "have", "but", "with", "that"))
 
     def speaks_of_healthy(self, place: int) -> bool:
         """Whether "normal" at `place` is said of a cell or a person: "normal small lymphocyte", "normal donor"."""

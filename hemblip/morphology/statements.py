@@ -48,9 +48,13 @@ class Statements:
         self._stated = [s for s in self._stated if s.key != key or s.place < place]
         self._stated.append(Statement(place, key, value))
 
-    def states(self, key: str) -> bool:
-        """Whether this sentence states a value for `key` so far."""
-        return any(s.key == key for s in self._stated)
+    def states(self, key: str, value: str | None = None) -> bool:
+        """Whether this sentence states `value`, or any value, for `key` so far."""
+        return any(s.key == key and value in (None, s.value) for s in self._stated)
+
+    def leaves_open(self, key: str, place: int) -> bool:
+        """Whether what is stated for `key` at `place` is one of several alternatives."""
+        return self._undecided.get(key) == place
 
     def withdraw(self, keys: Collection[str], places: Collection[int] | None = None) -> None:
         """Take back what this clause states for `keys`, or what is stated for them at `places`."""

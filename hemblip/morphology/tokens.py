@@ -72,6 +72,7 @@ _SPELLING = (
     (re.compile(r"<[^<>\n]{1,30}>"), " "),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
     (re.compile(r"\(\s*-\s*\)"), " absent "),
+    (re.compile(r"\(\s*[~<>≈]?\s*\d+(?:[._]\d+)?\s*%\s*\)"), " "),
     (re.compile(r"w(?<!\ww)/o\b"), "without"),
     (re.compile(r"w(?<!\ww)/(?=\s|[a-z])"), "with "),
     (re.compile(r"(?m)^[ \t]*#+[ \t]+(?=\w)"), "\n§ "),

@@ -12,7 +12,8 @@ _CLEAR = (
 _MANY = (
     "{three,four,five,six,3,4,5,6,multiple,several,many,numerous,more than two,three or more,two to five"
     ",three to five"
-    ",three to four,four to five,three or four,four or five,two or more,multi}"
+    ",three to four,four to five,three or four,four or five,two or more,multi"
+    ",more than three,more than four,more than five,more than six,over five}"
 )
 _DIVIDED = "{divided,segmented,split,separated,partitioned,constricted}"
 _RIM = "{rim,band,border,layer,ring,strip,margin,crescent,collar,fringe,edge,sliver,zone}"
@@ -70,11 +71,11 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "nuclear_cytoplasmic_ratio": {
         "low": "low|reduced|decreased|small|lower|diminished|lowered",
-        "high": "high|elevated|increased|large|raised|higher|very high|big|heightened",
+        "high": "high|elevated|increased|large|very large|raised|higher|very high|big|heightened",
     },
     "chromatin": {
         "open": "open {,textured}|fine {,grained,textured}|finely {,dispersed,granular,textured,stippled,distributed"
-        ",reticulated,reticular,grained,structured}|{,evenly }dispersed|lacy|lace like|delicate|euchromatic"
+        ",reticulated,reticular,grained,structured}|{,evenly }dispersed|lacy|lacey|lace like|delicate|euchromatic"
         "|decondensed|vesicular|immature|diffuse",
         "coarse": "coarse {,grained,textured}|coarsely {,clumped,textured,granular,aggregated,condensed,grained"
         ",structured,distributed}|clumped|coarsened|clumpy|blocky|clumping|clumps|rough|ropey|ropy|chunky",

@@ -21,3 +21,9 @@ def test_micro_f1_by_source_of_difficulty(difficulty):
 @pytest.mark.parametrize("artefact", ["upper case", "lower case", "decoded", "special tokens", "repeated"])
 def test_artefacts_cost_nothing(artefact):
     assert micro_f1([(ARTEFACTS[artefact](text), expected) for text, expected in CAPTIONS]) >= 0.98
+
+
+def test_answers_of_general_models_are_read():
+    answers = load("answers.yaml")
+    assert micro_f1(answers["seen"]) >= 0.97
+    assert micro_f1(answers["held"]) >= 0.95
