@@ -42,13 +42,12 @@ class FusedTextAttention(BlipTextSelfAttention):  # type: ignore[misc]
                 hidden_states, attention_mask, encoder_hidden_states, encoder_attention_mask, past_key_values
             )
             return result
-        crosses = encoder_hidden_states is not None
-        sources = encoder_hidden_states if crosses else hidden_states
-        queries, keys, values = (
-            self._split(self.query, hidden_states),
-            *(self._split(project, sources) for project in (self.key, self.value)),
-        )
-        mask = None if crosses or attention_mask is None else attention_mask.to(queries.dtype)
+        sources, mask = hidden_states, attention_mask
+        if encoder_hidden_states is not None:
+            sources, mask = encoder_hidden_states, None
+        queries = self._split(self.query, hidden_states)
+        keys, values = self._split(self.key, sources), self._split(self.value, sources)
+        mask = None if mask is None else mask.to(queries.dtype)
         dropout = self.dropout.p if self.training else 0.0
         context = functional.scaled_dot_product_attention(queries, keys, values, mask, dropout)
         return context.transpose(1, 2).flatten(2), None
