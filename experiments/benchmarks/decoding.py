@@ -80,7 +80,7 @@ def tested(captioner: BlipCaptioner, batch: Batch) -> None:
     """A test step."""
     captioner.on_test_batch_start()
     captioner.loss_per_cell(batch)
-    captioner.describe(batch)
+    captioner.describe_batch(batch)
     captioner.on_test_batch_end()
 
 
@@ -116,7 +116,7 @@ def main() -> None:
         lengths = check(eager, fused, batch)
         print(f"{settings}, {device}, {torch.get_num_threads()} threads, captions of {lengths} tokens", flush=True)
         ways = {
-            "describe": (describe_before, lambda captioner, batch: captioner.describe(batch)),
+            "describe": (describe_before, lambda captioner, batch: captioner.describe_batch(batch)),
             "test step": (tested_before, tested),
         }
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
