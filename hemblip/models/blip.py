@@ -15,6 +15,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
+from hemblip.models.fused_attention import fuse_attention
 from hemblip.models.sharding import shard
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
@@ -82,6 +83,7 @@ class BlipCaptioner(Captioner):
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
             self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
             self.model, self.tokenizer = _download(pretrained, self.revision)
+        fuse_attention(self.model)
         self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
