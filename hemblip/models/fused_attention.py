@@ -4,6 +4,8 @@ transformers writes BLIP's attention out, past its own choice of attention (`att
 the same weights and names take its place here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -69,3 +71,17 @@ def fuse_attention(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) in FUSED:
             module.__class__ = FUSED[type(module)]
+
+
+@contextmanager
+def with_probabilities(model: nn.Module) -> Iterator[None]:
+    """Let attention give its probabilities for a while (`output_attentions`), which fused kernels do not make."""
+    plain = {fused: kind for kind, fused in FUSED.items()}
+    changed = [(module, type(module)) for module in model.modules() if type(module) in plain]
+    for module, kind in changed:
+        module.__class__ = plain[kind]
+    try:
+        yield
+    finally:
+        for module, kind in changed:
+            module.__class__ = kind

@@ -4,11 +4,16 @@ import copy
 
 import pytest
 import torch
-from tiny_blip import CAPTIONS, TINY
+from tiny_blip import CAPTIONS, TINY, tiny
 from transformers import BlipForConditionalGeneration
 
 from hemblip.models.compact_blip import compact_blip, compact_tokenizer
-from hemblip.models.fused_attention import FusedTextAttention, FusedVisionAttention, fuse_attention
+from hemblip.models.fused_attention import (
+    FusedTextAttention,
+    FusedVisionAttention,
+    fuse_attention,
+    with_probabilities,
+)
 
 
 @pytest.fixture(params=[False, True], ids=["evaluation", "training"])
@@ -66,3 +71,15 @@ def test_dropout_of_probabilities_acts_in_training_only():
         draws = [layer.train()(states)[0] for _ in range(2)]
         assert not torch.equal(*draws)
         assert torch.equal(layer.eval()(states)[0], layer(states)[0])
+
+
+def test_probabilities_are_given_for_a_while():
+    captioner = tiny().eval()
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    pixels = captioner.pixel_values(images)
+    with with_probabilities(captioner.model):
+        given = captioner.model.vision_model(pixel_values=pixels, output_attentions=True)
+    after = captioner.model.vision_model(pixel_values=pixels, output_attentions=True)
+    assert all(isinstance(part, torch.Tensor) for part in given.attentions)
+    assert not any(isinstance(part, torch.Tensor) for part in after.attentions or ())
+    assert torch.allclose(given.last_hidden_state, after.last_hidden_state, atol=1e-5)
