@@ -357,13 +357,24 @@ class Run:
         return list(scores.get(LEFT_OUT, [])) if isinstance(scores, Mapping) else []
 
     def is_seed_of(self, other: Run) -> bool:
-        """Whether both are the same model trained from other random numbers: only the seed in their configs differs."""
+        """Whether both are the same model trained from other random numbers: only seeds in their configs differ."""
         if self.name != other.name or not self.config or not other.config:
             return False
-        if self.config.get("seed_everything") == other.config.get("seed_everything"):
-            return False
-        one, two = ({k: v for k, v in run.config.items() if k not in _PER_RUN} for run in (self, other))
-        return one == two
+        return self.seeds != other.seeds and self._without_seeds() == other._without_seeds()
+
+    @property
+    def seeds(self) -> tuple[Any, Any]:
+        """`seed_everything`, and the seed of splits and limits; None where the config has none."""
+        cells = self.config.get("data")
+        given = cells.get("init_args") if isinstance(cells, Mapping) else None
+        return self.config.get("seed_everything"), given.get("seed") if isinstance(given, Mapping) else None
+
+    def _without_seeds(self) -> dict[str, Any]:
+        kept = {name: value for name, value in self.config.items() if name not in _PER_RUN}
+        cells = kept.get("data")
+        if isinstance(cells, Mapping) and isinstance(given := cells.get("init_args"), Mapping):
+            kept["data"] = {**cells, "init_args": {name: value for name, value in given.items() if name != "seed"}}
+        return kept
 
     def discard_if_empty(self) -> None:
         """Leave no folder of a command that wrote nothing."""
