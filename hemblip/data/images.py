@@ -79,10 +79,9 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
     """
     pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
-        x, y, width, height = (round(value) for value in bbox)
         if is_outside(bbox, (pixels.shape[1], pixels.shape[0])):
             raise outside_error(path, bbox)
-        pixels = _padded(pixels, x, y, width, height)
+        pixels = cut_box(pixels, bbox)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
         size = (max(1, round(width * width_factor)), height)
@@ -107,14 +106,16 @@ def is_outside(bbox: Sequence[float] | None, size: tuple[int, int]) -> bool:
     return x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1]
 
 
-def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
-    """The box of an image, mirrored where it leaves it."""
+def cut_box(pixels: Pixels, bbox: Sequence[float]) -> Pixels:
+    """Cut [x, y, width, height] out of an image (H, W, ...), mirrored where it leaves it."""
+    x, y, width, height = (round(value) for value in bbox)
     limits = pixels.shape[:2]
     before, after = (max(-y, 0), max(-x, 0)), (max(y + height - limits[0], 0), max(x + width - limits[1], 0))
     inside = pixels[max(y, 0) : y + height, max(x, 0) : x + width]
     if not any((*before, *after)):
         return inside
-    return np.pad(inside, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="symmetric")
+    sides = [(before[0], after[0]), (before[1], after[1]), *[(0, 0)] * (pixels.ndim - 2)]
+    return np.pad(inside, sides, mode="symmetric")
 
 
 @lru_cache(maxsize=16)

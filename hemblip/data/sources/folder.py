@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask, is_mask
 from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.image_files import SUFFIXES
 from hemblip.data.sources.source import Source, locate
@@ -30,7 +31,7 @@ class Folder(Source):
         folder = locate(self.root, "give the folder that holds the class folders")
         mapping = ClassMapping.read(self.classes)
         rows = []
-        for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not is_mask(path)):
             entry, label = path.relative_to(folder).as_posix(), path.parent.name
             if flaw := mapping.flaw(label):
                 self.exclude(entry, flaw)
@@ -41,6 +42,7 @@ class Folder(Source):
                     **mapping.attributes(label),
                     "cell_id": f"{self.name}/{entry}",
                     "image": str(path),
+                    "masks": find_mask(path),
                     "source": self.name,
                     "group": f"{self.name}/{group}" if group else None,
                 }

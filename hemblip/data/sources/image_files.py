@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask, is_mask
 from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
 from hemblip.data.sources.manifest import read_manifest
 from hemblip.data.sources.source import Source, inside, read_table
@@ -33,14 +34,19 @@ class ImageFiles(Source):
         """List the images; see `Source.records`."""
         path = Path(self.path).expanduser()
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            found = [file for file in files if not is_mask(file.relative_to(path))]
             if not found:
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
-            return self._manifest({"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found)
+            masked = len(found) < len(files)  # else a million images need not be looked at once more
+            return self._manifest(
+                {"cell_id": str(file.relative_to(path)), "image": str(file), "masks": find_mask(file) if masked else None}
+                for file in found
+            )
         if not path.is_file():
             raise DataError(f"{path}: no such image, folder or table")
         if path.suffix.lower() in SUFFIXES:
-            return self._manifest([{"cell_id": path.name, "image": str(path)}])
+            return self._manifest([{"cell_id": path.name, "image": str(path), "masks": find_mask(path)}])
         if path.suffix not in (".csv", ".parquet"):
             raise DataError(f"{path}: neither an image nor a .csv or .parquet table; give images or a table of them")
         table = _parquet(path) if path.suffix == ".parquet" else pd.DataFrame(read_table(path, ["cell_id", "image"]))

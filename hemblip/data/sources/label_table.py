@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask
 from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.source import Source, find_image, locate, read_table
 
@@ -42,6 +43,7 @@ class LabelTable(Source):
                 **mapping.attributes(label),
                 "cell_id": cell_id,
                 "image": str(image),
+                "masks": image and find_mask(image),
                 "source": self.name,
                 "group": f"{self.name}/{group}" if group else None,
             }

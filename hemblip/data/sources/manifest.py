@@ -37,7 +37,7 @@ class Manifest(Source):
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
-    """Read a manifest, its images relative to the data folder made into paths.
+    """Read a manifest, its images and masks relative to the data folder made into paths.
 
     Raises:
         DataError: the file is missing, damaged, or lacks a column.
@@ -52,4 +52,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a readable Parquet file ({error}); prepare it again") from error
     table = validate(table, str(path))
     root = Path(os.environ.get("HEMBLIP_DATA", "."))
-    return table.assign(image=[str(root / image) for image in table["image"]])
+    return table.assign(
+        image=[str(root / image) for image in table["image"]],
+        masks=[mask and str(root / mask) for mask in table["masks"]],
+    )
