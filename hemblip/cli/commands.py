@@ -63,6 +63,11 @@ COMMANDS = {
         "the search of a W&B sweep file on this machine, without an account",
         "--file configs/sweeps/smoke.yaml --trials 4",
     ),
+    "explain": Command(
+        "hemblip.explain.explain:explain",
+        "which pixels made which statement, and whether to believe it",
+        "--run runs/demo/version_0 --method occlusion",
+    ),
     "export": Command(
         "hemblip.export.export:export",
         "a run -> a Hugging Face folder",

@@ -1,0 +1,26 @@
+"""What takes the place of pixels that are taken away: what lies around them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+BLUR = 0.12
+"""Standard deviation of the blur as a share of the image's side: nothing of a nucleus but its place is left."""
+
+
+def blurred(image: Tensor, share: float = BLUR) -> Tensor:
+    """Blur an image (3, S, S) so strongly that each pixel is the mean of what surrounds it (Fong & Vedaldi, ICCV 2017)."""
+    return smooth(image, share * image.shape[-1])
+
+
+def smooth(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (C, S, S) with a deviation in pixels; borders repeat."""
+    reach = min(round(3 * sigma), image.shape[-1] - 1)
+    if reach < 1:
+        return image
+    places = torch.arange(-reach, reach + 1, device=image.device, dtype=torch.float32)
+    kernel = torch.exp(-((places / sigma) ** 2) / 2)
+    kernel = kernel / kernel.sum()
+    padded = functional.pad(image[:, None].float(), (reach, reach, reach, reach), mode="replicate")
+    across = functional.conv2d(padded, kernel.view(1, 1, 1, -1))
+    return functional.conv2d(across, kernel.view(1, 1, -1, 1))[:, 0]
