@@ -84,8 +84,10 @@ def read_masks(row: Mapping[str, Any]) -> Masks:
     size = image_size(row["image"])
     if size != labels.shape[::-1]:
         given = "x".join(map(str, labels.shape[::-1]))
-        raise DataError(f"{path}: mask of {given} pixels, but its image {row['image']} has {size and 'x'.join(map(str, size))}; "
-                        "export it at the image's size")
+        raise DataError(
+            f"{path}: mask of {given} pixels, but its image {row['image']} has {size and 'x'.join(map(str, size))}; "
+            "export it at the image's size"
+        )
     if row["bbox"] is not None:
         labels = cut_box(labels, row["bbox"])
     masks = _parts(labels, _mapping(Path(path).parent))

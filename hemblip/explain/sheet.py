@@ -100,13 +100,17 @@ def _outlines(axes: Axes, masks: Masks | None) -> None:
 
 
 def _top(maps: Sequence[Map]) -> float:
-    """Value of the darkest colour, in times of an even spread: at least 2, so that a flat map stays pale."""
-    return max(2.0, *(float(np.quantile(found, 0.995)) * found.size for found in maps))
+    """Value of the darkest colour, in times of an even spread.
+
+    At least 2, so that a flat map stays pale; that of the middle map, so that one with a single spot leaves the others
+    their colours.
+    """
+    return max(2.0, float(np.median([np.quantile(found, 0.995) * found.size for found in maps])))
 
 
 def _scale(figure: Figure, axes: Sequence[Axes], top: float) -> None:
     mappable = ScalarMappable(Normalize(0, top), matplotlib.colormaps[COLOURS])
-    bar = figure.colorbar(mappable, ax=list(axes), shrink=0.7, pad=0.02)
+    bar = figure.colorbar(mappable, ax=list(axes), shrink=0.7, pad=0.02, extend="max")
     bar.set_label("times an even spread", fontsize=7)
     bar.ax.tick_params(labelsize=7)
 

@@ -126,7 +126,7 @@ class Resampled:
     def interval(self, name: str) -> Interval:
         """A score with its interval: `accuracy/cell_type`, or `accuracy` for the mean over attributes."""
         value, draws = self.column(name)
-        return _interval(value, draws, self.groups)
+        return interval_of(value, draws, self.groups)
 
     def column(self, name: str) -> tuple[float, Values]:
         """A score and its resamples (R,); NaN where there is none.
@@ -168,7 +168,7 @@ def compare(one: Resampled, other: Resampled, metric: str = "accuracy") -> pd.Da
     rows = {}
     for key in (key for key in one.keys if key in other.keys):
         (value, draws), (base, based) = one.column(f"{metric}/{key}"), other.column(f"{metric}/{key}")
-        gap = _interval(value - base, draws - based, one.groups)
+        gap = interval_of(value - base, draws - based, one.groups)
         p = p_value(draws - based) if gap.low is not None else None
         rows[key] = {"difference": gap.value, "low": gap.low, "high": gap.high, "p": p}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high", "p"]).astype(object)
@@ -201,7 +201,8 @@ def _same(cells: Sequence[str], others: Sequence[str], who: str) -> None:
         raise DataError(f"{who} describe different cells ({missing} are in one only); test both on the same data")
 
 
-def _interval(value: float, draws: Values, groups: int) -> Interval:
+def interval_of(value: float, draws: Values, groups: int) -> Interval:
+    """Central 95 % of resampled scores around the score itself; none where it is not defined or of one group."""
     known = draws[np.isfinite(draws)]
     if not np.isfinite(value):
         return Interval(None, None, None, groups)

@@ -40,7 +40,11 @@ class ImageFiles(Source):
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
             masked = len(found) < len(files)  # else a million images need not be looked at once more
             return self._manifest(
-                {"cell_id": str(file.relative_to(path)), "image": str(file), "masks": find_mask(file) if masked else None}
+                {
+                    "cell_id": str(file.relative_to(path)),
+                    "image": str(file),
+                    "masks": find_mask(file) if masked else None,
+                }
                 for file in found
             )
         if not path.is_file():

@@ -39,12 +39,13 @@ def attention_gradient(
     images = image[None].clone().requires_grad_()  # frozen encoders have gradients only if their input has
     if isinstance(captioner, BlipCaptioner):
         read = _read_blip(captioner, reader, images)
-        rows, patches = torch.arange(reader.ids.shape[1]), slice(1, None)  # the class token is nowhere
+        rows = torch.arange(reader.ids.shape[1])
+        patches = torch.arange(1, read.cross[0].shape[-1] if read.cross else 1)
     else:
         assert isinstance(captioner, MedGemmaCaptioner)
         read = _read_gemma(captioner, reader, images)
         rows = torch.arange(reader.ids.shape[1]) + len(captioner.prompt) - 1
-        patches = captioner.prompt == captioner.image_token
+        patches = (captioner.prompt == captioner.image_token).nonzero()[:, 0]
     found = [*read.image, *read.text, *read.cross]
     if not read.text or not all(isinstance(attention, Tensor) and attention.requires_grad for attention in found):
         raise ConfigError(f"{captioner.pretrained} gives no attention; explain it with --method occlusion")
@@ -70,7 +71,9 @@ def _read_blip(captioner: BlipCaptioner, reader: CaptionReader, images: Tensor) 
         output_attentions=True,
     )
     scores = reader.token_log_probabilities(output.logits)
-    return _Read(scores, *(list(maps or ()) for maps in (vision.attentions, output.attentions, output.cross_attentions)))
+    return _Read(
+        scores, *(list(maps or ()) for maps in (vision.attentions, output.attentions, output.cross_attentions))
+    )
 
 
 def _read_gemma(captioner: MedGemmaCaptioner, reader: CaptionReader, images: Tensor) -> _Read:
@@ -116,9 +119,9 @@ def _normalised(relevance: Tensor) -> Tensor:
     return added / added.sum(1, keepdim=True).clamp(min=1e-12) + identity
 
 
-def _as_square(relevance: Tensor, patches: Tensor | slice, size: int) -> Tensor:
-    """Spread the relevance of patches in rows of a square grid over the image (size, size)."""
-    chosen = relevance[patches]
+def _as_square(relevance: Tensor, patches: Tensor, size: int) -> Tensor:
+    """Spread the relevance of patches, rows of a square grid among all positions, over the image (size, size)."""
+    chosen = relevance[patches.to(relevance.device)]
     side = round(len(chosen) ** 0.5)
     grid = chosen.reshape(1, 1, side, side)
-    return functional.interpolate(grid, (size, size), mode="bilinear", align_corners=False)[0, 0].detach()
+    return functional.interpolate(grid, (size, size), mode="bicubic")[0, 0].clamp(min=0).detach()
