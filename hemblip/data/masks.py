@@ -51,7 +51,10 @@ class Masks(NamedTuple):
 
 
 def find_mask(image: Path) -> str | None:
-    """Find the mask of an image, None if there is none: `<name>_mask` beside it, or `<name>_mask` or `<name>` in a folder `masks` near it."""
+    """Find the mask of an image; None if there is none.
+
+    It is `<name>_mask` beside it, or `<name>_mask` or `<name>` in a folder `masks` beside it or beside its folder.
+    """
     below = [folder / "masks" for folder in (image.parent, image.parent.parent)]
     places = [(image.parent, (ENDING,)), *((folder, (ENDING, "")) for folder in below)]
     names = (folder / f"{image.stem}{end}{suffix}" for folder, ends in places for end in ends for suffix in SUFFIXES)

@@ -23,9 +23,9 @@ MANIFEST_COLUMNS: tuple[str, ...] = (
     "captions",
 )
 """`bbox` is [x, y, width, height] in pixels, may reach over the border (see `images.read_cell`), and is None for the
-whole image; `width_factor` stretches a crop horizontally, to undo a camera's squeeze; `masks` is a label image of nucleus
-and cytoplasm (`hemblip.data.masks`), None where there is none; `group` is the patient, slide or
-cell that must not be split; `captions` is a list."""
+whole image; `width_factor` stretches a crop horizontally, to undo a camera's squeeze; `masks` is a label image of
+nucleus and cytoplasm (`hemblip.data.masks`), None where there is none; `group` is the patient, slide or cell that must
+not be split; `captions` is a list."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 

@@ -9,7 +9,7 @@ BLUR = 0.12
 
 
 def blurred(image: Tensor, share: float = BLUR) -> Tensor:
-    """Blur an image (3, S, S) so strongly that each pixel is the mean of what surrounds it (Fong & Vedaldi, ICCV 2017)."""
+    """Make each pixel of (3, S, S) the mean of what surrounds it, far around (Fong & Vedaldi, ICCV 2017)."""
     return smooth(image, share * image.shape[-1])
 
 

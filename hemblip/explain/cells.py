@@ -25,6 +25,9 @@ from hemblip.explain.statement import CaptionReader, Statement, as_input
 from hemblip.models.captioner import Captioner
 from hemblip.models.trained import load_captioner, run_config
 
+SMALLEST = 16
+"""Side in pixels of a cell in which places can be told apart."""
+
 
 def open_run(run: str | Path) -> tuple[Captioner, CellDataModule]:
     """Rebuild a run's captioner with its best weights, and its cells as it prepares them, not yet set up.
@@ -107,10 +110,21 @@ def choose_cells(data: CellDataModule, images: str | None, split: str, most: int
 
 
 def explained_cells(captioner: Captioner, data: CellDataModule, cells: pd.DataFrame) -> Iterator[ExplainedCell]:
-    """Describe cells and give each with its caption, in order; cells without a caption are left out."""
+    """Describe cells and give each with its caption, in order; cells without a caption are left out.
+
+    Raises:
+        DataError: an image is too small for a map to say anything.
+    """
     rows = iter(cells.to_dict("records"))
     for batch in data.cells_loader(cells):
         for image, caption in zip(batch["images"], captioner.generate(batch), strict=True):
             row = next(rows)
-            if caption:
-                yield ExplainedCell(row, as_input(image, captioner), CaptionReader(captioner, caption), data.crop)
+            if not caption:
+                continue
+            cell = ExplainedCell(row, as_input(image, captioner), CaptionReader(captioner, caption), data.crop)
+            height, width = cell.pixels.shape[:2]
+            if min(height, width) < SMALLEST:
+                raise DataError(
+                    f"{row['image']}: cell of {width}x{height} pixels is too small to be explained; give {SMALLEST} a side"
+                )
+            yield cell

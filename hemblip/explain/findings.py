@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from hemblip.atomic import replacing, write_text
 from hemblip.explain.edits import overall
@@ -12,6 +13,9 @@ from hemblip.explain.verdict import EVERY, in_words
 from hemblip.morphology import KEYS
 
 SHOWN = ("inside", "pointing", "pointing_cell", "deletion", "insertion", "beats_random", "beats_centre")
+
+FEWEST = 10
+"""Edits behind a rate that is shown; the tables as CSV have all."""
 
 
 def write_trial(
@@ -45,7 +49,8 @@ def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[s
     _write_csv(folder / "edit_rows.csv", rows)
     _write_csv(folder / "edits.csv", table)
     own, other = overall(table)
-    leaks = table[table["edited"] != table["key"]].nlargest(3, "rate")
+    often = _often(table)
+    leaks = often[often["edited"] != often["key"]].nlargest(3, "rate")
     words = [
         f"{rows.groupby(['cell_id', 'edited']).ngroups} edits of {rows['cell_id'].nunique()} drawn cells: a statement "
         f"follows its attribute's edit in {own:.0%} (mean over attributes), another one changes in {other:.1%}.",
@@ -80,11 +85,12 @@ def write_part_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> l
 
 def draw_matrix(path: Path, table: pd.DataFrame) -> None:
     """Draw the matrix of edits: rows are edited attributes, columns statements, the diagonal framed."""
+    table = _often(table)
     edited, keys = _edited(table), _keys(table)
     grid = table.pivot(index="edited", columns="key", values="rate").reindex(index=edited, columns=keys)
     figure = Figure(figsize=(7.2, 0.9 + 0.34 * (len(edited) + 4)), layout="constrained")
     axes = figure.subplots()
-    shown = axes.imshow(grid.to_numpy(float), cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+    shown = axes.imshow(grid.to_numpy(float), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(edited):
         for x, key in enumerate(keys):
             value = grid.iloc[y, x]
@@ -104,9 +110,13 @@ def draw_matrix(path: Path, table: pd.DataFrame) -> None:
         figure.savefig(partial, format="png", dpi=160, metadata={"Software": None})
 
 
-def _frame(x: int, y: int) -> "object":
-    from matplotlib.patches import Rectangle
+def _often(table: pd.DataFrame) -> pd.DataFrame:
+    """Rates with enough edits behind them; all if none has."""
+    often = table[table["edits"] >= FEWEST]
+    return often if len(often) else table
 
+
+def _frame(x: int, y: int) -> Rectangle:
     return Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="#d55e00", linewidth=1.6)
 
 

@@ -123,13 +123,7 @@ def as_batch(images: Tensor) -> Batch:
 
 
 def as_input(pixels: Tensor, captioner: Captioner) -> Tensor:
-    """Bring an image (3, H, W) to the captioner's input (3, S, S), float, 0 to 255, on its device.
-
-    Raises:
-        DataError: the image is smaller than four pixels.
-    """
-    if min(pixels.shape[-2:]) < 4:
-        raise DataError(f"image of {pixels.shape[-1]}x{pixels.shape[-2]} pixels is too small to be explained; give 4x4")
+    """Bring an image (3, H, W) to the captioner's input (3, S, S), float, 0 to 255, on its device."""
     size = (captioner.image_size, captioner.image_size)
     image = pixels.to(captioner.device).float()[None]
     if image.shape[-2:] != size:

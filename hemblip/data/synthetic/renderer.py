@@ -16,7 +16,7 @@ from hemblip.morphology import HEALTHY
 Cell = dict[str, str | None]
 
 Streams = Callable[[str], np.random.Generator]
-"""The generator of a stage of the drawing: one for all, or one each, so that a change leaves other stages as they are."""
+"""The generator of a stage of the drawing: one for all, or one each, so that a change leaves other stages alone."""
 
 
 class Drawing(NamedTuple):
