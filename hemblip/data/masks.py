@@ -47,7 +47,7 @@ class Masks(NamedTuple):
 
     def union(self, parts: tuple[str, ...]) -> Mask:
         """Pixels of any of `parts`."""
-        return np.logical_or.reduce([getattr(self, part) for part in parts])
+        return np.asarray(np.logical_or.reduce([getattr(self, part) for part in parts]), bool)
 
 
 def find_mask(image: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""What takes the place of pixels that are taken away: what lies around them."""
+"""What takes the place of pixels that are taken away: what lies around them, or an empty slide."""
 
 import torch
 from torch import Tensor
@@ -11,6 +11,12 @@ BLUR = 0.12
 def blurred(image: Tensor, share: float = BLUR) -> Tensor:
     """Make each pixel of (3, S, S) the mean of what surrounds it, far around (Fong & Vedaldi, ICCV 2017)."""
     return smooth(image, share * image.shape[-1])
+
+
+def empty_slide(image: Tensor) -> Tensor:
+    """An image (3, S, S) of nothing but slide: the colour that 15 % of the pixels outshine, in each channel."""
+    colour = torch.quantile(image.flatten(1).float(), 0.85, dim=1)
+    return colour[:, None, None].expand_as(image).contiguous()
 
 
 def smooth(image: Tensor, sigma: float) -> Tensor:

@@ -125,6 +125,6 @@ def explained_cells(captioner: Captioner, data: CellDataModule, cells: pd.DataFr
             height, width = cell.pixels.shape[:2]
             if min(height, width) < SMALLEST:
                 raise DataError(
-                    f"{row['image']}: cell of {width}x{height} pixels is too small to be explained; give {SMALLEST} a side"
+                    f"{row['image']}: {width}x{height} pixels are too few to be explained; give {SMALLEST} a side"
                 )
             yield cell

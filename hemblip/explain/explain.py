@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -105,7 +105,8 @@ def _try(
     target: Path, methods: dict[str, Method], captioner: Captioner, data: CellDataModule, chosen: pd.DataFrame
 ) -> list[str]:
     every = {**methods, **CONTROLS}
-    rows, kept = [], []
+    rows: list[dict[str, Any]] = []
+    kept = []
     for cell in _progress(explained_cells(captioner, data, chosen), chosen, "Trying"):
         rows += trial_rows(cell, every)
         kept.append(cell)
@@ -145,4 +146,4 @@ def _write(folder: Path, cell: ExplainedCell, name: str, method: Method, stateme
     sheet = folder / "sheets" / f"{stem}.png"
     write_sheet(sheet, title, cell.pixels, cell.reader.caption, statements, found, cell.masks)
     with replacing(folder / "maps" / f"{stem}.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, text=np.array(cell.reader.caption), **found)
+        np.savez_compressed(file, text=np.array(cell.reader.caption), **found)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ def in_image(grid: Tensor, size: tuple[int, int], crop: float, factor: float = 1
     full[top : top + side, left : left + side] = central / central.sum()
     if width != size[1]:
         full = np.asarray(cv2.resize(full, size[::-1], interpolation=cv2.INTER_LINEAR), np.float64)
-    return (full / full.sum()).astype(np.float32)
+    return np.asarray(full / full.sum(), np.float32)
 
 
 def at_input(labels: NDArray[np.uint8], input_size: int, crop: float, factor: float = 1.0) -> NDArray[np.uint8]:

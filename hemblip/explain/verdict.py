@@ -4,7 +4,7 @@ A method is faithful to an attribute if its deletion-insertion gap is greater th
 centre-weighted map on the same statements, each by an interval above 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -74,7 +74,7 @@ def means(columns: dict[str, np.ndarray], groups: Sequence[object]) -> dict[str,
     return {name: interval_of(values[i], drawn[:, i], draws.groups) for i, name in enumerate(columns)}
 
 
-def in_words(table: pd.DataFrame, changes: dict[str, dict[str, float]]) -> list[str]:
+def in_words(table: pd.DataFrame, changes: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Say what a reader may believe.
 
     Args:

@@ -96,7 +96,7 @@ def test_edits_of_a_captioner_that_sees_nothing_change_nothing(run, capsys):
         (["--images", "plain", "--edits"], "cell '1.png' has no mask"),
         (["--images", "plain", "--method", "[parts]"], "--method parts needs masks"),
         (["--images", "sizes", "--trial"], "mask of 20x20 pixels, but its image"),
-        (["--images", "small"], "3x3 pixels is too small"),
+        (["--images", "small"], "3x3 pixels are too few"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(run, capsys, words, says):

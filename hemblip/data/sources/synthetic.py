@@ -14,7 +14,7 @@ from hemblip.data.masks import CYTOPLASM, NUCLEUS
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source
 from hemblip.data.synthetic.population import draw_attributes, patients
-from hemblip.data.synthetic.renderer import Cell, draw
+from hemblip.data.synthetic.renderer import Cell, draw, one_stream
 from hemblip.data.synthetic.stain import Slide, draw_slide
 from hemblip.errors import ConfigError
 
@@ -94,7 +94,7 @@ class Synthetic(Source):
             remove_abandoned(place)
         for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
             patient, attributes, rng = drawn[index]
-            pixels, masks = draw(attributes, self.slide(patient), self.size, lambda stage, rng=rng: rng)
+            pixels, masks = draw(attributes, self.slide(patient), self.size, one_stream(rng))
             labels = np.where(masks.nucleus, NUCLEUS, np.where(masks.cytoplasm, CYTOPLASM, 0)).astype(np.uint8)
             for place, image in ((_masks(folder), labels), (folder, pixels)):
                 with replacing(place / _file(index), FIX, one_of_many=True) as partial:

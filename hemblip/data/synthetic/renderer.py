@@ -76,7 +76,12 @@ DRAWN_NUCLEUS: dict[str, str] = {
 
 def render(cell: Cell, slide: Slide, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw one cell (size, size, 3), RGB, 0 to 255; see `draw`."""
-    return draw(cell, slide, size, lambda stage: rng).pixels
+    return draw(cell, slide, size, one_stream(rng)).pixels
+
+
+def one_stream(rng: np.random.Generator) -> Streams:
+    """Let all stages draw from one generator."""
+    return lambda stage: rng
 
 
 def draw(cell: Cell, slide: Slide, size: int, streams: Streams) -> Drawing:
