@@ -169,10 +169,15 @@ def _release(descriptor: int) -> None:
         os.close(descriptor)
 
 
+def _release_all() -> None:
+    for descriptor in list(_held):
+        _release(descriptor)
+
+
 @cache
 def _forget_in_forks() -> None:
     """Let workers forked while a lock is held close it: it would outlive a killed process as long as they do."""
-    os.register_at_fork(after_in_child=lambda: [_release(descriptor) for descriptor in list(_held)])
+    os.register_at_fork(after_in_child=_release_all)
 
 
 def _flush(path: Path) -> None:

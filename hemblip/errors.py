@@ -1,5 +1,6 @@
 """The errors that a user can cause; the command line prints them as one line and exits with their code."""
 
+import math
 import operator
 
 
@@ -54,8 +55,8 @@ def check_range(setting: str, value: float, **bounds: float) -> None:
         **bounds: `at_least`, `above`, `at_most` or `below` what it must be.
 
     Raises:
-        ConfigError: it is out of range, or not a number.
+        ConfigError: it is out of range, infinite, or not a number.
     """
-    if not all(BOUNDS[bound](value, limit) for bound, limit in bounds.items()):
+    if not math.isfinite(value) or not all(BOUNDS[bound](value, limit) for bound, limit in bounds.items()):
         allowed = " and ".join(f"{bound.replace('_', ' ')} {limit}" for bound, limit in bounds.items())
         raise ConfigError(f"{setting} is {value}; it is {allowed}")

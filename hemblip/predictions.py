@@ -160,3 +160,8 @@ def write_captions(table: pd.DataFrame, path: Path) -> None:
         else:
             table.to_parquet(partial, index=False)
     print(f"{len(table)} captions   {path}")
+
+
+def annotated_keys(table: pd.DataFrame) -> list[str]:
+    """Keys with which at least one of the cells is annotated."""
+    return [key for key, column in zip(KEYS, TRUE_KEYS, strict=True) if table[column].notna().any()]

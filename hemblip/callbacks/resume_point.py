@@ -12,7 +12,7 @@ from hemblip.atomic import remove_abandoned
 from hemblip.callbacks.checkpoint_files import check_whole, keep
 from hemblip.errors import CheckpointError, ConfigError, TrainingError
 from hemblip.models.sharding import finite
-from hemblip.runs import RESUME_POINT
+from hemblip.run import RESUME_POINT
 
 BEFORE = RESUME_POINT.with_name("before_last.ckpt")
 """The point before, in case that the last one is damaged."""

@@ -4,7 +4,7 @@ import shlex
 
 from hemblip.cli.main import main
 from hemblip.reporting.tables import summary_table
-from hemblip.runs import newest_run, read_metrics
+from hemblip.run import Run
 
 
 def demo(
@@ -24,12 +24,13 @@ def demo(
     """
     shared = ["--config", experiment, "--name", name]
     _run("fit", *shared)
-    folder = newest_run(name)
-    best = ["--ckpt_path", str(folder / "checkpoints" / "best.ckpt")]
+    run = Run.newest(name)
+    folder = run.folder
+    best = ["--ckpt_path", str(run.weights)]
     _run("validate", *shared, *best)
     _run("test", *shared, *best)
     _run("test", *shared, "--data", external, *best)
-    print(f"\n{summary_table(read_metrics(folder))}\n")
+    print(f"\n{summary_table(run.scores)}\n")
     for label, path in (
         ("predictions", "predictions/{test,external}.parquet"),
         ("metrics", "metrics.json"),

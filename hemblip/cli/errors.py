@@ -1,19 +1,37 @@
 """What a user reads of an error: one line with the value, where it came from, and what is wrong."""
 
-import itertools
+import errno
+import os
 import re
+import tempfile
+import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
-import yaml
 from jsonargparse import ArgumentError
 
+from hemblip.cli.config_files import config_files
 from hemblip.errors import HemblipError
 
 OUTER = re.compile(
     r"Subtypes: |Errors:|Given value|(- )?Does not validate|- Expected a <class 'NoneType'>|- Expected a path but"
 )
 """Starts of jsonargparse's lines that tell what it tried, not what is wrong."""
+
+LONGEST = 300
+"""Letters of an unexpected error that are shown."""
+
+SHOW = "HEMBLIP_TRACEBACK"
+"""Environment variable: with 1, the traceback of an unexpected error is printed."""
+
+MENDS = {
+    errno.ENOSPC: "make room or choose another folder",
+    errno.EDQUOT: "make room or choose another folder",
+    errno.EACCES: "choose a place that you may read and write, or change its permissions",
+    errno.EPERM: "choose a place that you may read and write, or change its permissions",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What a user can do about an error of the system, by its number."""
 
 
 def error_line(error: BaseException, words: Sequence[str]) -> str | None:
@@ -23,23 +41,34 @@ def error_line(error: BaseException, words: Sequence[str]) -> str | None:
         error: perhaps wrapped in others: jsonargparse wraps those of constructors.
         words: of the command line after the command.
     """
-    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    configs = [value for flag, value in itertools.pairwise(parts) if flag in ("--config", "-c")]
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, HemblipError):
             return " ".join(str(link).split())
         if isinstance(link, ArgumentError):
             text = _innermost(str(link))
-            if text.startswith("Unexpected config:") and (without := _without_settings(configs)):
-                return f"{without}; a config has `setting: value` lines, as those in configs/ do"
-            key = text.split(":")[0]
+            key, configs = text.split(":")[0], list(config_files(words))
             given = any(word.startswith(f"--{key}") for word in words)
             return text if given or not configs else f"{', '.join(configs)}: {text}"
-        if isinstance(link, UnicodeDecodeError) and (foreign := [path for path in configs if not _is_text(path)]):
-            return f"{', '.join(foreign)}: not a text in UTF-8; save it in this encoding"
+        if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
+            place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
+            return f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}"
         link = link.__cause__ or link.__context__
     return None
+
+
+def unexpected_line(error: BaseException) -> str:
+    """Put an error that nobody foresaw in one line, and its traceback in a file that it names."""
+    told = "".join(traceback.format_exception(error))
+    if os.environ.get(SHOW) == "1":
+        return f"unexpected {type(error).__name__}\n{told}"
+    with tempfile.NamedTemporaryFile("w", prefix="hemblip-", suffix="-traceback.txt", delete=False) as file:
+        file.write(told)
+    text = " ".join(str(error).split())[:LONGEST]
+    return (
+        f"unexpected {type(error).__name__}: {text}; nothing written before is lost. The traceback is in {file.name}; "
+        f"please report it ({SHOW}=1 shows it here)"
+    )
 
 
 def _innermost(text: str) -> str:
@@ -53,22 +82,3 @@ def _innermost(text: str) -> str:
     if values and "Expected" in line and "value" not in line:
         line += f". Got {values[0].removeprefix('Given ')}"  # the innermost comes first
     return " ".join(line.split())
-
-
-def _without_settings(configs: Sequence[str]) -> str | None:
-    """Name the first config without settings, where parsing ended, and what it holds instead."""
-    for path in configs:
-        held = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(held, dict):
-            return f"{path}: holds no settings" + ("" if held is None else f" but {str(held)[:50]!r}")
-    return None
-
-
-def _is_text(path: str) -> bool:
-    try:
-        Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return False
-    except OSError:
-        return True
-    return True

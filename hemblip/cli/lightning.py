@@ -18,13 +18,13 @@ from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
 from hemblip.cli.loggers import fit_loggers, wandb_logger
-from hemblip.cli.settings import check_settings
+from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.runs import checkpoint_run, discard_empty, new_run, resumed_run
+from hemblip.run import Run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -42,6 +42,10 @@ def run(words: Sequence[str], example: str) -> None:
         HemblipCLI(words, example)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
+    except ValueError as error:
+        if "val_check_interval" not in str(error):
+            raise
+        raise ConfigError(f"trainer.val_check_interval: {str(error).split('. If')[0]}; lower it") from error
     except torch.OutOfMemoryError as error:
         raise ConfigError(
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
@@ -79,10 +83,14 @@ class HemblipCLI(LightningCLI):
                 parser_kwargs={"prog": "python -m hemblip", **strict, self._command: {**strict, **told}},
                 args=list(args),
             )
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._how_to_go_on()) from end
+            raise
         finally:
             self._alone.close()
-            if hasattr(self, "folder"):
-                discard_empty(self.folder)
+            if hasattr(self, "run"):
+                self.run.discard_if_empty()
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Make a parser of the command that is asked for only: four of them take a second."""
@@ -118,7 +126,7 @@ class HemblipCLI(LightningCLI):
                 "early_stopping.monitor": "val_loss",
                 "early_stopping.patience": 5,
                 "checkpoint.monitor": "val_loss",
-                "checkpoint.filename": "best",
+                "checkpoint.filename": BEST_NAME,
                 "checkpoint.save_weights_only": True,  # training goes on from the resume point
                 "checkpoint.enable_version_counter": False,
                 "trainer.use_distributed_sampler": False,  # our batches know their rank
@@ -140,26 +148,43 @@ class HemblipCLI(LightningCLI):
         for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
             if setting in config:
                 config[setting] = value
+        if self.subcommand == "fit" and (reason := without_validation(config)):
+            config.early_stopping.strict, config.checkpoint.monitor = False, None
+            config.checkpoint.save_on_train_epoch_end = True
+            told = "no early stopping, and best.ckpt holds the weights of the last epoch"
+            rank_zero_only(print)(f"note: no validation ({reason}): {told}")
         if self.subcommand != "fit":
-            self.folder = checkpoint_run(config.ckpt_path, config.name, self._settings()["model"])
+            self.run = (
+                Run.of_checkpoint(config.ckpt_path)
+                if config.ckpt_path is not None
+                else Run.untrained(config.name, self._settings()["model"])
+            )
         elif config.resume:
-            self.folder = resumed_run(config.name)
+            self.run = Run.resume(config.name)
             self._keep_alone()
-            if point := point_to_resume(self.folder):
+            if point := point_to_resume(self.run.folder):
                 config.ckpt_path = str(point)
                 self._tell_changes()
         else:
-            self.folder = new_run(config.name)
+            self.run = Run.create(config.name)
             self._keep_alone()
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
 
+    def _how_to_go_on(self) -> str:
+        """Say what an interrupted command leaves."""
+        if self._command != "fit" or not self.run.resume_point.exists():
+            return "; nothing is saved yet" if self._command == "fit" else ""
+        point = self.run.resume_point
+        step = read_checkpoint(point)["global_step"]
+        return f"; {point} holds step {step}, and the same command with --resume true goes on from it"
+
     @rank_zero_only
     def _keep_alone(self) -> None:
         """Let no second process train in the run folder until this one ends."""
-        self._alone.enter_context(alone(self.folder / "run", wait=False))
+        self._alone.enter_context(alone(self.run.folder / "run", wait=False))
 
     def _settings(self) -> dict[str, Any]:
         """Give the settings as `config.yaml` has them."""
@@ -171,7 +196,7 @@ class HemblipCLI(LightningCLI):
     @rank_zero_only
     def _tell_changes(self) -> None:
         """Say which settings differ from those that the run was started with."""
-        for line in changed_settings(self.folder, self._settings()):
+        for line in changed_settings(self.run.folder, self._settings()):
             print(f"changed    {line}")
 
     def instantiate_classes(self) -> None:
@@ -190,13 +215,15 @@ class HemblipCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
         config = self.config_init[self.subcommand]
-        settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.folder)}
+        settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.run.folder)}
         if config.trainer.precision is None:
             settings["precision"] = usual_precision(config.trainer.accelerator)
         group = config.name if config.group is None else config.group
         if self.subcommand == "fit":
-            settings["logger"] = fit_loggers(self.folder, config.ckpt_path, config.trainer.logger, config.wandb, group)
+            settings["logger"] = fit_loggers(
+                self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
+            )
             self.trainer_defaults["callbacks"] = [RunSummary()]
         elif self.subcommand == "test" and config.wandb:
-            settings["logger"] = wandb_logger(self.folder, config.wandb, group)
+            settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
         return super().instantiate_trainer(**settings, **kwargs)

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Sequence
 
 from hemblip.cli.commands import COMMANDS, run_command
-from hemblip.cli.errors import error_line
+from hemblip.cli.config_files import check_words
+from hemblip.cli.errors import error_line, unexpected_line
 
 BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
 
@@ -31,11 +32,13 @@ def main(args: Sequence[str] | None = None) -> int:
         args: words after `python -m hemblip`; those of this process if None.
 
     Returns:
-        Exit code: 0, or 2 after an error that the user can mend, which is printed as one line.
+        Exit code: 0; 2 after an error that the user can mend, 1 after one that nobody foresaw, 130 after Ctrl-C; each
+        is printed as one line.
     """
     command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
     _quieten()
     try:
+        check_words(rest)
         if command in TRAINER_COMMANDS:
             from hemblip.cli.lightning import run
 
@@ -46,10 +49,11 @@ def main(args: Sequence[str] | None = None) -> int:
             return _usage(command)
     except Exception as error:
         line = error_line(error, rest)
-        if line is None:
-            raise
-        sys.stderr.write(f"error: {line}\n")
-        return 2
+        sys.stderr.write(f"error: {line or unexpected_line(error)}\n")
+        return 1 if line is None else 2
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"stopped{stop}\n")
+        return 130
     except SystemExit as end:  # --help and --print_config end so
         return int(end.code or 0)
     return 0

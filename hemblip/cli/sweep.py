@@ -21,8 +21,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
-from hemblip.models.trained import BEST
-from hemblip.runs import RUNS
+from hemblip.run import BEST, RUNS
 
 if TYPE_CHECKING:
     import optuna
@@ -43,6 +42,9 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
         trials: runs in all, those of earlier starts included; a grid has no more than its points.
         seed: of the draw of settings.
         test: which trials are tested at the end; `best` looks at the test cells once.
+
+    Raises:
+        TrainingError: no trial has a score; it says why each failed.
     """
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("sweep needs optuna; install it with `pip install 'hemblip[sweep]'`")
@@ -56,6 +58,9 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
         best = search.table().dropna(subset=[chosen.metric]).sort_values(chosen.metric, ascending=chosen.minimize)
         for run in best["run"].head({"none": 0, "best": 1, "all": None}[test]):
             search.test(Path(run))
+        failed = [f"trial {row.trial}: {row.error}" for row in search.table().itertuples() if row.error]
+    if best.empty:
+        raise TrainingError(f"{file}: no trial has a score. {'; '.join(failed)}; see {folder / TABLE}")
     _show(best, chosen.metric, folder)
 
 
@@ -234,9 +239,6 @@ def _words(params: Mapping[str, Any]) -> str:
 
 
 def _show(best: pd.DataFrame, metric: str, folder: Path) -> None:
-    if best.empty:
-        print("no trial has a score")
-        return
     shown = best.drop(columns=["run", "error"]).rename(columns=lambda name: name.rsplit(".", 1)[-1])
     print(shown.head(10).to_string(index=False, float_format="{:.4g}".format))
     print(f"table    {folder / TABLE}\nbest     {best['run'].iloc[0]} ({metric} {best[metric].iloc[0]:.4g})")

@@ -20,6 +20,8 @@ from tqdm import tqdm
 
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.images import read_cell
+from hemblip.metrics.attributes import confusion_scores
+from hemblip.metrics.jackknife import Interval, Sums, interval, leave_out
 from hemblip.morphology import HEALTHY
 
 SIDE = 64
@@ -29,9 +31,6 @@ FOLDS = 5
 
 TREES = 150
 """Of the random forest."""
-
-RESAMPLES = 500
-"""Bootstrap samples of groups behind each interval."""
 
 CONFOUNDED = 0.9
 """Balanced accuracy of telling healthy from leukemic by the source name, from which on they are called confounded."""
@@ -101,14 +100,14 @@ def shortcut_scores(
 
     Args:
         manifest: cells, see `hemblip.data.records`.
-        seed: of the sample, the folds, the classifier and the bootstrap.
+        seed: of the sample, the folds and the classifier.
         cells: most cells used, drawn evenly over the answers.
         countermeasures: applied to each cell first, to see what they leave.
 
     Returns:
         One row a question ("source", "diagnosis", "healthy or leukemic") and view: `balanced_accuracy` with its 95 %
-        interval `low`, `high` (bootstrap over groups), `chance`, `cells` and `groups`. Questions with fewer than two
-        answers are left out.
+        interval `low`, `high` (over groups, `hemblip.metrics.jackknife`), `chance`, `cells` and `groups`. Questions
+        with fewer than two answers are left out.
     """
     rows = []
     for question, answers in _questions(manifest).items():
@@ -119,14 +118,14 @@ def shortcut_scores(
         groups = chosen["group"].astype(str).to_numpy()
         for view, features in read_views(chosen, countermeasures).items():
             predicted = _cross_validated(features, labels, groups, seed)
-            low, high = _interval(labels, predicted, groups, seed)
+            found = _balanced_accuracy(labels, predicted, groups)
             rows.append(
                 {
                     "question": question,
                     "view": view,
-                    "balanced_accuracy": _balanced_accuracy(labels, predicted),
-                    "low": low,
-                    "high": high,
+                    "balanced_accuracy": found.value,
+                    "low": found.low,
+                    "high": found.high,
                     "chance": 1 / len(np.unique(labels)),
                     "cells": len(labels),
                     "groups": len(np.unique(groups)),
@@ -170,24 +169,22 @@ def _cross_validated(
     return predicted
 
 
-def _balanced_accuracy(labels: NDArray[np.str_], predicted: NDArray[np.str_]) -> float:
-    """Mean over the answers present of the share found."""
-    return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
+def _confusions(labels: NDArray[np.str_], predicted: NDArray[np.str_]) -> Sums:
+    """Balanced accuracy, the mean over the answers of the share found, from counts of true against predicted ones."""
+    names, true = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(labels), len(names), len(names) + 1))  # the last column is silence, which there is none of
+    counts[np.arange(len(labels)), true, np.searchsorted(names, predicted)] = 1
+    whole = counts.sum(0)
+
+    def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return confusion_scores(sums.reshape(*sums.shape[:-1], *whole.shape), whole)["balanced_accuracy"][..., None]
+
+    return Sums(counts.reshape(len(labels), -1), score, ("balanced_accuracy",))
 
 
-def _interval(
-    labels: NDArray[np.str_], predicted: NDArray[np.str_], groups: NDArray[np.str_], seed: int
-) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    _, members = np.unique(groups, return_inverse=True)
-    order = np.argsort(members, kind="stable")
-    cells_of = np.split(order, np.cumsum(np.bincount(members))[:-1])
-    scores = []
-    for _ in range(RESAMPLES):
-        drawn = np.concatenate([cells_of[group] for group in rng.integers(len(cells_of), size=len(cells_of))])
-        scores.append(_balanced_accuracy(labels[drawn], predicted[drawn]))
-    low, high = np.quantile(scores, (0.025, 0.975))
-    return float(low), float(high)
+def _balanced_accuracy(labels: NDArray[np.str_], predicted: NDArray[np.str_], groups: NDArray[np.str_]) -> Interval:
+    left = leave_out(_confusions(labels, predicted), groups.tolist())
+    return interval(float(left.values[0]), left.without[:, 0], int(left.groups[0]), (0.0, 1.0))
 
 
 def confounding_warning(manifest: pd.DataFrame) -> str | None:
@@ -197,7 +194,8 @@ def confounding_warning(manifest: pd.DataFrame) -> str | None:
         return None
     source = manifest.loc[contrast.index, "source"].astype(str)
     guess = source.map(contrast.groupby(source).agg(lambda values: values.mode().iloc[0]))
-    known = _balanced_accuracy(contrast.to_numpy(dtype=str), guess.to_numpy(dtype=str))
+    sums = _confusions(contrast.to_numpy(dtype=str), guess.to_numpy(dtype=str))
+    known = float(sums.score(sums.cells.sum(0))[0])
     if known < CONFOUNDED:
         return None
     return (

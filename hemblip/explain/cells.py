@@ -23,7 +23,7 @@ from hemblip.explain.maps import Map, at_input, in_image
 from hemblip.explain.methods import Method
 from hemblip.explain.statement import CaptionReader, Statement, as_input
 from hemblip.models.captioner import Captioner
-from hemblip.models.trained import load_captioner, run_config
+from hemblip.run import Run
 
 SMALLEST = 16
 """Side in pixels of a cell in which places can be told apart."""
@@ -35,15 +35,16 @@ def open_run(run: str | Path) -> tuple[Captioner, CellDataModule]:
     Raises:
         CheckpointError: the run lacks weights or settings.
     """
+    captioner = Run(run).captioner()
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(CellDataModule, "data")
     try:
-        settings = parser.parse_object({"data": run_config(run)["data"]})
+        settings = parser.parse_object({"data": Run(run).config["data"]})
     except (ArgumentError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{run}: its section `data` cannot be used ({reason})") from error
     data: CellDataModule = parser.instantiate_classes(settings).data
-    return load_captioner(run), data
+    return captioner, data
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from hemblip.explain.statement import Statement
 from hemblip.explain.trial import trial_rows
 from hemblip.explain.verdict import verdicts
 from hemblip.models.captioner import Captioner
-from hemblip.models.trained import run_folder
+from hemblip.run import Run
 
 RANDOMISED_CELLS = 8
 """Cells whose maps are made again with randomised weights."""
@@ -62,7 +62,7 @@ def explain(
     for key in keys or []:
         if key not in allowed_parts():
             raise DataError(f"--keys {key}: no such attribute; there are {', '.join(allowed_parts())}")
-    target = Path(output) if output else run_folder(run) / "explain"
+    target = Path(output) if output else Run(run).folder / "explain"
     check_writable(target / "any.csv")
     captioner, data = open_run(run)
     chosen = choose_cells(data, images, split, cells)
@@ -138,7 +138,7 @@ def _write(folder: Path, cell: ExplainedCell, name: str, method: Method, stateme
     """Write one cell's overlays, sheet and maps."""
     maps = cell.explain(method, statements)
     found = {statement.key: cell.in_image(grid) for statement, grid in zip(statements, maps, strict=True)}
-    stem = str(cell.row["cell_id"]).replace("/", "_")
+    stem = str(cell.row["cell_id"]).removesuffix(Path(str(cell.row["image"])).suffix).replace("/", "_")
     for statement in statements:
         path = folder / "overlays" / stem / f"{statement.key}.png"
         write_overlay(path, cell.pixels, statement, found[statement.key], cell.masks)

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hemblip.explain.methods import CONTROLS
 from hemblip.explain.statement import CAPTION
-from hemblip.metrics.intervals import Interval, Resamples, interval_of
+from hemblip.metrics.jackknife import Interval, Sums, interval, leave_out
 
 SCORES = ("inside", "pointing", "pointing_cell", "deletion", "insertion", "gap")
 
 EVERY = "all statements"
 
-RESAMPLES = 2000
+SHARES = ("inside", "pointing", "pointing_cell", "rate")
 
 
 def verdicts(rows: pd.DataFrame) -> pd.DataFrame:
@@ -59,19 +60,21 @@ def _summed(wide: pd.DataFrame, method: str) -> dict[str, object]:
         "cells": wide.index.get_level_values("cell_id").nunique(),
         "groups": len(set(groups)),
     }
-    for name, interval in found.items():
-        row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    for name, mean in found.items():
+        row |= {name: mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
     row["deletion_better"] = float(hurt[right].mean()) if right.any() else None
     row["faithful"] = None if method in CONTROLS else all(bound is not None and bound > 0 for bound in low)
     return row
 
 
-def means(columns: dict[str, np.ndarray], groups: Sequence[object]) -> dict[str, Interval]:
-    """Means of columns (N,) over statements, with intervals by the bootstrap over groups."""
+def means(columns: Mapping[str, NDArray[np.float64]], groups: Sequence[object]) -> dict[str, Interval]:
+    """Means of columns (N,) over statements, with intervals over groups; those in `SHARES` are between 0 and 1."""
     cells = np.stack([*columns.values(), np.ones(len(groups))], 1)
-    draws = Resamples(groups, RESAMPLES)
-    values, drawn = draws.draw(cells, lambda sums: sums[..., :-1] / sums[..., -1:])
-    return {name: interval_of(values[i], drawn[:, i], draws.groups) for i, name in enumerate(columns)}
+    left = leave_out(Sums(cells, lambda sums: sums[..., :-1] / sums[..., -1:], tuple(columns)), groups)
+    return {
+        name: interval(left.values[i], left.without[:, i], int(left.groups[i]), (0.0, 1.0) if name in SHARES else None)
+        for i, name in enumerate(columns)
+    }
 
 
 def in_words(table: pd.DataFrame, changes: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -19,7 +19,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.gemma_weights import MEDGEMMA
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.trainable_parameters import FILE as PARAMETERS
-from hemblip.runs import read_metrics
+from hemblip.run import Run
 
 LICENCES: dict[str, dict[str, str]] = {
     BLIP_BASE: {"license": "bsd-3-clause"},
@@ -82,19 +82,17 @@ LIMITS = """\
 - Rare classes are seldom right although mean accuracy may be high: see the per-attribute scores."""
 
 
-def model_card(
-    captioner: BlipCaptioner | MedGemmaCaptioner, run: Path, config: Mapping[str, Any], folder: str, onnx: bool
-) -> str:
+def model_card(captioner: BlipCaptioner | MedGemmaCaptioner, run: Run, folder: str, onnx: bool) -> str:
     """Write the card as Markdown.
 
     Args:
         captioner: as exported.
-        run: its run folder: scores and counts are read from it.
-        config: of the run.
+        run: scores, counts and settings are read from it.
         folder: name of the folder that the model is written to.
         onnx: whether it has ONNX files too.
     """
-    name = str(config.get("name", run.name))
+    config = run.config
+    name = str(config.get("name", run.folder.name))
     data = config.get("data") or {}
     head = {
         **LICENCES.get(captioner.pretrained, {"license": "other"}),
@@ -125,14 +123,14 @@ def model_card(
     return "\n".join(parts) + "\n"
 
 
-def _origin(captioner: Captioner, run: Path) -> str:
+def _origin(captioner: Captioner, run: Run) -> str:
     base = f"{captioner.pretrained} at revision {captioner.revision}" if captioner.revision else captioner.pretrained
     if captioner.pretrained == "compact":
         base = "a compact model with random weights"
     how = {"full": "with all weights trained", "base": "as published", "lora": "with LoRA adapters merged into it"}
     text = f"Made from {base}, {how[captioner.adaptation]}."
-    if (run / PARAMETERS).is_file():
-        total = pd.read_csv(run / PARAMETERS).set_index("module").loc["total"]
+    if (run.folder / PARAMETERS).is_file():
+        total = pd.read_csv(run.folder / PARAMETERS).set_index("module").loc["total"]
         text += f" {int(total['trained']):,} of {int(total['parameters']):,} parameters were trained."
     return text
 
@@ -166,7 +164,7 @@ def _decoding(captioner: Captioner) -> str:
     return text
 
 
-def _data(data: Mapping[str, Any], run: Path) -> str:
+def _data(data: Mapping[str, Any], run: Run) -> str:
     settings = data.get("init_args") or {}
     lines = []
     for source in settings.get("sources") or []:
@@ -174,7 +172,7 @@ def _data(data: Mapping[str, Any], run: Path) -> str:
         lines.append(f"- `{source['class_path']}`{f' ({arguments})' if arguments else ''}")
     size, crop = settings.get("image_size"), settings.get("crop") or 1.0
     lines += [f"\nCells are the central {crop:.0%} of the image's shorter side, resized to {size} x {size} pixels."]
-    trained = run / "training_cells.parquet"
+    trained = run.folder / "training_cells.parquet"
     lines += [f"Trained on {len(pd.read_parquet(trained)):,} cells."] if trained.is_file() else []
     return "\n".join(lines)
 
@@ -184,8 +182,8 @@ def _told(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def _scores(run: Path) -> str:
-    metrics: dict[str, Any] = dict(read_metrics(run))
+def _scores(run: Run) -> str:
+    metrics: dict[str, Any] = dict(run.scores)
     if not metrics:
         return "This run was not tested."
     rows = [
@@ -209,7 +207,7 @@ def _percent(value: float | None) -> str:
     return "n/a" if value is None else f"{100 * value:.1f}"
 
 
-def _making(config: Mapping[str, Any], run: Path) -> str:
+def _making(config: Mapping[str, Any], run: Run) -> str:
     versions = {"torch": torch, "lightning": lightning, "transformers": transformers, "peft": peft}
     tools = ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
     settings = {key: config[key] for key in ("seed_everything", "model") if config.get(key) is not None}
@@ -218,5 +216,5 @@ def _making(config: Mapping[str, Any], run: Path) -> str:
         key: value for key, value in (config.get("trainer") or {}).items() if value not in (None, False)
     }
     kept = yaml.safe_dump(settings, sort_keys=False).rstrip()
-    folder = "/".join(run.parts[-2:])
+    folder = "/".join(run.folder.parts[-2:])
     return f"HemBLIP run `{folder}`, exported with {tools}.\n\n```yaml\n{kept}\n```"

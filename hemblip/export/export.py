@@ -12,7 +12,7 @@ from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
 from hemblip.models.medgemma import MedGemmaCaptioner
-from hemblip.models.trained import load_captioner, run_config, run_folder
+from hemblip.run import Run
 
 
 def export(run: str, output: str | None = None, onnx: bool = False) -> None:
@@ -25,15 +25,15 @@ def export(run: str, output: str | None = None, onnx: bool = False) -> None:
         output: new folder; `export` in the run folder if left out.
         onnx: write BLIP's two networks as ONNX files too (`pip install 'hemblip[onnx]'`).
     """
-    target = Path(output) if output else run_folder(run) / "export"
+    trained = Run(run)
+    target = Path(output) if output else trained.folder / "export"
     if target.exists():
         raise ConfigError(f"--output {target}: exists already; remove it, or name another folder")
     if onnx:
         check_packages()
-    config = run_config(run)
     # Adapters cannot be merged into 4-bit weights without rounding what was learnt.
-    quantized = config["model"].get("init_args", {}).get("quantize_4bit", False)
-    captioner = load_captioner(run, **({"quantize_4bit": False} if quantized else {}))
+    quantized = trained.model.get("init_args", {}).get("quantize_4bit", False)
+    captioner = trained.captioner(**({"quantize_4bit": False} if quantized else {}))
     if not isinstance(captioner, BlipCaptioner | MedGemmaCaptioner):
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP and MedGEMMA can")
     if onnx and not isinstance(captioner, BlipCaptioner):
@@ -44,7 +44,7 @@ def export(run: str, output: str | None = None, onnx: bool = False) -> None:
     write_model(captioner, partial)
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
-    (partial / "README.md").write_text(model_card(captioner, run_folder(run), config, target.name, onnx))
+    (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx))
     partial.replace(target)
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
 

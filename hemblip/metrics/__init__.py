@@ -5,15 +5,16 @@ What needs an encoder (`hemblip.metrics.bert`) or features (`hemblip.metrics.fea
 
 from hemblip.metrics.attributes import attribute_scores, confusion_matrix, exact_match
 from hemblip.metrics.baselines import majority_baseline, modal_caption_baseline
-from hemblip.metrics.intervals import Resampled, compare
+from hemblip.metrics.intervals import Measured
 from hemblip.metrics.plausible import is_plausible
 from hemblip.metrics.score import score
 from hemblip.metrics.text import sentence_scores, text_scores
+from hemblip.metrics.verdicts import Verdict, verdict_matrix
 
 __all__ = [
-    "Resampled",
+    "Measured",
+    "Verdict",
     "attribute_scores",
-    "compare",
     "confusion_matrix",
     "exact_match",
     "is_plausible",
@@ -22,4 +23,5 @@ __all__ = [
     "score",
     "sentence_scores",
     "text_scores",
+    "verdict_matrix",
 ]

@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from hemblip.data.datamodules import InternalCells
 from hemblip.data.dataset import Batch
+from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, confidences, token_scores
@@ -25,6 +27,9 @@ from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor,
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.ranks import gather
+
+TAUGHT = "hemblip_taught"
+"""Entry of a checkpoint: the values of each attribute that training had."""
 
 
 class Description(NamedTuple):
@@ -89,6 +94,7 @@ class Captioner(L.LightningModule, ABC):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
+        self.taught: Taught | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._pieces: dict[int, str] = {}  # what each token writes
         self._losses: dict[str, tuple[float, int]] = {}
@@ -130,13 +136,19 @@ class Captioner(L.LightningModule, ABC):
         """Keep what the base model does not give, and name that model."""
         checkpoint["state_dict"] = kept_weights(self)
         checkpoint[IDENTITY] = identity(self)
+        checkpoint[TAUGHT] = self.taught
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of another model; see `check_checkpoint`."""
         check_checkpoint(checkpoint, self)
+        self.taught = checkpoint.get(TAUGHT)
+
+    def untaught(self) -> list[str]:
+        """Name the attributes that training had one value of: they are not scored."""
+        return constant_keys(self.taught) if self.taught else []
 
     def features(self, batch: Batch) -> Tensor:
-        """Encode a batch (B, P, D), in evaluation once: loss and captions share it from the batch's start to its end."""
+        """Encode a batch (B, P, D), in evaluation once: what its loss and its captions share."""
         if self._shared is None:
             return self.encode(batch["images"])
         if self._shared.images is not batch["images"]:
@@ -198,8 +210,10 @@ class Captioner(L.LightningModule, ABC):
             self.decoding = chosen
 
     def on_fit_start(self) -> None:
-        """Remember the run's seed."""
+        """Remember the run's seed, and what its cells teach."""
         self._seed = torch.initial_seed()
+        if isinstance(cells := self.trainer.datamodule, InternalCells):  # type: ignore[attr-defined]
+            self.taught = None if cells.teach_constants else cells.taught()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout depend on the step alone: a resumed run drops what an uninterrupted one does."""

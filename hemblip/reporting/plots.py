@@ -24,8 +24,8 @@ from hemblip.metrics.abstention import risk_coverage
 from hemblip.metrics.calibration import expected_calibration_error
 from hemblip.metrics.calibration import reliability as bins_of
 from hemblip.reporting.comparison import Comparison, Contestant
-from hemblip.reporting.run_folder import PLACES, Run
 from hemblip.reporting.sureness import has_statement_confidences, statements
+from hemblip.run import PLACES, Run
 
 STYLES = (
     ("#0072b2", "-", "o"),

@@ -17,7 +17,7 @@ from hemblip.callbacks.checkpoint_files import CheckpointFiles, check_whole
 from hemblip.callbacks.resume_point import BEFORE, point_to_resume
 from hemblip.cli.trainer import HemblipTrainer
 from hemblip.errors import CheckpointError
-from hemblip.runs import RESUME_POINT
+from hemblip.run import RESUME_POINT
 
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 

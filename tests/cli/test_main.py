@@ -13,7 +13,7 @@ from hemblip.cli.main import main
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import read_predictions
-from hemblip.runs import read_metrics
+from hemblip.run import Run
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "tests" / "conf" / "tiny.yaml")
@@ -34,7 +34,7 @@ def test_fit_test_and_predict(workplace, capsys):
     logged = pd.read_csv(RUN / "metrics.csv")
     assert {"train_loss", "val_loss", "val_accuracy", "learning_rate", "cells_per_second"} <= set(logged.columns)
     assert yaml.safe_load((RUN / "config.yaml").read_text())["data"]["init_args"]["image_size"] == 32
-    assert not list(RUN.rglob("val.parquet")) and not read_metrics(RUN)  # a sample, and not of the best weights
+    assert not list(RUN.rglob("val.parquet")) and not Run(RUN).scores  # a sample, and not of the best weights
 
     describe = ["predict", "--config", TINY, "--ckpt_path", BEST]
     assert main([*describe, "--risk", "0.2"]) == 2
@@ -45,11 +45,11 @@ def test_fit_test_and_predict(workplace, capsys):
     assert main(["test", "--config", TINY, "--ckpt_path", BEST, "--evaluation.multi_reference", "true"]) == 0
     rows = read_predictions(RUN / "predictions" / "test.parquet")
     assert (rows["references"].map(len) > 1).all() and (rows["references"].str[0] == rows["reference"]).all()
-    scores = read_metrics(RUN)["test"]["model"]
+    scores = Run(RUN).scores["test"]["model"]
     assert scores["multi_reference"]["references"] > 1
     assert scores["multi_reference"]["rouge_l"] >= scores["rouge_l"]
     assert rows["cell_id"].is_unique and set(rows["split"]) == {"test"} and set(rows["model"]) == {"tiny"}
-    assert "test" in read_metrics(RUN)
+    assert "test" in Run(RUN).scores
     assert str(RUN / "predictions" / "test.parquet") in capsys.readouterr().out
 
     images = str(Path(rows["image"].iloc[0]).parent)
@@ -74,7 +74,7 @@ def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     told = capsys.readouterr().out
     assert re.search(r"baselines +n/a \(.*/gone/", told) and (RUN / "report.html").is_file()
-    scores = read_metrics(RUN)["test"]
+    scores = Run(RUN).scores["test"]
     assert scores["model"]["cells"] == 24 and set(scores["baselines"]) == {"majority value", "modal caption"}
 
 
@@ -86,7 +86,7 @@ def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monke
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)
-    assert len(read_metrics(RUN)["test"]["baselines"]) == 4
+    assert len(Run(RUN).scores["test"]["baselines"]) == 4
 
 
 def first_words(text):
@@ -117,6 +117,7 @@ def one_line(capsys):
         (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
         (["fit"], "required"),
         (["fits"], "no command 'fits'"),
+        (["fit", "--config"], "--config on the command line names no file"),
         (["probe", "--config", "nope.yaml"], "nope.yaml"),
     ],
 )
@@ -152,18 +153,24 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("evaluation.validation_cells", "-1", "validation_cells is -1"),
         ("trainer.accelerator", "tpu", "torch_xla"),
         ("trainer.accelerator", "foo", "accelerator='foo'"),
-        ("trainer.devices", "0", "devices='0'"),
+        ("trainer.devices", "0", "trainer.devices is 0; on a CPU"),
         ("trainer.strategy", "foo", "strategy='foo'"),
         ("trainer.max_epochs", "-5", "-5"),
         ("trainer.check_val_every_n_epoch", "0", "check_val_every_n_epoch is 0"),
         ("trainer.gradient_clip_val", "-1", "gradient_clip_val is -1"),
-        ("trainer.enable_checkpointing", "false", "enable_checkpointing=False"),
+        ("trainer.enable_checkpointing", "false", "enable_checkpointing is false"),
         (
             "early_stopping.monitor",
             "val_los",
             "early_stopping.monitor is 'val_los'; validation logs val_loss, val_bleu",
         ),
         ("early_stopping.patience", "-1", "patience is -1"),
+        ("checkpoint.filename", "../x", "best weights in checkpoints/best.ckpt, so leave it out"),
+        ("trainer.devices", "99", "trainer.devices is 99; on a CPU it is a number of processes"),
+        ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
+        ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
+        ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
+        ("model.init_args.decoding.num_beams", "0", "decoding.num_beams is 0; it is at least 1"),
         ("checkpoint.monitor", "val_los", "checkpoint.monitor is 'val_los'"),
         ("checkpoint.mode", "up", "got up"),
         ("seed_everything", "-1", "seed_everything is -1; it is at least 0 and at most 4294967295"),
@@ -181,6 +188,18 @@ def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
     words = ["--early_stopping.monitor", "val_bleu", "--evaluation.validation_cells", "0"]
     assert main(["fit", "--config", TINY, *words]) == 2
     assert "validation logs val_loss" in one_line(capsys)
+
+
+@pytest.mark.parametrize("words", [["--trainer.limit_val_batches", "0"], ["--trainer.check_val_every_n_epoch", "3"]])
+def test_training_without_validation_says_so_and_keeps_the_last_weights(workplace, capsys, words):
+    assert main(["fit", "--config", TINY, *words]) == 0
+    assert "note: no validation (trainer." in capsys.readouterr().out
+    assert torch.load(BEST, weights_only=False)["epoch"] == 1
+
+
+def test_validation_more_seldom_than_there_are_batches(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.val_check_interval", "1000"]) == 2
+    assert "trainer.val_check_interval: `val_check_interval` (1000) must be" in one_line(capsys)
 
 
 def test_no_epochs(workplace):

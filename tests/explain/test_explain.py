@@ -109,6 +109,11 @@ def test_what_is_wrong_is_said_in_one_line(run, capsys, words, says):
     assert says in line
 
 
+def test_a_run_that_is_not_there_is_named(run, capsys):
+    assert explain(run.parent / "version_7") == 2
+    assert "version_7" in capsys.readouterr().err
+
+
 def test_images_with_masks_beside_them_are_tried(run, capsys):
     (run / "../../../mine").resolve().mkdir()
     labels = np.zeros((40, 40), np.uint8)

@@ -19,7 +19,7 @@ from hemblip.data.images import square
 from hemblip.models import BlipCaptioner, gemma_weights
 from hemblip.models.decoding import Decoding
 from hemblip.models.medgemma import MedGemmaCaptioner
-from hemblip.models.trained import load_captioner
+from hemblip.run import Run
 
 DECODING = {"num_beams": 3, "max_new_tokens": 12}
 COMPACT = {"pretrained": "compact", "compact": asdict(TINY) | {"stem": list(TINY.stem)}, "decoding": DECODING}
@@ -70,7 +70,7 @@ def cells(size):
 
 
 def test_plain_transformers_writes_the_same_captions(run, workplace, monkeypatch):
-    expected = load_captioner(run)
+    expected = Run(run).captioner()
     pixels = cells(expected.image_size)
     images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
     captions = expected.generate({"images": images, "captions": [], "cell_ids": []})
@@ -111,7 +111,7 @@ def test_nothing_is_lost_where_head_and_embeddings_are_not_tied(workplace, kind)
     captioner = {"blip": BlipCaptioner, "medgemma": MedGemmaCaptioner}[kind](**chosen, decoding=decoding)
     moved(captioner)
     run = finished_run(workplace / "runs" / kind / "version_0", captioner, settings)
-    expected = captions_of(load_captioner(run))
+    expected = captions_of(Run(run).captioner())
     assert main(["export", "--run", str(run), "--output", "model"]) == 0
     model = AutoModelForImageTextToText.from_pretrained("model", trust_remote_code=True)
     head, words = head_and_words(model)
@@ -122,7 +122,7 @@ def test_nothing_is_lost_where_head_and_embeddings_are_not_tied(workplace, kind)
     assert captions_of(again.eval()) == expected
     batch = {"images": torch.from_numpy(np.stack(cells(again.image_size)[:2])).permute(0, 3, 1, 2)}
     batch |= {"captions": ["A large monocyte.", "Blue!"], "cell_ids": ["a", "b"]}
-    losses = [one.loss_per_cell(batch)[0] for one in (again, load_captioner(run))]
+    losses = [one.loss_per_cell(batch)[0] for one in (again, Run(run).captioner())]
     assert torch.allclose(*losses, rtol=1e-4)
 
 
@@ -141,7 +141,7 @@ def test_small_steps_are_not_lost_in_a_base_of_bfloat16(workplace, monkeypatch):
             if parameter.requires_grad:
                 parameter.add_(5e-5)
     run = finished_run(workplace / "runs" / "gemma" / "version_0", captioner, GEMMA | LORA)
-    expected = load_captioner(run)
+    expected = Run(run).captioner()
     expected.model.float()
     captions = captions_of(expected)
     assert main(["export", "--run", str(run), "--output", "model"]) == 0
@@ -180,7 +180,7 @@ def test_weights_are_merged_and_complete(run, workplace):
     assert not any(report.values())
     assert not [name for name in model.state_dict() if "lora" in name or "base_layer" in name]
     head, words = head_and_words(model)
-    trained = load_captioner(run)
+    trained = Run(run).captioner()
     assert head is words and torch.equal(head, head_and_words(trained.model)[0])
     files = {path.name for path in (workplace / "model").iterdir()}
     assert {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "README.md"} <= files
@@ -213,7 +213,7 @@ def test_an_untested_run_says_so(blip_run):
 
 def test_an_exported_folder_is_a_pretrained_model(blip_run):
     main(["export", "--run", str(blip_run), "--output", "out"])
-    again, trained = BlipCaptioner("out"), load_captioner(blip_run)
+    again, trained = BlipCaptioner("out"), Run(blip_run).captioner()
     images = torch.from_numpy(np.stack(cells(32))).permute(0, 3, 1, 2)
     batch = {"images": images, "captions": [], "cell_ids": []}
     assert torch.allclose(again.eval().embed(batch), trained.embed(batch), atol=1e-5)

@@ -6,8 +6,10 @@ never moved either: those of all beams of a cell lie side by side in a buffer, a
 reordered, says which of them are a beam's past.
 """
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 
@@ -21,7 +23,7 @@ class BlipDecoder:
         tokens: longest caption, the start token included.
     """
 
-    def __init__(self, decoder: nn.Module, patches: Tensor, beams: int, tokens: int) -> None:
+    def __init__(self, decoder: Any, patches: Tensor, beams: int, tokens: int) -> None:
         self.embeddings, self.head = decoder.bert.embeddings, decoder.cls
         self.layers = [_Layer(layer, patches, beams * tokens) for layer in decoder.bert.encoder.layer]
         self.cells, self.beams, self.position = len(patches), beams, 0
@@ -76,7 +78,7 @@ class _Layer:
     Projections are called as modules: adapters, 4-bit weights and autocast are part of them.
     """
 
-    def __init__(self, layer: nn.Module, patches: Tensor, places: int) -> None:
+    def __init__(self, layer: Any, patches: Tensor, places: int) -> None:
         self.layer = layer
         cross = layer.crossattention.self
         self.heads: int = cross.num_attention_heads
@@ -103,7 +105,7 @@ class _Layer:
 
     def _split(self, states: Tensor) -> Tensor:
         """(B, S, D) -> (B, heads, S, D / heads)."""
-        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2).contiguous()
+        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2).contiguous()
 
     def buffers(self) -> tuple[Tensor, ...]:
         """Everything that is kept for each cell."""

@@ -112,7 +112,8 @@ class _Greedy:
         values = logits.gather(1, tokens) - logits.logsumexp(-1, keepdim=True)
         self.ids = torch.cat([self.ids, tokens[:, None]], 2)
         self.values = torch.cat([self.values, values], 1)
-        return (tokens[:, 0] == end) | last
+        ended: Tensor = tokens[:, 0] == end
+        return ended | last
 
     def caption(self, place: int) -> list[Generated]:
         """The caption of the cell at this place."""
@@ -169,7 +170,7 @@ class _Beams:
 
         hoped = self.scores[:, :1] / length**self.decoding.length_penalty
         worst = torch.where(self.ended, self.best_scores.min(1, keepdim=True)[0], NEVER)
-        done = ~(hoped > worst).any(1) | last
+        done: Tensor = ~(hoped > worst).any(1) | last
         return done | self.ended.all(1) if self.decoding.early_stopping else done
 
     def _end(self, ids: Tensor, values: Tensor, totals: Tensor, ending: Tensor, length: int) -> None:

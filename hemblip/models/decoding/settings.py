@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hemblip.errors import ConfigError
+from hemblip.errors import check_range
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Decoding:
     early_stopping: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_beams < 1 or self.max_new_tokens < 1 or self.no_repeat_ngram_size < 0:
-            raise ConfigError(f"{self}: num_beams and max_new_tokens are at least 1, no_repeat_ngram_size at least 0")
-        if not 0 <= self.min_new_tokens <= self.max_new_tokens:
-            raise ConfigError(f"{self}: min_new_tokens is within 0 and max_new_tokens")
-        if self.repetition_penalty <= 0:
-            raise ConfigError(f"{self}: repetition_penalty is above 0")
+        check_range("decoding.num_beams", self.num_beams, at_least=1, at_most=1_000)
+        check_range("decoding.max_new_tokens", self.max_new_tokens, at_least=1, at_most=10_000)
+        check_range("decoding.min_new_tokens", self.min_new_tokens, at_least=0, at_most=self.max_new_tokens)
+        check_range("decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, at_least=0)
+        check_range("decoding.repetition_penalty", self.repetition_penalty, above=0)
+        check_range("decoding.length_penalty", self.length_penalty, at_least=-1_000, at_most=1_000)
 
     def settings(self) -> dict[str, float]:
         """Give the settings as `transformers.GenerationConfig` names them, without those that change nothing."""

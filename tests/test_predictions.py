@@ -1,12 +1,9 @@
-"""Run folders and the table of predictions."""
-
-import json
+"""The table of predictions."""
 
 import pandas as pd
 import pytest
-import yaml
 
-from hemblip.errors import CheckpointError, DataError
+from hemblip.errors import DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import (
     COLUMNS,
@@ -19,74 +16,12 @@ from hemblip.predictions import (
     write_captions,
     write_predictions,
 )
-from hemblip.runs import checkpoint_run, discard_empty, new_run, read_metrics, resumed_run, write_metrics
 
 
 def row(cell, **changes):
     known = dict.fromkeys([*KEYS, *(TRUE_PREFIX + key for key in KEYS)])
     texts = {"split": "test", "source": "s", "group": "g", "image": "i.png", "model": "m"}
     return {**known, **texts, "cell_id": cell, "reference": "a", "caption": "b", "confidence": 0.5, **changes}
-
-
-def test_commands_that_start_at_once_get_a_folder_each(workplace, monkeypatch):
-    """The second looked before the first made its folder."""
-    seen = iter([[], [], [0], [0, 1]])
-    monkeypatch.setattr("hemblip.runs._versions", lambda name: next(seen))
-    first, second, third = (new_run("x") for _ in range(3))
-    assert [path.name for path in (first, second, third)] == ["version_0", "version_1", "version_2"]
-    (first / "config.yaml").touch()
-    for folder in (first, second, third):
-        discard_empty(folder)
-    assert [path.name for path in (workplace / "runs/x").iterdir()] == ["version_0"]
-
-
-def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
-    assert new_run("x").as_posix() == "runs/x/version_0" == resumed_run("x").as_posix()
-    for version in (0, 9, 10):
-        (workplace / f"runs/x/version_{version}").mkdir(parents=True, exist_ok=True)
-    (workplace / "runs/x/version_old").mkdir()
-    assert resumed_run("x").name == "version_10" and new_run("x").name == "version_11"
-    last = workplace / "runs/x/version_9/checkpoints/last.ckpt"
-    last.parent.mkdir()
-    last.touch()
-    assert resumed_run("x").name == "version_9"  # the others have nothing to go on with
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    monkeypatch.setenv("HEMBLIP_RUN_FOLDER", "runs/x/version_7")
-    assert new_run("x").name == "version_7"
-
-
-def test_a_checkpoint_names_its_run(workplace):
-    path = workplace / "runs/x/version_0/checkpoints/best.ckpt"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    assert checkpoint_run(str(path), "y", {}) == path.parents[1]
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file; there is .*best\.ckpt"):
-        checkpoint_run(str(path.with_name("last.ckpt")), "y", {})
-
-
-def test_what_published_weights_say_of_several_sets_of_cells_is_one_run(workplace):
-    model = {"class_path": "hemblip.models.MedGemmaCaptioner", "init_args": {"adaptation": "base"}}
-    assert checkpoint_run(None, "x", model).name == "version_0"
-    run = workplace / "runs/x/version_0"
-    (run / "config.yaml").write_text(yaml.safe_dump({"name": "x", "model": model}))
-    assert checkpoint_run(None, "x", model).name == "version_0"
-    other = checkpoint_run(None, "x", {**model, "init_args": {}})
-    assert other.name == "version_1"
-    discard_empty(other)
-    (run / "checkpoints").mkdir()  # trained: untrained rows do not belong to it
-    assert checkpoint_run(None, "x", model).name == "version_1"
-
-
-def test_metrics_of_splits_are_kept_together(tmp_path):
-    write_metrics(tmp_path, "test", {"accuracy": 0.5})
-    write_metrics(tmp_path, "external", {"accuracy": None})
-    assert read_metrics(tmp_path) == {"test": {"accuracy": 0.5}, "external": {"accuracy": None}}
-    with pytest.raises(ValueError, match="JSON"):
-        write_metrics(tmp_path, "test", {"accuracy": float("nan")})
-    assert json.loads((tmp_path / "metrics.json").read_text())["test"] == {"accuracy": 0.5}
-    (tmp_path / "metrics.json").write_text("{")
-    with pytest.raises(DataError, match=r"metrics\.json: not readable as JSON"):
-        read_metrics(tmp_path)
 
 
 def test_each_cell_has_one_row_in_order(tmp_path):
