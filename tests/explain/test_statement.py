@@ -1,5 +1,7 @@
 """What a caption states is scored by its own tokens; maps are made for BLIP and for MedGEMMA."""
 
+import sys
+
 import pytest
 import torch
 from tiny_blip import tiny
@@ -72,24 +74,28 @@ def test_a_captioner_that_looks_at_one_corner_is_found_out(name, monkeypatch):
     assert found[:16, :16].sum() > 0.8 * found.sum()
 
 
-def test_attention_follows_the_one_patch_that_values_come_from():
-    """Relevance is nowhere but at patches that the decoder attends to."""
+def test_attention_is_read_at_the_tokens_that_predict_the_statement(monkeypatch):
+    """The second word is predicted at the second position; were that all about the second patch, so is the map."""
     captioner = tiny().eval()
-    reader, pixels = CaptionReader(captioner, TEXT), image(captioner)
-    layers = captioner.model.text_decoder.bert.encoder.layer
-    masked = captioner.model.vision_model.register_forward_hook(_only_first_patch)
-    maps = METHODS["attention"](reader, pixels, reader.statements, None)
-    masked.remove()
-    assert len(layers) and all(found[:12, :12].sum() > 0.5 * found.sum() for found in maps if found.sum() > 0)
+    reader = CaptionReader(captioner, TEXT)
+    relevance = torch.zeros(reader.ids.shape[1], 17)  # the class token, then 4 x 4 patches of 8 pixels
+    relevance[1, 2] = 1
+    module = sys.modules["hemblip.explain.methods.attention_gradient"]
+    monkeypatch.setattr(module, "_followed", lambda *_: relevance)
+    (found,) = METHODS["attention"](reader, image(captioner), [reader.statement("cell_size")], None)
+    assert reader.statement("cell_size").tokens == (1,) and found[2:6, 10:14].sum() > 10 * found[16:].sum()
+    assert found.argmax() // 32 < 8 and 8 <= found.argmax() % 32 < 16
 
 
-def _only_first_patch(module, inputs, output):
-    """Attention to equal keys is even, so that only a patch with a value of its own has a gradient."""
-    hidden = output.last_hidden_state
-    keep = torch.zeros(1, hidden.shape[1], 1)
-    keep[:, 1] = 1
-    output.last_hidden_state = hidden * keep
-    return output
+def test_relevance_goes_from_token_to_token_to_patch():
+    """The third token looks at the second alone, and only that looks at a patch, in the layer before."""
+    followed = sys.modules["hemblip.explain.methods.attention_gradient"]._followed
+    text, cross = [torch.zeros(3, 3) for _ in range(2)], [torch.zeros(3, 4) for _ in range(2)]
+    cross[0][1, 3] = text[1][2, 1] = 1.0
+    assert followed([*text, *cross], 0, 2)[2].tolist() == [0, 0, 0, 1]
+    image = torch.zeros(4, 4)
+    image[3, 0] = 1.0  # the patch has looked at another one
+    assert followed([image, *text, *cross], 1, 2)[2].tolist() == [1, 0, 0, 1]
 
 
 def test_what_cannot_be_explained_is_said(captioner):
