@@ -2,8 +2,10 @@
 
 import fcntl
 import glob
+import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from hemblip.errors import DataError
 
 FIX = "make room or choose another folder"
 """What the user can do when a file cannot be written; those who know the setting of the folder name it."""
+
+MADE = ".hemblip"
+"""In a folder that a command made: the command and the files, so that it may be replaced and nothing else is."""
 
 _held: set[int] = set()
 """Descriptors of the locks of this process, which processes forked from it are not to keep when it dies."""
@@ -85,6 +90,49 @@ def alone(path: Path, fix: str = FIX, wait: bool = True) -> Iterator[None]:
         with suppress(OSError):
             lock.unlink(missing_ok=True)
         _release(holder)
+
+
+@contextmanager
+def replacing_folder(path: Path, maker: str, fix: str = "give a new folder") -> Iterator[Path]:
+    """Give a temporary folder beside `path`, and put it in the place of `path` when the block ends without an error.
+
+    Args:
+        path: new, empty, or an earlier result of the same maker to which nothing was added.
+        maker: command that makes it.
+        fix: what the user can do about a folder that holds something else.
+
+    Raises:
+        DataError: `path` holds what `maker` did not make, or cannot be written.
+    """
+    with alone(path, wait=False), _telling(path, FIX):
+        if path.exists() or path.is_symlink():
+            _check_replaceable(path, maker, fix)
+        partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        partial.mkdir(parents=True)
+        old = partial.with_suffix(".old")
+        try:
+            yield partial
+            made = sorted(file.relative_to(partial).as_posix() for file in partial.rglob("*") if file.is_file())
+            (partial / MADE).write_text(json.dumps({"made_by": maker, "files": made}) + "\n", encoding="utf-8")
+            if path.exists():
+                path.rename(old)
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_replaceable(path: Path, maker: str, fix: str) -> None:
+    if not path.is_dir() or path.is_symlink():
+        raise DataError(f"{path}: exists and is no folder; {fix}")
+    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+    try:
+        told = json.loads((path / MADE).read_text(encoding="utf-8")) if there else {"made_by": maker, "files": []}
+        made = {*told["files"], MADE} if told["made_by"] == maker else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        made = set()
+    if foreign := sorted(there - made):
+        raise DataError(f"{path}: holds {foreign[0]}, which is no earlier result of `{maker}`; {fix}")
 
 
 def remove_abandoned(folder: Path, name: str = "*") -> None:

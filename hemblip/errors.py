@@ -4,10 +4,20 @@ import math
 import operator
 
 
+def shown(text: str, longest: int = 300) -> str:
+    """Text that may come from outside, as a terminal can show it: one line, control characters escaped, not endless."""
+    cut = text if len(text) <= longest else f"{text[: longest // 2]}...{text[-longest // 2 :]}"
+    line = " ".join(cut.split("\n")).strip()
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+
+
 class HemblipError(Exception):
-    """Base of all errors whose message names the value, where it came from and the fix."""
+    """Base of all errors whose message, one line, names the value, where it came from and the fix."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shown(message, longest=4000))
 
 
 class ConfigError(HemblipError):

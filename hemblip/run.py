@@ -20,6 +20,7 @@ from hemblip.errors import CheckpointError, DataError
 from hemblip.predictions import read_predictions
 
 if TYPE_CHECKING:
+    from hemblip.data.preparation import Preparation
     from hemblip.models.captioner import Captioner
 
 RUNS = Path("runs")
@@ -38,6 +39,9 @@ BEST = Path("checkpoints", "best.ckpt")
 
 RESUME_POINT = Path("checkpoints", "last.ckpt")
 """Within a run folder: all that is needed to go on."""
+
+SWEEP_TABLE = "sweep.csv"
+"""What `sweep` leaves beside its trials."""
 
 TABLE3 = "table3.csv"
 """What `probe` leaves in a run folder."""
@@ -113,6 +117,11 @@ class Run:
         return cls(_version(name, numbers[-1]))
 
     @classmethod
+    def versions(cls, folder: Path) -> list[Run]:
+        """Give the runs of a name's folder, from the oldest to the newest."""
+        return [cls(folder / f"version_{number}") for number in _numbers(folder)]
+
+    @classmethod
     def of_checkpoint(cls, checkpoint: str) -> Run:
         """Give the run that a checkpoint belongs to.
 
@@ -163,6 +172,19 @@ class Run:
                 f"{path}: none of its {len(versions)} versions was tested; run `python -m hemblip test` first"
             )
         return told[-1]
+
+    @classmethod
+    def of_rows(cls, table: pd.DataFrame, path: str | Path, name: str) -> Run:
+        """Give prediction rows of one model, from wherever they come, as a run that has nothing else.
+
+        Args:
+            table: see `hemblip.predictions.rows`.
+            path: of the table that they were read from.
+            name: of the model.
+        """
+        run = cls(path, name)
+        run._tables.update({str(split): rows.reset_index(drop=True) for split, rows in table.groupby("split")})
+        return run
 
     @property
     def label(self) -> str:
@@ -219,29 +241,38 @@ class Run:
             CheckpointError: the run has no config or no such checkpoint, or they do not belong together.
             ModelAccessError: the base model cannot be reached.
         """
-        from jsonargparse import ArgumentError, ArgumentParser
+        from hemblip.models.captioner import SETTINGS
+        from hemblip.models.checkpoints import load_weights, read_checkpoint
+        from hemblip.models.loading import build
 
-        from hemblip.models.captioner import Captioner
-        from hemblip.models.checkpoints import load_weights
-
-        settings = {**self.model, "init_args": {**(self.model.get("init_args") or {}), **changed}}
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(Captioner, "model")
-        try:
-            parsed = parser.parse_object({"model": settings})
-        except ArgumentError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise CheckpointError(f"{self.folder / 'config.yaml'}: its model cannot be built ({reason})") from error
-        captioner: Captioner = parser.instantiate_classes(parsed).model
+        origin, model = self.folder / "config.yaml", None
+        if self.weights.is_file() and not origin.is_file():  # a checkpoint on its own
+            origin, model = self.weights, read_checkpoint(self.weights).get(SETTINGS)
+            if model and not str(model.get("class_path")).startswith("hemblip."):
+                raise CheckpointError(f"{origin}: of {model.get('class_path')}, which is not HemBLIP's; load its run")
+        model = model or self.model
+        captioner = build({**model, "init_args": {**(model.get("init_args") or {}), **changed}}, str(origin))
+        if cells := self._cells():
+            captioner.preparation = cells
         # A model that is only tested has no checkpoint, and needs none.
         if captioner.adaptation != "base" or self.weights.is_file():
             load_weights(captioner, self.weights)
         return captioner.eval()
 
+    def _cells(self) -> Preparation | None:
+        """How the run's config prepares cells: its own checkpoints of today say it too, older ones do not."""
+        from hemblip.data.preparation import Preparation
+
+        data = self.config.get("data")
+        given = data.get("init_args") if isinstance(data, dict) else None
+        if not isinstance(given, dict) or not isinstance(size := given.get("image_size"), int):
+            return None
+        return Preparation.of_settings({**given, "size": size}, str(self.folder / "config.yaml"))
+
     @property
     def described(self) -> list[str]:
         """Splits of `PLACES` whose cells were described."""
-        return [split for split in PLACES if self.rows_of(split).is_file()]
+        return [split for split in PLACES if split in self._tables or self.rows_of(split).is_file()]
 
     def check_described(self) -> None:
         """Raise DataError if no test or external cell was described."""

@@ -114,7 +114,6 @@ def test_an_untrained_model_needs_no_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "no such file; give a run folder"),
         ("model: [", "not readable as YAML"),
         ("name: x", "has no section `model`"),
         ("model: {class_path: hemblip.models.BlipCaptioner, init_args: {rank: 3}}", "cannot be built.*rank"),
@@ -125,6 +124,18 @@ def test_what_is_wrong_with_a_run_is_said(run, text, says):
     folder = run[1]
     (folder / "config.yaml").unlink() if text is None else (folder / "config.yaml").write_text(text)
     with pytest.raises(HemblipError, match=says):
+        Run(folder).captioner()
+
+
+def test_a_checkpoint_says_itself_what_it_is_of(run):
+    captioner, folder = run
+    (folder / "config.yaml").unlink()
+    again = Run(folder).captioner()
+    assert again.adaptation == "lora" and again.decoding.num_beams == captioner.decoding.num_beams
+    path = folder / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path)
+    torch.save({name: value for name, value in checkpoint.items() if name != "hemblip_settings"}, path)
+    with pytest.raises(CheckpointError, match="no such file; give a run folder"):  # as older versions wrote it
         Run(folder).captioner()
 
 

@@ -77,7 +77,7 @@ def tested(captioner: BlipCaptioner, batch: Batch) -> None:
     """A test step."""
     captioner.on_test_batch_start()
     captioner.loss_per_cell(batch)
-    captioner.describe(batch)
+    captioner.describe_batch(batch)
     captioner.on_test_batch_end()
 
 
@@ -105,7 +105,7 @@ def main() -> None:
     with torch.no_grad():
         print(f"{settings}, {torch.get_num_threads()} threads, captions of {check(captioner, batch)} tokens")
         ways = {
-            "describe": (describe_before, lambda captioner, batch: captioner.describe(batch)),
+            "describe": (describe_before, lambda captioner, batch: captioner.describe_batch(batch)),
             "test step": (tested_before, tested),
         }
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}

@@ -166,7 +166,7 @@ class CaptionEvaluation(L.Callback):
             return
         model, untaught = self._folder(trainer).parent.name, captioner.untaught()
         for cell, reference, (caption, tokens) in zip(
-            batch["cell_ids"], batch["captions"], captioner.describe(batch), strict=True
+            batch["cell_ids"], batch["captions"], captioner.describe_batch(batch), strict=True
         ):
             known = self._annotations[cell]
             self._rows.append(

@@ -35,28 +35,34 @@ COMMANDS = {
     "prepare": Command(
         "hemblip.corpus.prepare:prepare",
         "published downloads -> one manifest and its data card",
-        "--config configs/prepare_demo.yaml",
+        "--config configs/prepare/demo.yaml",
     ),
     "caption": Command(
         "hemblip.corpus.captions:caption",
         "several captions for each cell of a manifest",
-        "--config configs/captions.yaml --dry-run",
+        "--config configs/caption/grammar.yaml --dry-run",
     ),
     "audit": Command(
         "hemblip.corpus.audit:audit",
         "duplicates, leaks between splits and shortcuts of a manifest",
-        "--config configs/audit.yaml --strict",
+        "--config configs/audit/demo.yaml --strict",
     ),
     "probe": Command(
         "hemblip.probing.probe:probe",
         "what frozen image embeddings know (Table 3)",
-        "--config configs/probe.yaml",
+        "--config configs/probe/demo.yaml",
     ),
     "compare": Command(
-        "hemblip.reporting.compare:compare",
+        "hemblip.reporting.compare:compare_command",
         "Tables 1 to 3 of several runs and their report",
         "runs/blip_lora runs/medgemma_lora",
         positional="runs",
+    ),
+    "score": Command(
+        "hemblip.reporting.score:score_command",
+        "scores, intervals and a report of anybody's captions",
+        "captions.csv --output scores",
+        positional="tables",
     ),
     "sweep": Command(
         "hemblip.cli.sweep:sweep",
@@ -67,6 +73,12 @@ COMMANDS = {
         "hemblip.explain.explain:explain",
         "which pixels made which statement, and whether to believe it",
         "--run runs/demo/version_0 --method occlusion",
+    ),
+    "configs": Command(
+        "hemblip.cli.configs:configs",
+        "the configs that come with HemBLIP, and copies of them",
+        "copy blip_lora mine.yaml",
+        positional="words",
     ),
     "export": Command(
         "hemblip.export.export:export",

@@ -8,7 +8,7 @@ from hemblip.run import Run
 
 
 def demo(
-    experiment: str = "configs/smoke.yaml", external: str = "configs/data/synthetic_external.yaml", name: str = "demo"
+    experiment: str = "configs/smoke.yaml", external: str = "configs/parts/synthetic_external.yaml", name: str = "demo"
 ) -> None:
     """Train a captioner, calibrate and test its best weights, test them on external cells, and sum up.
 

@@ -5,9 +5,12 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
 
+from hemblip import __version__
 from hemblip.cli.commands import COMMANDS, run_command
 from hemblip.cli.config_files import check_words
+from hemblip.cli.configs import resolved
 from hemblip.cli.errors import error_line, unexpected_line
 
 BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
@@ -38,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> int:
     command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
     _quieten()
     try:
+        rest = [resolved(word) for word in rest]
         check_words(rest)
         if command in TRAINER_COMMANDS:
             from hemblip.cli.lightning import run
@@ -63,10 +67,15 @@ def _usage(command: str) -> int:
     lines = {name: text for name, (text, _) in TRAINER_COMMANDS.items()}
     lines |= {name: command.purpose for name, command in COMMANDS.items()}
     text = USAGE.format(commands="\n".join(f"  {name:<9} {line}" for name, line in lines.items()))
+    if command == "--version":
+        sys.stdout.write(f"hemblip {__version__}\n")
+        return 0
     if command in ("--help", "-h"):
         sys.stdout.write(f"{text}\n")
         return 0
-    sys.stderr.write(f"error: no command '{command}'; there are {', '.join(lines)}\n")
+    near = get_close_matches(command, lines, 1)
+    meant = f"did you mean {near[0]}? There" if near else "there"
+    sys.stderr.write(f"error: no command '{command}'; {meant} are {', '.join(lines)}\n")
     return 2
 
 

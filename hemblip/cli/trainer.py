@@ -39,7 +39,8 @@ class HemblipTrainer(L.Trainer):
         Args:
             model: the captioner.
             datamodule: gives image size, crop and batch size; its own cells are described if `images` is left out.
-            images: image, folder of images, manifest, or another Parquet or CSV table with `cell_id` and `image`.
+            images: image, folder of images, manifest, or another table (CSV, TSV, JSON Lines, Parquet) with a column
+                `image`, and `cell_id` and boxes if cells need them: `bbox`, x, y, w, h or xmin, ymin, xmax, ymax.
             output: table to write, `.csv` or `.parquet`.
             risk: leave out of captions what is not sure enough for at most this share of statements to be wrong, above
                 0 and below 1, as the run's `validate` showed; None leaves captions as they are.

@@ -4,13 +4,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from hemblip.atomic import replacing, write_text
 from hemblip.corpus.data_card import table_text
@@ -40,7 +36,7 @@ def audit(
 ) -> None:
     """Find duplicates, leaks between splits, conflicting labels and shortcuts in a set of cells.
 
-    Example: python -m hemblip audit --config configs/audit.yaml --shortcuts true
+    Example: python -m hemblip audit --config configs/audit/demo.yaml --shortcuts true
 
     Args:
         sources: internal datasets; cells without an official split get the one that training would give them.
@@ -163,14 +159,14 @@ def _aligned(table: pd.DataFrame) -> str:
 
 def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None, path: Path) -> None:
     panels = 2 if scores is None or scores.empty else 3
-    figure, axes = plt.subplots(1, panels, figsize=(5.6 * panels, 4.4), layout="constrained")
+    figure = Figure(figsize=(5.6 * panels, 4.4), layout="constrained")
+    axes = figure.subplots(1, panels)
     _draw_findings(axes[0], findings)
     _draw_balance(axes[1], manifest)
     if panels == 3 and scores is not None:
         _draw_shortcuts(axes[2], scores)
     with replacing(path) as partial:
         figure.savefig(partial, dpi=120, format="png")
-    plt.close(figure)
 
 
 def _draw_findings(axis: Axes, findings: pd.DataFrame) -> None:

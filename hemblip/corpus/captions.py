@@ -26,7 +26,7 @@ def caption(
 ) -> None:
     """Give each cell of a manifest k captions that state exactly its attributes.
 
-    Example: python -m hemblip caption --config configs/captions.yaml
+    Example: python -m hemblip caption --config configs/caption/grammar.yaml
 
     Args:
         manifest: Parquet file from `prepare`; cells with captions of their own keep those.

@@ -5,10 +5,6 @@ from pathlib import Path
 from textwrap import fill
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,7 +24,7 @@ SIDE = 128
 
 def draw_card(card: Card, path: Path) -> None:
     """Draw two rows of charts over two rows of example cells, and write them to `path` as PNG."""
-    figure = plt.figure(figsize=(15, 13.5), layout="constrained")
+    figure = Figure(figsize=(15, 13.5), layout="constrained")
     above, middle, below = np.asarray(figure.subfigures(3, 1, height_ratios=[1, 1.1, 0.95]))
     values = (origins(card.manifest), None, None)
     for axis, key, named in zip(above.subplots(1, 3), ("source", "diagnosis", "cell_type"), values, strict=True):
@@ -46,7 +42,6 @@ def draw_card(card: Card, path: Path) -> None:
         axis.set_title(f"{row['origin']}\n{row['split']}, {diagnosis}\n{cell_type}", fontsize=8)
     _settle(figure)
     figure.savefig(path, dpi=100, format="png")
-    plt.close(figure)
 
 
 def _settle(figure: Figure) -> None:
@@ -91,7 +86,9 @@ def _draw_attributes(axis: Axes, manifest: pd.DataFrame) -> None:
         left = 0
         for number, value in enumerate((*SCHEMA[key], None)):
             size = int(manifest[key].isna().sum() if value is None else (manifest[key] == value).sum())
-            axis.barh(place, size, left=left, color="#e4e4e4" if value is None else plt.get_cmap("Set2")(number))
+            axis.barh(
+                place, size, left=left, color="#e4e4e4" if value is None else matplotlib.colormaps["Set2"](number)
+            )
             named = "" if value is None else value.split("-")[-1]
             if size > 0.013 * len(named) * len(manifest):  # else it does not fit
                 axis.text(left + size / 2, place, named, ha="center", va="center", fontsize=7)

@@ -74,7 +74,7 @@ def prepare(
 ) -> None:
     """Make one manifest of cells from published downloads, and a data card that says what is in it and what is not.
 
-    Example: python -m hemblip prepare --config configs/prepare.yaml
+    Example: python -m hemblip prepare --config configs/prepare/published.yaml
 
     Args:
         sources: internal datasets, to train, validate and test on.

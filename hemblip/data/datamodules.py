@@ -15,6 +15,7 @@ from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
+from hemblip.data.preparation import Preparation
 from hemblip.data.reading import exclusion_lines, read_sources
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
@@ -127,6 +128,11 @@ class CellDataModule(L.LightningDataModule):
         if split not in self._sets:
             self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.seed)
         return self._sets[split]
+
+    @property
+    def preparation(self) -> Preparation:
+        """How cells are cut and resized."""
+        return Preparation(self.image_size, self.crop, tuple(self.countermeasures))
 
     def _decoded(self, cells: pd.DataFrame) -> Pixels:
         folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")

@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from hemblip.atomic import write_text
-from hemblip.data.images import is_outside, outside_error, read_image
+from hemblip.data.images import box_error, box_flaw, read_image
 from hemblip.errors import DataError, ImageError
 
 CHECKSUM = len("00000000 ")
@@ -90,12 +90,11 @@ def check_images(paths: Iterable[str], log: Path | None = None, workers: int | N
 def cell_flaws(manifest: pd.DataFrame, checked: Mapping[str, CheckedImage]) -> list[Flaw | None]:
     """What is wrong with each cell's image, or with its box in the image; None if the cell can be used."""
     flaws = []
-    for path, box in zip(manifest["image"], manifest["bbox"], strict=True):
+    for cell_id, path, box in zip(manifest["cell_id"], manifest["image"], manifest["bbox"], strict=True):
         image = checked[path]
         flaw = image.flaw
-        if flaw is None and is_outside(box, (image.width, image.height)):
-            error = outside_error(path, box)
-            flaw = Flaw(error.kind, str(error))
+        if flaw is None and (reason := box_flaw(box, (image.width, image.height))):
+            flaw = Flaw(reason, f"cell '{cell_id}' of {box_error(path, box, reason)}")
         flaws.append(flaw)
     return flaws
 

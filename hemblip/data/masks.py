@@ -61,6 +61,11 @@ def find_mask(image: Path) -> str | None:
     return next((str(path) for path in names if path != image and path.is_file()), None)
 
 
+def has_masks(folder: Path) -> bool:
+    """Whether there is a mask anywhere in a folder."""
+    return any(True for pattern in (f"*{ENDING}.*", "masks") for _ in folder.rglob(pattern))
+
+
 def is_mask(image: Path) -> bool:
     """Whether an image is the mask of another one by its name."""
     return image.stem.endswith(ENDING) or image.parent.name == "masks"

@@ -1,5 +1,6 @@
 """`python -m hemblip export`: a run as a Hugging Face folder that plain `transformers` loads."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hemblip.export.card import model_card
 from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
+from hemblip.models.loading import EXPORTED, exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.run import Run
 
@@ -44,6 +46,7 @@ def export(run: str, output: str | None = None, onnx: bool = False) -> None:
     write_model(captioner, partial)
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
+    (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
     (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx))
     partial.replace(target)
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))

@@ -3,6 +3,8 @@
 What needs an encoder (`hemblip.metrics.bert`) or features (`hemblip.metrics.feature_baselines`) is imported from there.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from hemblip.metrics.attributes import attribute_scores, confusion_matrix, exact_match
 from hemblip.metrics.baselines import majority_baseline, modal_caption_baseline
 from hemblip.metrics.intervals import Measured
@@ -11,7 +13,12 @@ from hemblip.metrics.score import score
 from hemblip.metrics.text import sentence_scores, text_scores
 from hemblip.metrics.verdicts import Verdict, verdict_matrix
 
+if TYPE_CHECKING:
+    from hemblip.metrics.running import AttributeAccuracy, CaptionText
+
 __all__ = [
+    "AttributeAccuracy",
+    "CaptionText",
     "Measured",
     "Verdict",
     "attribute_scores",
@@ -25,3 +32,12 @@ __all__ = [
     "text_scores",
     "verdict_matrix",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the torchmetrics when they are asked for: scoring needs no torch."""
+    if name not in ("AttributeAccuracy", "CaptionText"):
+        raise AttributeError(f"module 'hemblip.metrics' has no attribute '{name}'")
+    from hemblip.metrics import running
+
+    return getattr(running, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from hemblip.metrics.attributes import (
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums
 from hemblip.metrics.incompatible import contradictions
 from hemblip.metrics.jackknife import Sums
+from hemblip.metrics.references import text_obstacle, with_reference
 from hemblip.metrics.text import sentence_scores
 from hemblip.metrics.verdicts import Verdict, annotated, codes, hallucinated, verdicts_of
 from hemblip.morphology import KEYS
@@ -140,11 +142,24 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
     found = [exact_match_sums(table), caption_sums(table)]
     if keys:
         found += [attribute_sums(table, keys), error_sums(table, keys)]
-    texts = table["reference"].tolist(), table["caption"].tolist()
+    if not (text or bert) or text_obstacle(table) is not None:
+        return found
+    known = with_reference(table)
+    texts = table["reference"][known].tolist(), table["caption"][known].tolist()
     if text:
         scores = sentence_scores(*texts)
-        found.append(mean_sums({name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}))
-        found.append(corpus_bleu_sums(*texts))
+        words = {name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}
+        found += [_of_some(mean_sums(words), known), _of_some(corpus_bleu_sums(*texts), known)]
     if bert is not None:
-        found.append(mean_sums({"bertscore": np.array(bert(*texts))}, (-1.0, 1.0)))
+        found.append(_of_some(mean_sums({"bertscore": np.array(bert(*texts))}, (-1.0, 1.0)), known))
     return found
+
+
+def _of_some(sums: Sums, known: NDArray[np.bool_]) -> Sums:
+    """Give cells without a reference summands that change nothing."""
+    if known.all():
+        return sums
+    cells = np.zeros((len(known), sums.cells.shape[1]))
+    cells[known] = sums.cells
+    names = len(sums.names)
+    return replace(sums, cells=cells, count=lambda each: np.repeat(each.any(-1, keepdims=True), names, axis=-1))

@@ -85,6 +85,7 @@ class BlipCaptioner(Captioner):
         self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
+        self.caption_positions = self.model.config.text_config.max_position_embeddings
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1) * 255, persistent=False)
         if adaptation == "lora":
@@ -125,8 +126,8 @@ class BlipCaptioner(Captioner):
 
     def token_ids(self, captions: list[str]) -> Tensor:
         """Tokens (B, T) of captions: [DEC], words, [SEP], padding."""
-        longest = self.model.config.text_config.max_position_embeddings
-        ids = self.tokenizer(captions, padding=True, truncation=True, max_length=longest, return_tensors="pt").input_ids
+        limits = {"truncation": True, "max_length": self.caption_positions}
+        ids = self.tokenizer(captions, padding=True, return_tensors="pt", **limits).input_ids
         ids[:, 0] = self.tokenizer.convert_tokens_to_ids("[DEC]")  # the tokenizer puts [CLS] there
         return ids.to(self.device)  # type: ignore[no-any-return]
 

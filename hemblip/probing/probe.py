@@ -38,7 +38,7 @@ def probe(
 ) -> None:
     """Train light classifiers on frozen embeddings and write Table 3 into a run folder.
 
-    Example: `python -m hemblip probe --config configs/probe.yaml`
+    Example: `python -m hemblip probe --config configs/probe/demo.yaml`
 
     Args:
         internal: cells to train, choose and test on.

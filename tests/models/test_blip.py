@@ -59,7 +59,7 @@ def test_label_smoothing_counts_in_training_only(batch):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_confidence_is_the_geometric_mean_of_token_probabilities(batch, beams):
     captioner = tiny(decoding=Decoding(num_beams=beams, max_new_tokens=7, repetition_penalty=1.3)).eval()
-    captions, tokens = zip(*captioner.describe(batch), strict=True)
+    captions, tokens = zip(*captioner.describe_batch(batch), strict=True)
     assert list(captions) == captioner.generate(batch)
     for row, generated in enumerate(captioner.generate_tokens(batch)):
         patches = captioner.encode(batch["images"][row : row + 1])
@@ -75,7 +75,7 @@ def test_one_decode_places_tokens_as_decoding_each_prefix_does():
     for text in [*corpus(2 * STYLES, seed=1)[:40], "it isn't a cell; xylophones, 42% (odd) 'n light-blue."]:
         ids = captioner.token_ids([text])[0, 1:].tolist()
         captioner.generate_tokens = lambda _, ids=ids: [[Generated(token, -1.0) for token in ids]]
-        [(caption, tokens)] = captioner.describe({"images": None, "captions": [text], "cell_ids": ["a"]})
+        [(caption, tokens)] = captioner.describe_batch({"images": None, "captions": [text], "cell_ids": ["a"]})
         assert caption == captioner.tokenizer.decode(ids, skip_special_tokens=True)
         prefixes = [captioner.tokenizer.decode(ids[: end + 1], skip_special_tokens=True) for end in range(len(ids))]
         assert [token.end for token in tokens] == [len(prefix) for prefix in prefixes]

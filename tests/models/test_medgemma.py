@@ -178,7 +178,7 @@ def test_log_probabilities_are_those_of_reading_the_answer_again(captioner, batc
 
 def test_captions_come_with_a_confidence(captioner, batch):
     captioner.decoding = Decoding(max_new_tokens=4, num_beams=2)
-    captions, tokens = zip(*captioner.describe(batch), strict=True)
+    captions, tokens = zip(*captioner.describe_batch(batch), strict=True)
     assert list(captions) == captioner.generate(batch)
     assert all(0 < caption_confidence(scores) <= 1 for scores in tokens)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from reporting.run_folders import make_probe, make_run, manifests
 
-from hemblip.reporting.compare import compare
+from hemblip.reporting.compare import compare_command as compare
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -15,7 +15,7 @@ from hemblip.cli.main import main
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
-from hemblip.reporting.compare import compare
+from hemblip.reporting.compare import compare_command as compare
 from hemblip.reporting.report import write_report
 from hemblip.run import Run, sweep_runs
 
