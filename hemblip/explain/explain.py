@@ -32,7 +32,7 @@ RANDOMISED_CELLS = 8
 
 def explain(
     run: str,
-    method: list[str] | None = None,
+    method: list[str] | str = "occlusion",
     images: str | None = None,
     split: Literal["val", "test", "external"] = "test",
     cells: int = 8,
@@ -58,7 +58,7 @@ def explain(
         output: folder; `explain` in the run folder if left out.
     """
     check_range("--cells", cells, at_least=1)
-    methods = {name: find_method(name) for name in method or ["occlusion"]}
+    methods = {name: find_method(name) for name in ([method] if isinstance(method, str) else method)}
     for key in keys or []:
         if key not in allowed_parts():
             raise DataError(f"--keys {key}: no such attribute; there are {', '.join(allowed_parts())}")

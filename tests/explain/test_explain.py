@@ -58,7 +58,7 @@ def test_maps_sheets_and_overlays_of_each_statement(run, capsys):
 
 
 def test_only_asked_statements_are_shown(run):
-    assert explain(run, "--keys", "[chromatin]", "--cells", "1") == 0
+    assert explain(run, "--method", "occlusion", "--keys", "[chromatin]", "--cells", "1") == 0
     (maps,) = (run / "../../../out/occlusion/maps").iterdir()
     with np.load(maps) as found:
         assert set(found) == {"chromatin", "text"}
