@@ -136,7 +136,7 @@ class BlipCaptioner(Captioner):
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
         ids = self.token_ids(batch["captions"])
-        logits = self._logits(self.features(batch), ids)
+        logits = self.caption_logits(self.features(batch), ids)
         targets = ids[:, 1:]
         real = targets != self.tokenizer.pad_token_id
         smoothing = self.label_smoothing if self.training else 0.0
@@ -145,7 +145,7 @@ class BlipCaptioner(Captioner):
         )  # (B, T - 1)
         return (losses * real).sum(1), real.sum(1)
 
-    def _logits(self, patches: Tensor, ids: Tensor) -> Tensor:
+    def caption_logits(self, patches: Tensor, ids: Tensor) -> Tensor:
         """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on."""
         inputs = ids[:, :-1]
         output = self.model.text_decoder(

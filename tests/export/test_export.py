@@ -10,8 +10,8 @@ import pytest
 import torch
 import yaml
 from finished_run import finished_run
-from models.tiny_blip import TINY, tiny
 from PIL import Image
+from tiny_blip import TINY, tiny
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from hemblip.__main__ import main
