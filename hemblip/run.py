@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hemblip.data.preparation import Preparation
     from hemblip.models.captioner import Captioner
 
-RUNS = Path("runs")
+RUNS = "HEMBLIP_RUNS"
+"""Environment variable: the folder of all runs, `runs` unless it is set; `--runs` sets it."""
 
 PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
 """Split -> where its cells come from, as the paper's tables name it."""
@@ -83,7 +84,7 @@ class Run:
     def create(cls, name: str) -> Run:
         """Make the next free folder of runs called `name`: commands that start at once get one each."""
         while True:
-            folder = _agreed(_version(name, max(_numbers(RUNS / name), default=-1) + 1))
+            folder = _agreed(_version(name, max(_numbers(runs_folder() / name), default=-1) + 1))
             if not _first():
                 return cls(folder)
             try:
@@ -101,7 +102,7 @@ class Run:
     @classmethod
     def resume(cls, name: str) -> Run:
         """Give the newest run called `name` that can go on, else the newest, or a first one."""
-        folders = [_version(name, number) for number in _numbers(RUNS / name)] or [_version(name, 0)]
+        folders = [_version(name, number) for number in _numbers(runs_folder() / name)] or [_version(name, 0)]
         able = [folder for folder in folders if any((folder / "checkpoints").glob("*last.ckpt"))]
         return cls(_agreed((able or folders)[-1]))
 
@@ -112,8 +113,10 @@ class Run:
         Raises:
             CheckpointError: there is none.
         """
-        if not (numbers := _numbers(RUNS / name)):
-            raise CheckpointError(f"{RUNS / name}: holds no run; run `python -m hemblip fit` with this name first")
+        if not (numbers := _numbers(runs_folder() / name)):
+            raise CheckpointError(
+                f"{runs_folder() / name}: holds no run; run `python -m hemblip fit` with this name first"
+            )
         return cls(_version(name, numbers[-1]))
 
     @classmethod
@@ -122,13 +125,26 @@ class Run:
         return [cls(folder / f"version_{number}") for number in _numbers(folder)]
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: str) -> Run:
-        """Give the run that a checkpoint belongs to.
+    def meant(cls, path: str | Path, name: str = "") -> Run:
+        """Give the run that a path means.
+
+        Args:
+            path: a checkpoint, whose weights are then the run's, a run folder, the folder of a name for its newest
+                version, or `best` or `last` for weights of the newest run called `name`.
+            name: of runs.
 
         Raises:
-            CheckpointError: there is no such file.
+            CheckpointError: there is no such file or run.
         """
-        path = Path(checkpoint)
+        if str(path) in ("best", "last"):
+            run = cls.newest(name)
+            return run if str(path) == "best" else cls(run.resume_point)
+        path = Path(path)
+        if path.is_dir():
+            run = next(reversed(cls.versions(path)), cls(path))
+            if not run.weights.is_file() and not (run.folder / "config.yaml").is_file():
+                raise CheckpointError(f"{path}: no run folder; give runs/<name>/version_<n>, or a checkpoint in one")
+            return run
         if not path.is_file():
             near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
             raise CheckpointError(
@@ -146,7 +162,7 @@ class Run:
             name: of runs.
             model: settings of the captioner, as in `config.yaml`.
         """
-        newest = cls(_version(name, max(_numbers(RUNS / name), default=0)))
+        newest = cls(_version(name, max(_numbers(runs_folder() / name), default=0)))
         if newest.config.get("model") == model and not (newest.folder / "checkpoints").exists():
             return cls(_agreed(newest.folder))
         return cls.create(name)
@@ -380,7 +396,7 @@ class Run:
         """Leave no folder of a command that wrote nothing."""
         if _first():
             with suppress(OSError):  # it is not empty
-                for path in (self.folder, self.folder.parent, RUNS):
+                for path in (self.folder, self.folder.parent, runs_folder()):
                     path.rmdir()
 
     def _read_json(self, name: str, fix: str) -> dict[str, Any]:
@@ -408,8 +424,13 @@ def sweep_runs(path: Path) -> list[Run]:
     return told
 
 
+def runs_folder() -> Path:
+    """Where runs go, and are looked for by name."""
+    return Path(os.environ.get(RUNS) or "runs")
+
+
 def _version(name: str, number: int) -> Path:
-    return RUNS / name / f"version_{number}"
+    return runs_folder() / name / f"version_{number}"
 
 
 def _number(folder: Path) -> int | None:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import torch
 from finished_run import finished_run
-from models.tiny_blip import TINY, tiny
 from PIL import Image
+from tiny_blip import TINY, tiny
 
 import hemblip
 from hemblip.cli.main import main
@@ -87,6 +87,23 @@ def test_what_load_describes_is_what_predict_writes(workplace, cells, settings):
             assert set(one.confidence) == {key for key, value in one.attributes.items() if value}
             for key, sure in one.confidence.items():
                 assert float(row[CONFIDENCE_PREFIX + key]) == pytest.approx(sure)
+
+
+def test_predict_needs_no_config_and_runs_may_lie_elsewhere(workplace, cells, monkeypatch, capsys):
+    folder = run_of(workplace / "elsewhere")
+    source = ["--data.sources", "[{class_path: hemblip.data.sources.Synthetic, init_args: {cells: 8, size: 32}}]"]
+    shared = [*source, "--images", str(cells)]
+    for number, path in enumerate((folder, folder.parent, folder / "checkpoints" / "best.ckpt")):
+        assert main(["predict", "--run", str(path), *shared, "--output", f"{number}.csv"]) == 0
+    config = ["--config", str(folder / "config.yaml"), "--ckpt_path"]
+    assert main(["predict", *config, str(folder), *shared, "--output", "3.csv"]) == 0
+    assert main(["predict", "--runs", "elsewhere", *config, "best", *shared, "--output", "4.csv"]) == 0
+    monkeypatch.delenv("HEMBLIP_RUNS")
+    assert len({Path(f"{number}.csv").read_text() for number in range(5)}) == 1
+    assert main(["predict", "--run", "nowhere", *shared]) == 2
+    assert "nowhere: no such file" in capsys.readouterr().err
+    assert main(["predict", "--run", str(cells), *shared]) == 2
+    assert "no run folder" in capsys.readouterr().err
 
 
 def test_pictures_of_any_kind_and_any_number(tmp_path, cells):

@@ -18,9 +18,8 @@ def first_batches(seed, split_seed=0):
     L.seed_everything(seed)
     cells = InternalCells([Synthetic(60, size=32)], image_size=32, batch_size=8, seed=split_seed, cache="cache")
     cells.setup()
-    batches = [
-        (batch["cell_ids"], batch["captions"], batch["images"].sum().item()) for batch in cells.train_dataloader()
-    ]
+    loader = cells.train_dataloader()
+    batches = [(batch["cell_ids"], batch["captions"], batch["images"].sum().item()) for batch in loader]
     return batches, dict(zip(cells.manifest["cell_id"], cells.manifest["split"], strict=True))
 
 
@@ -38,15 +37,9 @@ def test_order_augmentation_and_captions_follow_seed_everything_and_splits_do_no
 def test_two_seeds_are_two_captioners(workplace, adaptation):
     weights = []
     for version, seed in enumerate((0, 1, 1)):
-        words = [
-            "--seed_everything",
-            str(seed),
-            "--trainer.max_epochs",
-            "1",
-            "--model.init_args.adaptation",
-            adaptation,
-        ]
-        assert main(["fit", "--config", TINY, *words, "--data.init_args.limit", "16"]) == 0
+        words = ["--seed_everything", str(seed), "--model.init_args.adaptation", adaptation]
+        words += ["--trainer.max_epochs", "1", "--data.init_args.limit", "16"]
+        assert main(["fit", "--config", TINY, *words]) == 0
         weights.append(torch.load(f"runs/tiny/version_{version}/checkpoints/best.ckpt")["state_dict"])
     first, second, third = weights
     trained = [name for name, value in first.items() if value.is_floating_point() and value.abs().sum() > 0]

@@ -1,5 +1,6 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -24,7 +25,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.run import Run
+from hemblip.run import RUNS, Run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -39,7 +40,7 @@ def run(words: Sequence[str], example: str) -> None:
         HemblipError: what the command finds.
     """
     try:
-        HemblipCLI(words, example)
+        HemblipCLI(_of_run(words), example)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
     except ValueError as error:
@@ -51,6 +52,32 @@ def run(words: Sequence[str], example: str) -> None:
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
             "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
         ) from error
+
+
+def _of_run(words: Sequence[str]) -> list[str]:
+    """Let `--run` stand for the config and the weights of a run, and `--runs` for the folder of all."""
+    kept, given = [words[0]], {}
+    rest = iter([part for word in words[1:] for part in _parts(word)])
+    for word in rest:
+        if word in ("--run", "--runs"):
+            given[word] = next(rest, "")
+            if not given[word]:
+                raise ConfigError(f"{word} on the command line names no folder")
+        else:
+            kept.append(word)
+    if "--runs" in given:
+        os.environ[RUNS] = given["--runs"]
+    if "--run" not in given:
+        return kept
+    if words[0] == "fit":
+        raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
+    run = Run.meant(given["--run"])
+    weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
+    return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith(("--run=", "--runs=")) else [word]
 
 
 class HemblipCLI(LightningCLI):
@@ -155,10 +182,13 @@ class HemblipCLI(LightningCLI):
             rank_zero_only(print)(f"note: no validation ({reason}): {told}")
         if self.subcommand != "fit":
             self.run = (
-                Run.of_checkpoint(config.ckpt_path)
+                Run.meant(config.ckpt_path, config.name)
                 if config.ckpt_path is not None
                 else Run.untrained(config.name, self._settings()["model"])
             )
+            if config.ckpt_path is not None:
+                trained = config.model.init_args.get("adaptation") != "base" or self.run.weights.is_file()
+                config.ckpt_path = str(self.run.weights) if trained else None
         elif config.resume:
             self.run = Run.resume(config.name)
             self._keep_alone()

@@ -15,6 +15,7 @@ from torch.nn import functional
 from hemblip.errors import ConfigError
 from hemblip.explain.statement import CaptionReader, Statement, as_batch, sums
 from hemblip.models.blip import BlipCaptioner
+from hemblip.models.fused_attention import with_probabilities
 from hemblip.models.medgemma import MedGemmaCaptioner
 
 
@@ -61,15 +62,16 @@ def attention_gradient(
 
 
 def _read_blip(captioner: BlipCaptioner, reader: CaptionReader, images: Tensor) -> _Read:
-    vision = captioner.model.vision_model(pixel_values=captioner.pixel_values(images), output_attentions=True)
     inputs = reader.blip_ids[:, :-1]
-    output = captioner.model.text_decoder(
-        input_ids=inputs,
-        attention_mask=torch.ones_like(inputs),
-        encoder_hidden_states=vision.last_hidden_state,
-        use_cache=False,
-        output_attentions=True,
-    )
+    with with_probabilities(captioner.model):
+        vision = captioner.model.vision_model(pixel_values=captioner.pixel_values(images), output_attentions=True)
+        output = captioner.model.text_decoder(
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            encoder_hidden_states=vision.last_hidden_state,
+            use_cache=False,
+            output_attentions=True,
+        )
     scores = reader.token_log_probabilities(output.logits)
     return _Read(
         scores, *(list(maps or ()) for maps in (vision.attentions, output.attentions, output.cross_attentions))
