@@ -89,7 +89,7 @@ def test_what_load_describes_is_what_predict_writes(workplace, cells, settings):
                 assert float(row[CONFIDENCE_PREFIX + key]) == pytest.approx(sure)
 
 
-def test_predict_needs_no_config_and_runs_may_lie_elsewhere(workplace, cells, monkeypatch, capsys):
+def test_predict_needs_no_config_and_runs_may_lie_elsewhere(workplace, cells, capsys):
     folder = run_of(workplace / "elsewhere")
     source = ["--data.sources", "[{class_path: hemblip.data.sources.Synthetic, init_args: {cells: 8, size: 32}}]"]
     shared = [*source, "--images", str(cells)]
@@ -98,7 +98,7 @@ def test_predict_needs_no_config_and_runs_may_lie_elsewhere(workplace, cells, mo
     config = ["--config", str(folder / "config.yaml"), "--ckpt_path"]
     assert main(["predict", *config, str(folder), *shared, "--output", "3.csv"]) == 0
     assert main(["predict", "--runs", "elsewhere", *config, "best", *shared, "--output", "4.csv"]) == 0
-    monkeypatch.delenv("HEMBLIP_RUNS")
+    assert "HEMBLIP_RUNS" not in os.environ
     assert len({Path(f"{number}.csv").read_text() for number in range(5)}) == 1
     assert main(["predict", "--run", "nowhere", *shared]) == 2
     assert "nowhere: no such file" in capsys.readouterr().err

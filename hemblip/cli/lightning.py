@@ -39,6 +39,7 @@ def run(words: Sequence[str], example: str) -> None:
         ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.
         HemblipError: what the command finds.
     """
+    before = os.environ.get(RUNS)
     try:
         HemblipCLI(_of_run(words), example)
     except MisconfigurationException as error:
@@ -52,6 +53,9 @@ def run(words: Sequence[str], example: str) -> None:
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
             "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
         ) from error
+    finally:
+        os.environ.pop(RUNS, None)
+        os.environ.update({} if before is None else {RUNS: before})
 
 
 def _of_run(words: Sequence[str]) -> list[str]:
