@@ -11,11 +11,11 @@ from reporting.run_folders import make_run, manifests
 from hemblip.metrics import score
 from hemblip.metrics.baselines import MAJORITY
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, prediction_table, read_predictions, write_predictions
-from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.error_kinds import confusion, error_bars
 from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
-from hemblip.reporting.layout import Table, to_markdown
+from hemblip.reporting.layout import Estimate, Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, feature, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
 from hemblip.reporting.tables import score_table, summary_table
@@ -247,3 +247,12 @@ def test_tables_with_means_say_which_attributes_these_leave_out(run):
     told = "means without diagnosis: one annotated value only"
     assert told in score_table("test", scores, {})
     assert f"test: {told}" in summary_table({"test": {"model": scores, "baselines": {}}})
+
+
+@pytest.mark.parametrize(
+    ("lead", "below"),
+    [((0.02, -0.01, 0.05), True), ((0.02, 0.0, 0.04), True), ((0.02, 0.01, 0.03), False), ((0.02, None, None), True)],
+)
+def test_a_lead_counts_only_where_its_interval_excludes_zero(monkeypatch, lead, below):
+    monkeypatch.setattr(Contest, "lead", lambda *_: Estimate(*lead))
+    assert Contest([], []).is_below(Contestant("a", "model", {}), "test", "accuracy") is below
