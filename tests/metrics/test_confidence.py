@@ -95,6 +95,10 @@ def test_calibration_error_is_the_mean_gap():
     assert expected_calibration_error(sure[:0], right[:0]) is None
 
 
+def test_a_temperature_above_one_brings_confidences_nearer_to_one_half():
+    assert scaled(np.array([0.9, 0.5, 0.1]), 2.0) == pytest.approx([0.75, 0.5, 0.25])  # odds of 9 become 3
+
+
 def test_the_temperature_takes_overconfidence_away():
     table = confident_rows(1500)
     columns = [name for name in table.columns if name.startswith(CONFIDENCE_PREFIX)]
