@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -25,6 +26,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
+from hemblip.models.loading import SHIPPED
 from hemblip.run import RUNS, Run
 
 
@@ -75,6 +77,11 @@ def _of_run(words: Sequence[str]) -> list[str]:
         return kept
     if words[0] == "fit":
         raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
+    if not Path(given["--run"]).exists() and (shipped := SHIPPED / given["--run"] / "predict.yaml").is_file():
+        if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
+            raise ConfigError(f"--run {given['--run']}: it comes with HemBLIP, to describe your cells: predict --images")
+        pretrained = ["--model.init_args.pretrained", str(shipped.parent)]
+        return [kept[0], "--config", str(shipped), *pretrained, *kept[1:]]
     run = Run.meant(given["--run"])
     weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]

@@ -195,6 +195,8 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
         model, report = kind.from_pretrained(pretrained, revision=revision, output_loading_info=True)
+    if model.dtype == torch.float16:  # stored in half the bytes
+        model.float()
     head = model.text_decoder.cls.predictions
     if "text_decoder.cls.predictions.decoder.bias" in report["missing_keys"]:
         # Files hold one of two names of a tensor; without tied embeddings the library does not bring them together.
