@@ -2,7 +2,7 @@
 
 import sys
 
-from hemblip.cli import main
+from hemblip.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,9 +1,17 @@
-"""Files appear under their names only when they are complete."""
+"""Files appear under their names only when they are complete, and one process at a time makes them."""
 
 import fcntl
+import glob
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EISDIR
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -12,45 +20,136 @@ from hemblip.errors import DataError
 FIX = "make room or choose another folder"
 """What the user can do when a file cannot be written; those who know the setting of the folder name it."""
 
+MADE = ".hemblip"
+"""In a folder that a command made: the command and the files, so that it may be replaced and nothing else is."""
+
+_held: set[int] = set()
+"""Descriptors of the locks of this process, which processes forked from it are not to keep when it dies."""
+
 
 @contextmanager
-def replacing(path: Path, fix: str = FIX) -> Iterator[Path]:
+def replacing(path: Path, fix: str = FIX, one_of_many: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` when the block ends without an error.
+
+    The temporary name is this block's alone, so that others may write the same file; the last to end wins. What killed
+    writers of `path` left is removed.
+
+    Args:
+        path: to write.
+        fix: what the user can do when that fails.
+        one_of_many: small files that are made again when one is missing: neither is it on the disk before it gets its
+            name, so that a power cut too would leave it whole, nor is its folder searched for what was left.
 
     Raises:
         DataError: the file cannot be written: the disk is full, or the folder is read-only; it ends with `fix`.
     """
-    partial = path.with_name(f".{path.name}.partial")
     with _telling(path, fix):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not one_of_many:
+            remove_abandoned(path.parent, glob.escape(path.name))
+        partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        with _locked(partial):
+            try:
+                yield partial
+                if not one_of_many:
+                    _flush(partial)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def alone(path: Path, fix: str = FIX) -> Iterator[None]:
+def alone(path: Path, fix: str = FIX, wait: bool = True) -> Iterator[None]:
     """Keep other processes out of blocks for the same path; the system lets them in if this process dies.
 
+    Args:
+        path: what the block makes; it need not exist.
+        fix: what the user can do when the lock, a hidden file beside `path`, cannot be written.
+        wait: until another process has ended its block, and say so; otherwise raise.
+
     Raises:
-        DataError: the lock, a hidden file beside `path`, cannot be written; it ends with `fix`.
+        DataError: the lock cannot be written, or another process holds it and `wait` is false.
     """
+    lock = path.with_name(f".{path.name}.lock")
     with _telling(path, fix):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.name}.lock").open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        holder = _try(lock)
+        if holder is None:
+            who = lock.read_text(encoding="utf-8", errors="replace") if lock.exists() else ""
+            told = f"{path} is being written by another process ({who or 'just started'})"
+            if not wait:
+                raise DataError(f"{told}; wait until it has ended, or choose another name")
+            print(f"note: {told}; waiting for it", file=sys.stderr)
+            holder = _try(lock, wait=True)
+        assert holder is not None
+        os.ftruncate(holder, 0)
+        os.write(holder, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    try:
         yield
+    finally:
+        with suppress(OSError):
+            lock.unlink(missing_ok=True)
+        _release(holder)
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Remove partial files in `folder` whose writers kept others out by `alone` and were killed."""
-    for partial in folder.glob(".*.partial"):
-        with partial.with_suffix(".lock").open("w") as lock, suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            partial.unlink(missing_ok=True)
+@contextmanager
+def replacing_folder(path: Path, maker: str, fix: str = "give a new folder") -> Iterator[Path]:
+    """Give a temporary folder beside `path`, and put it in the place of `path` when the block ends without an error.
+
+    Args:
+        path: new, empty, or an earlier result of the same maker to which nothing was added.
+        maker: command that makes it.
+        fix: what the user can do about a folder that holds something else.
+
+    Raises:
+        DataError: `path` holds what `maker` did not make, or cannot be written.
+    """
+    with alone(path, wait=False), _telling(path, FIX):
+        if path.exists() or path.is_symlink():
+            _check_replaceable(path, maker, fix)
+        partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        partial.mkdir(parents=True)
+        old = partial.with_suffix(".old")
+        try:
+            yield partial
+            made = sorted(file.relative_to(partial).as_posix() for file in partial.rglob("*") if file.is_file())
+            (partial / MADE).write_text(json.dumps({"made_by": maker, "files": made}) + "\n", encoding="utf-8")
+            if path.exists():
+                path.rename(old)
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_replaceable(path: Path, maker: str, fix: str) -> None:
+    if not path.is_dir() or path.is_symlink():
+        raise DataError(f"{path}: exists and is no folder; {fix}")
+    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+    try:
+        told = json.loads((path / MADE).read_text(encoding="utf-8")) if there else {"made_by": maker, "files": []}
+        made = {*told["files"], MADE} if told["made_by"] == maker else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        made = set()
+    if foreign := sorted(there - made):
+        raise DataError(f"{path}: holds {foreign[0]}, which is no earlier result of `{maker}`; {fix}")
+
+
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Remove what killed writers left in `folder`: partial files that nobody has locked.
+
+    Args:
+        folder: to look in.
+        name: pattern of the files that they were to become.
+    """
+    for partial in folder.glob(f".{name}.*.partial"):
+        with suppress(OSError):  # another process removed it just now, or the file system knows no locks
+            descriptor = os.open(partial, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                partial.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 def check_writable(path: Path) -> None:
@@ -63,6 +162,12 @@ def check_writable(path: Path) -> None:
             pass
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`; see `replacing`."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def _telling(path: Path, fix: str) -> Iterator[None]:
     try:
@@ -73,7 +178,57 @@ def _telling(path: Path, fix: str) -> Iterator[None]:
         raise DataError(f"{path}: cannot be written ({reason}); {fix}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`; see `replacing`."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+@contextmanager
+def _locked(partial: Path) -> Iterator[None]:
+    """Make a file and lock it, so that `remove_abandoned` sees that its writer lives."""
+    holder = _try(partial)
+    try:
+        yield
+    finally:
+        if holder is not None:
+            _release(holder)
+
+
+def _try(lock: Path, wait: bool = False) -> int | None:
+    """Open and lock a file; None if another process has it.
+
+    Where the file system knows no locks (some clusters' shared disks), nobody is kept out.
+    """
+    _forget_in_forks()
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            pass
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                _held.add(descriptor)
+                return descriptor
+        os.close(descriptor)  # who held it has removed it
+
+
+def _release(descriptor: int) -> None:
+    _held.discard(descriptor)
+    with suppress(OSError):
+        os.close(descriptor)
+
+
+def _release_all() -> None:
+    for descriptor in list(_held):
+        _release(descriptor)
+
+
+@cache
+def _forget_in_forks() -> None:
+    """Let workers forked while a lock is held close it: it would outlive a killed process as long as they do."""
+    os.register_at_fork(after_in_child=_release_all)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,10 +1,23 @@
 """The errors that a user can cause; the command line prints them as one line and exits with their code."""
 
+import math
+import operator
+
+
+def shown(text: str, longest: int = 300) -> str:
+    """Text that may come from outside, as a terminal can show it: one line, control characters escaped, not endless."""
+    cut = text if len(text) <= longest else f"{text[: longest // 2]}...{text[-longest // 2 :]}"
+    line = " ".join(cut.split("\n")).strip()
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+
 
 class HemblipError(Exception):
-    """Base of all errors whose message names the value, where it came from and the fix."""
+    """Base of all errors whose message, one line, names the value, where it came from and the fix."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shown(message, longest=4000))
 
 
 class ConfigError(HemblipError):
@@ -38,3 +51,22 @@ class CheckpointError(HemblipError):
 
 class TrainingError(HemblipError):
     """Training cannot go on: the loss is not finite."""
+
+
+BOUNDS = {"at_least": operator.ge, "above": operator.gt, "at_most": operator.le, "below": operator.lt}
+
+
+def check_range(setting: str, value: float, **bounds: float) -> None:
+    """Refuse a number out of its range.
+
+    Args:
+        setting: its name in configs.
+        value: the number.
+        **bounds: `at_least`, `above`, `at_most` or `below` what it must be.
+
+    Raises:
+        ConfigError: it is out of range, infinite, or not a number.
+    """
+    if not math.isfinite(value) or not all(BOUNDS[bound](value, limit) for bound, limit in bounds.items()):
+        allowed = " and ".join(f"{bound.replace('_', ' ')} {limit}" for bound, limit in bounds.items())
+        raise ConfigError(f"{setting} is {value}; it is {allowed}")

@@ -1,5 +1,6 @@
 """The second table: one row a cell and model, from which all scores, figures and reports are made."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -56,6 +57,74 @@ def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     check(table, "prediction rows")
     table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
     return _without_nan(table[[*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]])
+
+
+def rows(
+    captions: Sequence[str],
+    references: Sequence[str | Sequence[str]] | None = None,
+    annotations: Sequence[Mapping[str, str | None]] | pd.DataFrame | None = None,
+    groups: Sequence[object] | None = None,
+    images: Sequence[str] | None = None,
+    cells: Sequence[object] | None = None,
+    model: str = "captions",
+    split: str = "test",
+    source: str = "captions",
+) -> pd.DataFrame:
+    """Make prediction rows of anybody's captions; everything but these may be left out.
+
+    Args:
+        captions: N texts.
+        references: N texts, or lists of texts of which the first is the reference; empty where there is none.
+        annotations: N mappings of schema keys to values, or a table with such columns; None or "" is not annotated.
+        groups: slide or patient of each cell; each cell its own if left out.
+        images: paths, for pictures in the report.
+        cells: ids; their number if left out.
+        model: who wrote the captions.
+        split: "test" or "external".
+        source: where the cells come from.
+
+    Raises:
+        DataError: the lists differ in length, or an annotation is not in the schema.
+    """
+    count = len(captions)
+    if isinstance(annotations, pd.DataFrame):
+        annotations = annotations.to_dict("records")
+    given = {"references": references, "annotations": annotations, "groups": groups, "images": images, "cells": cells}
+    for name, values in given.items():
+        if values is not None and len(values) != count:
+            raise DataError(f"{count} captions but {len(values)} {name}; give one a caption")
+    if cells is None:
+        cells = [f"{number:0{len(str(count))}d}" for number in range(count)]
+    made = []
+    for place, caption in enumerate(captions):
+        text = "" if _absent(caption) else str(caption)
+        reference = references[place] if references is not None else ""
+        several = [reference] if isinstance(reference, str) or _absent(reference) else list(reference)
+        truth = annotations[place] if annotations is not None else {}
+        known = {key: truth.get(key) for key in KEYS}
+        several = ["" if _absent(one) else str(one) for one in several] or [""]
+        made.append(
+            {
+                **{"cell_id": str(cells[place]), "split": split, "source": source, "model": model},
+                "group": str(cells[place] if groups is None else groups[place]),
+                "image": "" if images is None else str(images[place]),
+                **{"reference": several[0], "caption": text, "confidence": None},
+                **({"references": several} if len(several) > 1 else {}),
+                **extract_attributes(text),
+                **{TRUE_PREFIX + key: None if _absent(value) else value for key, value in known.items()},
+            }
+        )
+    table = pd.DataFrame(made, columns=None if made else list(COLUMNS))
+    if "references" in table:
+        table["references"] = [
+            several if isinstance(several, list) else [one]
+            for several, one in zip(table["references"], table["reference"], strict=True)
+        ]
+    return prediction_table(table.to_dict("records"))
+
+
+def _absent(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _without_nan(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,3 +229,8 @@ def write_captions(table: pd.DataFrame, path: Path) -> None:
         else:
             table.to_parquet(partial, index=False)
     print(f"{len(table)} captions   {path}")
+
+
+def annotated_keys(table: pd.DataFrame) -> list[str]:
+    """Keys with which at least one of the cells is annotated."""
+    return [key for key, column in zip(KEYS, TRUE_KEYS, strict=True) if table[column].notna().any()]

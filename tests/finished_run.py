@@ -1,6 +1,7 @@
 """A run folder as `fit` and `test` leave it, without the minutes that they take."""
 
 import json
+from importlib.metadata import version
 
 import torch
 import yaml
@@ -16,7 +17,7 @@ def finished_run(folder, captioner, settings, data=None):
     (folder / "config.yaml").write_text(
         yaml.safe_dump({"seed_everything": 0, "name": folder.parent.name, "model": model, "data": data or cells})
     )
-    checkpoint = {}
+    checkpoint = {"pytorch-lightning_version": version("lightning")}
     captioner.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
     scores = {"model": {**SCORES, "attributes": {"cell_type": {"count": 12, "coverage": 1.0, "accuracy": 0.5}}}}

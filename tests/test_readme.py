@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hemblip.cli import main
+from hemblip.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

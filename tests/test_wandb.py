@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from hemblip.loggers import WANDB_NUMBER, wandb_logger
+from hemblip.cli.loggers import WANDB_NUMBER, wandb_logger
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / "tests" / "conf" / "tiny.yaml")

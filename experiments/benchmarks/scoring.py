@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hemblip.metrics.bert import BUNDLED, BertScore, bundled_folder
-from hemblip.metrics.intervals import RESAMPLES, Resampled, compare
+from hemblip.metrics.intervals import Measured
 from hemblip.metrics.score import score
 from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
 from hemblip.predictions import TRUE_PREFIX, prediction_table
@@ -54,18 +54,15 @@ def main() -> None:
     """Print one line a measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=3000)
-    parser.add_argument("--resamples", type=int, default=RESAMPLES)
     settings = parser.parse_args()
     one, other = drawn_rows(settings.cells, 1), drawn_rows(settings.cells, 2)
     pairs = len(set(zip(one["reference"], one["caption"], strict=True)))
     words = one["caption"].str.split().str.len().mean()
     print(f"{settings.cells} cells, {pairs} different pairs of texts, mean {words:.0f} words")
     timed("all scores without BERTScore", score, one)
-    first = timed(
-        f"{settings.resamples} resamples x {len(KEYS)} attributes", Resampled, [one], settings.resamples, text=False
-    )
-    second = timed("the same for another model", Resampled, [other], settings.resamples, text=False)
-    timed("paired comparison with Holm", compare, first, second)
+    first = timed(f"intervals of {len(KEYS)} attributes", Measured, [one], text=False)
+    second = timed("the same for another model", Measured, [other], text=False)
+    timed("paired differences", lambda: [first.difference(second, f"accuracy/{key}") for key in KEYS])
     if bundled_folder() is not None:
         encoder = timed(f"load {BUNDLED}", BertScore, BUNDLED)
         timed(f"BERTScore, {BUNDLED}", encoder, one["reference"].tolist(), one["caption"].tolist())

@@ -15,9 +15,9 @@ for model in smoke medgemma_smoke; do
     [ -f "$run/predictions/val.parquet" ] || hemblip validate "${config[@]}" "${best[@]}"
     [ -f "$run/predictions/test.parquet" ] || hemblip test "${config[@]}" "${best[@]}"
     [ -f "$run/predictions/external.parquet" ] ||
-        hemblip test --config "configs/$model.yaml" --data configs/data/synthetic_external.yaml "$@" "${best[@]}"
+        hemblip test --config "configs/$model.yaml" --data configs/parts/synthetic_external.yaml "$@" "${best[@]}"
 done
 
-[ -f runs/probe/version_0/table3.csv ] || hemblip probe --config configs/probe.yaml
+[ -f runs/probe/version_0/table3.csv ] || hemblip probe --config configs/probe/demo.yaml
 
 hemblip compare runs/smoke runs/medgemma_smoke runs/probe --output runs/miniature --bertscore all-MiniLM-L6-v2

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 : "${HEMBLIP_DATA:?folder with the downloads, see experiments/paper/README.md}"
 hemblip() { python -m hemblip "$@"; }
 
-[ -f data/manifest.parquet ] || hemblip prepare --config configs/prepare.yaml
+[ -f data/manifest.parquet ] || hemblip prepare --config configs/prepare/published.yaml
 
 for model in blip_full blip_lora medgemma_lora; do
     [ -f "runs/$model/version_0/finished" ] || hemblip fit --config "configs/$model.yaml" --resume true
@@ -21,10 +21,10 @@ for model in blip_full blip_lora medgemma_base medgemma_lora; do
     [ -f "$run/predictions/val.parquet" ] || hemblip validate "${config[@]}" "${best[@]}"
     [ -f "$run/predictions/test.parquet" ] || hemblip test "${config[@]}" "${best[@]}"
     [ -f "$run/predictions/external.parquet" ] ||
-        hemblip test "${config[@]}" --data configs/data/external.yaml "${best[@]}"
+        hemblip test "${config[@]}" --data configs/parts/external.yaml "${best[@]}"
 done
 
-[ -f runs/probe_paper/version_0/table3.csv ] || hemblip probe --config configs/probe_paper.yaml
+[ -f runs/probe_paper/version_0/table3.csv ] || hemblip probe --config configs/probe/paper.yaml
 
 hemblip compare runs/blip_full runs/blip_lora runs/medgemma_base runs/medgemma_lora runs/probe_paper \
     --output runs/paper --bertscore dmis-lab/biobert-base-cased-v1.1 --bertscore_layer 12

@@ -29,10 +29,9 @@ from hemblip.ranks import gather
 from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, make_card
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import BASELINES, LEFT_OUT
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.runs import write_metrics
+from hemblip.run import BASELINES, LEFT_OUT, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -165,9 +164,9 @@ class CaptionEvaluation(L.Callback):
         assert isinstance(captioner, Captioner)
         if captioner.not_finite:  # what would be described is not going to be scored
             return
-        model = self._folder(trainer).parent.name
+        model, untaught = self._folder(trainer).parent.name, captioner.untaught()
         for cell, reference, (caption, tokens) in zip(
-            batch["cell_ids"], batch["captions"], captioner.describe(batch), strict=True
+            batch["cell_ids"], batch["captions"], captioner.describe_batch(batch), strict=True
         ):
             known = self._annotations[cell]
             self._rows.append(
@@ -177,7 +176,7 @@ class CaptionEvaluation(L.Callback):
                     **({"references": list(known["captions"])} if self.multi_reference else {}),
                     **confidences(caption, tokens),
                     **extract_attributes(caption),
-                    **{TRUE_PREFIX + key: known[key] for key in KEYS},
+                    **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
                 }
             )
 
@@ -227,14 +226,14 @@ class CaptionEvaluation(L.Callback):
         folder, split = self._folder(trainer), str(table["split"].iloc[0])
         sources: Sequence[Source] = trainer.datamodule.sources  # type: ignore[attr-defined]
         results = {"model": scores, "baselines": {}, LEFT_OUT: exclusion_lines(sources)}
-        metrics = write_metrics(folder, split, results)
+        metrics = Run(folder).write_scores(split, results)
         written: dict[str, Any] = {"predictions": self._rows_of(trainer, split), "metrics": metrics, **self._without}
         rows_of = self._baselines(trainer, table, written)
         if self._bert is not None:
             self._bert.learn([table, *rows_of.values()])
             scores |= self._bert.summary(table["reference"].tolist(), table["caption"].tolist())
         others = {name: score(rows, self._bert) for name, rows in rows_of.items()}
-        write_metrics(folder, split, {**results, "baselines": others})
+        Run(folder).write_scores(split, {**results, "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 cards = [make_card({row["model"]: row}, PANEL_SIDE) for row in _varied(table).to_dict("records")]
@@ -253,6 +252,9 @@ class CaptionEvaluation(L.Callback):
         training = self._training_cells(trainer)
         if training is None:
             return {}
+        captioner = trainer.lightning_module
+        assert isinstance(captioner, Captioner)
+        training = training.assign(**dict.fromkeys(captioner.untaught()))
         datamodule: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
         testing, made = trainer.state.fn == "test", table.head(0)
         with _noting(written, "baselines"):

@@ -5,17 +5,24 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
 
-from hemblip.errors import ConfigError, TrainingError
+from hemblip.atomic import remove_abandoned
+from hemblip.callbacks.checkpoint_files import check_whole, keep
+from hemblip.errors import CheckpointError, ConfigError, TrainingError
 from hemblip.models.sharding import finite
-from hemblip.runs import RESUME_POINT
+from hemblip.run import RESUME_POINT
+
+BEFORE = RESUME_POINT.with_name("before_last.ckpt")
+"""The point before, in case that the last one is damaged."""
 
 
 class ResumePoint(Checkpoint):
     """Write `checkpoints/last.ckpt` every few steps and after each epoch, when all else has been done.
 
-    It holds weights and the state of training. Settings come from the config, also those that Lightning keeps in
-    checkpoints.
+    It holds weights and the state of training; the point before it is kept beside it. Settings come from the config,
+    also those that Lightning keeps in checkpoints.
 
     Args:
         every_n_steps: optimiser steps from one point to the next within an epoch.
@@ -36,6 +43,8 @@ class ResumePoint(Checkpoint):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once if the run had stopped early: Lightning keeps the count but not the decision."""
         self._step = self._saved_step = trainer.global_step
+        if trainer.is_global_zero:
+            remove_abandoned(Path(trainer.default_root_dir, RESUME_POINT).parent)
         stopped = any(stopping.wait_count >= stopping.patience for stopping in _early_stopping(trainer))
         if stopped and trainer.global_step:
             trainer.should_stop = True
@@ -49,6 +58,7 @@ class ResumePoint(Checkpoint):
         if self._step == before or not due:  # within an accumulation, or not yet
             return
         if batch_idx + 1 < trainer.num_training_batches and not _validation_follows(trainer, batch_idx):
+            _log_step(trainer)
             self._save(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -69,8 +79,47 @@ class ResumePoint(Checkpoint):
                 f"weights are not finite after step {trainer.global_step}; {path} is left as it was: lower "
                 "model.init_args.learning_rate or set trainer.gradient_clip_val, and go on with --resume true"
             )
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(path)
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:  # what the run that goes on from here does not log again
+                if isinstance(logger, CSVLogger):
+                    logger.save()
+            if path.is_file():
+                keep(path, path.with_name(BEFORE.name))
+        trainer.save_checkpoint(path)
+
+
+def point_to_resume(folder: Path) -> Path | None:
+    """Find the point from which a run goes on: the last one, or the one before if that is damaged or missing.
+
+    Args:
+        folder: of the run. The first rank puts the point before in the place of a damaged one, and says so.
+
+    Raises:
+        CheckpointError: there are points, and all are damaged.
+    """
+    last, before = folder / RESUME_POINT, folder / BEFORE
+    if rank_zero_only.rank == 0 and (last.exists() or before.exists()):  # type: ignore[attr-defined]
+        try:
+            check_whole(last)
+        except CheckpointError as error:
+            reason = error if last.exists() else f"{last}: missing"
+            if not before.exists():
+                raise CheckpointError(f"{reason}; there is no point before it: start without --resume") from error
+            check_whole(before)
+            before.replace(last)
+            print(f"note: {reason}; going on from the point before it")
+    return last if last.exists() or before.exists() else None
+
+
+def _log_step(trainer: L.Trainer) -> None:
+    """Log to `metrics.csv` what Lightning logs of this step only later: the resumed run does not log it again."""
+    connector = trainer._logger_connector
+    for logger in trainer.loggers if connector.should_update_logs else ():
+        if isinstance(logger, CSVLogger):
+            values: dict[str, Any] = {**connector.metrics["log"], "epoch": trainer.current_epoch}
+            logger.log_metrics(values, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
 
 def _early_stopping(trainer: L.Trainer) -> list[EarlyStopping]:

@@ -10,8 +10,8 @@ import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
-from hemblip.errors import CheckpointError
-from hemblip.models.trained import run_config
+from hemblip.errors import HemblipError
+from hemblip.run import Run
 
 NOT_COMPARED = ("resume", "resume_point", "ckpt_path", "wandb", "group", "trainer.default_root_dir", "trainer.logger")
 """Where a run is kept and logged: no part of the experiment."""
@@ -46,8 +46,8 @@ def changed_settings(folder: Path, settings: Mapping[str, Any]) -> list[str]:
         A line for each that differs, `name: stored value -> value now`; one line why, if they cannot be compared.
     """
     try:
-        stored = _flat(run_config(folder))
-    except CheckpointError as error:  # they do not decide anything
+        stored = _flat({**Run(folder).config, "model": Run(folder).model})
+    except HemblipError as error:  # they do not decide anything
         return [f"not compared: {error}"]
     now = _flat(settings)
     compared = [

@@ -44,9 +44,10 @@ class RunSummary(L.Callback):
         self._seconds = time.monotonic() - self._epoch_began
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log throughput and memory."""
-        rate = self._cells / self._seconds
-        pl_module.log_dict({"cells_per_second": rate, "peak_memory_gb": _peak_memory()}, rank_zero_only=True)
+        """Log throughput and memory at once: what Lightning logs after an epoch comes after the resume point."""
+        rates = {"cells_per_second": self._cells / self._seconds, "peak_memory_gb": _peak_memory()}
+        for logger in trainer.loggers:
+            logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step - 1)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print time and memory."""

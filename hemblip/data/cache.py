@@ -1,13 +1,16 @@
-"""Decoded, cropped and resized cells in one memory-mapped uint8 file, shared by workers and ranks.
+"""Decoded, cropped and resized cells in one memory-mapped uint8 file with checksums, shared by workers and ranks.
 
 Decoding is most of a loader's time; the file is built once and read through the page cache.
 """
 
 import hashlib
 import json
+import math
 import os
 import shutil
+import sys
 import time
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +29,11 @@ GIGABYTES = 60.0
 
 FIX = "make room or set data.init_args.cache to a folder on another disk"
 
-VERSION = 3
-"""Raised when the same image, box and settings decode to other pixels, so that old files are not used."""
+VERSION = 4
+"""Raised when the same image, box and settings make another file, so that old files are not used."""
+
+DIGITS = 20
+"""Of a file's name; no other file in the folder is removed."""
 
 
 def decode(
@@ -52,7 +58,8 @@ def cached_cells(
     """Open the cells of a manifest as one array, building its file first if there is none.
 
     The file's name is a digest of all settings, boxes and of each image's bytes, so any change makes a new one. It
-    appears under its name only when complete. Of several processes one builds, the others wait.
+    appears under its name only when complete. Of several processes one builds, the others wait. A file that is damaged,
+    as its checksums tell, is built again.
 
     Args:
         manifest: cells, see `hemblip.data.records`.
@@ -70,13 +77,32 @@ def cached_cells(
         DataError: an image cannot be read, or the disk has not enough room.
     """
     path = folder / f"{_digest(manifest, size, crop, countermeasures)}.npy"
-    if not path.exists():
+    shape = (len(manifest), size, size, 3)
+    cells = _whole(path, shape)
+    if cells is None:
         with alone(path, FIX):
-            if not path.exists():
-                _make_room(folder, len(manifest) * size * size * 3, gigabytes)
+            cells = _whole(path, shape)
+            if cells is None:
+                if path.exists():
+                    print(f"note: {path}: damaged; it is built again", file=sys.stderr)
+                _make_room(folder, math.prod(shape), gigabytes)
                 _build(manifest, size, crop, countermeasures, path)
+                cells = np.load(path, mmap_mode="r")
     os.utime(path, ns=(time.time_ns(), time.time_ns()))  # when it was last used; the file system's clock is coarse
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+    return cells
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> Pixels | None:
+    """Open a file of cells; None if there is none, or it is not as it was written."""
+    try:
+        cells: Pixels = np.load(path, mmap_mode="r")
+        if cells.shape != shape or cells.dtype != np.uint8:
+            return None
+        stored = np.fromfile(path, "<u4", offset=path.stat().st_size - 4 * len(cells))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return cells if stored.tolist() == list(pool.map(zlib.crc32, cells)) else None
+    except Exception:  # numpy raises many kinds for torn files
+        return None
 
 
 def _digest(manifest: pd.DataFrame, size: int, crop: float, countermeasures: Sequence[Countermeasure]) -> str:
@@ -87,7 +113,7 @@ def _digest(manifest: pd.DataFrame, size: int, crop: float, countermeasures: Seq
     for image, bbox, factor in zip(manifest["image"], manifest["bbox"], manifest["width_factor"], strict=True):
         box = None if bbox is None else [float(value) for value in bbox]
         digest.update(json.dumps([contents[image], box, float(factor)]).encode())
-    return digest.hexdigest()[:20]
+    return digest.hexdigest()[:DIGITS]
 
 
 def _content(image: str) -> str:
@@ -107,14 +133,17 @@ def _build(
         with partial.open("r+b") as file:  # a full disk would otherwise end the process at a write to memory
             os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
 
-        def fill(index: int) -> None:
+        def fill(index: int) -> int:
             cells[index] = decode(manifest, index, size, crop, countermeasures)
+            return zlib.crc32(cells[index])
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             indices = range(len(manifest))
-            for _ in tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False):
-                pass
+            progress = tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False)
+            checksums = np.array(list(progress), "<u4")
         cells.flush()
+        with partial.open("ab") as end:
+            checksums.tofile(end)  # after the array, where readers of `.npy` do not look
 
 
 def _make_room(folder: Path, needed: int, gigabytes: float) -> None:
@@ -131,7 +160,7 @@ def _make_room(folder: Path, needed: int, gigabytes: float) -> None:
             f"data.init_args.cache_gigabytes is {gigabytes:g} and the decoded cells take {needed / 1e9:.3g} GB; set it "
             "higher, or take fewer or smaller cells"
         )
-    files = sorted(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)
+    files = sorted(folder.glob("[0-9a-f]" * DIGITS + ".npy"), key=lambda file: file.stat().st_mtime_ns)
     total = sum(file.stat().st_size for file in files)
     for file in files:
         if total + needed <= bound:

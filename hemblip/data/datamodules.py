@@ -15,14 +15,15 @@ from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
+from hemblip.data.preparation import Preparation
 from hemblip.data.reading import exclusion_lines, read_sources
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
+from hemblip.data.taught import Taught, constant_keys, taught_values
 from hemblip.data.transforms import Augmentation
-from hemblip.errors import CheckpointError, ConfigError, DataError
+from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
-from hemblip.ranges import check_range
 
 
 class CellDataModule(L.LightningDataModule):
@@ -49,15 +50,15 @@ class CellDataModule(L.LightningDataModule):
         super().__init__()
         if not sources:
             raise ConfigError("data.init_args.sources is empty; name at least one source")
-        for name, value, least in (
-            ("image_size", image_size, 1),
-            ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("limit", limit, 1),
-            ("seed", seed, 0),
+        for name, value, least, most in (
+            ("image_size", image_size, 1, 4_096),
+            ("batch_size", batch_size, 1, 65_536),
+            ("num_workers", num_workers, 0, 128),
+            ("limit", limit, 1, 2**63 - 1),
+            ("seed", seed, 0, 2**63 - 1),
         ):
             if value is not None:
-                check_range(f"data.init_args.{name}", value, at_least=least)
+                check_range(f"data.init_args.{name}", value, at_least=least, at_most=most)
         check_range("data.init_args.crop", crop, above=0, at_most=1)
         check_range("data.init_args.cache_gigabytes", cache_gigabytes, above=0)
         if styles is not None and not styles:
@@ -103,11 +104,16 @@ class CellDataModule(L.LightningDataModule):
 
     def _with_captions(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Cells without captions of their own get one in each style."""
+        stated = self.stated_keys(manifest)
         captions = [
-            list(row["captions"]) or [describe({key: row[key] for key in KEYS}, style) for style in self.styles]
+            list(row["captions"]) or [describe({key: row[key] for key in stated}, style) for style in self.styles]
             for row in manifest.to_dict("records")
         ]
         return manifest.assign(captions=captions)
+
+    def stated_keys(self, manifest: pd.DataFrame) -> list[str]:
+        """Name the attributes that captions are written of."""
+        return list(KEYS)
 
     def dataset(self, split: str, augmentation: Augmentation | None = None) -> CellDataset:
         """Examples of one split.
@@ -122,6 +128,11 @@ class CellDataModule(L.LightningDataModule):
         if split not in self._sets:
             self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.seed)
         return self._sets[split]
+
+    @property
+    def preparation(self) -> Preparation:
+        """How cells are cut and resized."""
+        return Preparation(self.image_size, self.crop, tuple(self.countermeasures))
 
     def _decoded(self, cells: pd.DataFrame) -> Pixels:
         folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
@@ -168,6 +179,7 @@ class InternalCells(CellDataModule):
         on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
+        teach_constants: state attributes that have one value in all training cells; they teach nothing but that value.
     """
 
     def __init__(
@@ -185,9 +197,11 @@ class InternalCells(CellDataModule):
         on_bad_image: Literal["fail", "exclude"] = "fail",
         countermeasures: list[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
+        teach_constants: bool = False,
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
+        self.teach_constants = teach_constants
         self.augmentation = augmentation or Augmentation()
         check_range("data.init_args.augmentation.zoom", self.augmentation.zoom, at_least=0, at_most=0.5)
         check_range("data.init_args.augmentation.colour", self.augmentation.colour, at_least=0, at_most=1)
@@ -197,6 +211,15 @@ class InternalCells(CellDataModule):
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Keep official splits; assign the others by group."""
         return assign_splits(manifest, self.seed)
+
+    def taught(self) -> Taught:
+        """List the values of each attribute that the training cells have, after `setup`."""
+        return taught_values(self.manifest[self.manifest["split"] == "train"])
+
+    def stated_keys(self, manifest: pd.DataFrame) -> list[str]:
+        """Leave out what has one value in all training cells."""
+        constant = constant_keys(taught_values(manifest[manifest["split"] == "train"]))
+        return [key for key in KEYS if self.teach_constants or key not in constant]
 
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""

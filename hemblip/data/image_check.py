@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,8 +14,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 from tqdm import tqdm
 
-from hemblip.data.images import is_outside, outside_error, read_image
+from hemblip.atomic import write_text
+from hemblip.data.images import box_error, box_flaw, read_image
 from hemblip.errors import DataError, ImageError
+
+CHECKSUM = len("00000000 ")
+"""Characters before the entry in a line of the log."""
 
 SHOWN = 20
 """Most flaws that an error names."""
@@ -77,19 +83,18 @@ def check_images(paths: Iterable[str], log: Path | None = None, workers: int | N
         results = zip(fresh, pool.map(inspect_image, fresh), strict=True)
         for path, result in tqdm(results, "Checking images", len(fresh), leave=False, delay=1):
             known[path, states[path]] = result
-            append(json.dumps({"path": path, "state": states[path], **asdict(result)}) + "\n")
+            append(_line({"path": path, "state": states[path], **asdict(result)}))
     return {path: known[path, state] for path, state in states.items()}
 
 
 def cell_flaws(manifest: pd.DataFrame, checked: Mapping[str, CheckedImage]) -> list[Flaw | None]:
     """What is wrong with each cell's image, or with its box in the image; None if the cell can be used."""
     flaws = []
-    for path, box in zip(manifest["image"], manifest["bbox"], strict=True):
+    for cell_id, path, box in zip(manifest["cell_id"], manifest["image"], manifest["bbox"], strict=True):
         image = checked[path]
         flaw = image.flaw
-        if flaw is None and is_outside(box, (image.width, image.height)):
-            error = outside_error(path, box)
-            flaw = Flaw(error.kind, str(error))
+        if flaw is None and (reason := box_flaw(box, (image.width, image.height))):
+            flaw = Flaw(reason, f"cell '{cell_id}' of {box_error(path, box, reason)}")
         flaws.append(flaw)
     return flaws
 
@@ -140,17 +145,23 @@ def _appending(log: Path | None) -> Iterator[Callable[[str], object]]:
 
 def _read_log(log: Path) -> dict[tuple[str, str], CheckedImage]:
     known = {}
-    for entry in _entries(log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else ()):
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if log.is_file() else []
+    whole = [line for line in lines if _is_whole(line)]
+    if len(whole) < len(lines):
+        told = f"{len(lines) - len(whole)} of {len(lines)} lines are damaged; their images are checked again"
+        print(f"note: {log}: {told}", file=sys.stderr)
+        write_text(log, "".join(whole))
+    for entry in map(json.loads, (line[CHECKSUM:] for line in whole)):
         flaw = None if entry["flaw"] is None else Flaw(*entry["flaw"])
         known[entry["path"], entry["state"]] = CheckedImage(entry["width"], entry["height"], flaw)
     return known
 
 
-def _entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:  # cut off when the process was killed
-            continue
-        if isinstance(entry, dict) and set(entry) == {"path", "state", *CheckedImage.__dataclass_fields__}:
-            yield entry
+def _line(entry: Mapping[str, Any]) -> str:
+    text = json.dumps(entry)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
+
+
+def _is_whole(line: str) -> bool:
+    text = line[CHECKSUM:].removesuffix("\n")
+    return line == f"{zlib.crc32(text.encode()):08x} {text}\n"

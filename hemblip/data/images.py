@@ -1,6 +1,7 @@
 """Images of any mode and format as RGB cells."""
 
 import os
+import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,14 +15,26 @@ from hemblip.errors import ImageError
 
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 89_000_000
 """A larger image is refused before decoding: no microscope field has so many, a decompression bomb has."""
+
+PROGRAMS = ("EPS", "WMF")
+"""Formats that other software would have to run."""
+
+SHARES, EMPTY, OUTSIDE = "box in shares of the image", "box without a pixel", "box outside of the image"
+
+LARGE = "box too large"
+
+BOX_FLAWS = {
+    SHARES: "is in shares of the image",
+    EMPTY: "has no pixel",
+    OUTSIDE: "lies outside of the image",
+    LARGE: f"has more than {MAX_PIXELS:,} pixels",
+}
+"""What is wrong with a box -> how a message says it."""
 
 WHITES = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
 """White of cameras by their bits: files of 16 bits hold any of them, the lowest that no pixel exceeds is taken."""
-
-# The limit above replaces Pillow's, which only warns between one and two times its own.
-Image.MAX_IMAGE_PIXELS = None
 
 
 def read_image(path: str | Path) -> Pixels:
@@ -34,24 +47,32 @@ def read_image(path: str | Path) -> Pixels:
         Pixels of shape (H, W, 3), 0 to 255.
 
     Raises:
-        ImageError: the file is missing, not an image, truncated, or larger than `MAX_PIXELS`.
+        ImageError: the file is missing, no regular file, not an image, truncated, or larger than `MAX_PIXELS`.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a pipe would be waited for, a device read on and on
+            raise ImageError(f"{path}: not a file; remove it", "not a regular file")
         with Image.open(path) as image:
             width, height = image.size
+            if image.format in PROGRAMS:
+                raise ImageError(f"{path}: {image.format} is a program, not pixels; save it as PNG")
             if width * height > MAX_PIXELS:
                 raise ImageError(
                     f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS:,} allowed; crop it first",
                     "image too large",
                 )
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such image file; check the data folder", "image missing") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: not a readable image ({error}); repair or remove it") from error
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise whatever they come across: struct.error, TypeError, MemoryError, ...
+        said = " ".join((str(error) or type(error).__name__).replace(str(path), "it").split())[:200]
+        raise ImageError(f"{path}: not a readable image ({said}); repair or remove it") from error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Give an image of any mode as RGB; see `read_image`."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image).astype(np.float32)
         top = 1.0 if image.mode == "F" and grey.max() <= 1 else next((t for t in WHITES if grey.max() <= t), WHITES[-1])
@@ -75,13 +96,13 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
         Pixels of shape (H, W, 3), 0 to 255.
 
     Raises:
-        ImageError: the image cannot be read, or the box lies outside of it.
+        ImageError: the image cannot be read, or the box has a flaw, see `box_flaw`.
     """
     pixels = read_image(path) if bbox is None else _read_field(path, _change(path))
     if bbox is not None:
+        if flaw := box_flaw(bbox, (pixels.shape[1], pixels.shape[0])):
+            raise box_error(path, bbox, flaw)
         x, y, width, height = (round(value) for value in bbox)
-        if is_outside(bbox, (pixels.shape[1], pixels.shape[0])):
-            raise outside_error(path, bbox)
         pixels = _padded(pixels, x, y, width, height)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
@@ -93,18 +114,26 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
 def image_size(path: str | Path) -> tuple[int, int] | None:
     """Width and height of an image file by its header, None if it is not readable."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - see `read_image`
+            return None
         with Image.open(path) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # see `read_image`
         return None
 
 
-def is_outside(bbox: Sequence[float] | None, size: tuple[int, int]) -> bool:
-    """Does a box have no pixel of an image of this width and height."""
+def box_flaw(bbox: Sequence[float] | None, size: tuple[int, int]) -> str:
+    """Why a box cannot be cut out of an image of this width and height, empty if it can."""
     if bbox is None:
-        return False
+        return ""
+    if max(map(abs, bbox)) <= 1:
+        return SHARES
     x, y, width, height = (round(value) for value in bbox)
-    return x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1]
+    if width < 1 or height < 1:
+        return EMPTY
+    if x + width <= 0 or y + height <= 0 or x >= size[0] or y >= size[1]:
+        return OUTSIDE
+    return LARGE if width * height > MAX_PIXELS else ""
 
 
 def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
@@ -151,7 +180,7 @@ def square(pixels: Pixels, size: int, crop: float = 1.0) -> Pixels:
     return cv2.resize(central, (size, size), interpolation=interpolation)  # type: ignore[return-value]
 
 
-def outside_error(path: str, bbox: Sequence[float]) -> ImageError:
-    """What is raised for a box that has no pixel of its image."""
-    message = f"{path}: box {list(bbox)} lies outside of the image; correct the annotation"
-    return ImageError(message, "box outside of the image")
+def box_error(path: str, bbox: Sequence[float], flaw: str) -> ImageError:
+    """What is raised for a box that has a flaw."""
+    message = f"{path}: box {list(bbox)} {BOX_FLAWS[flaw]}; correct it: boxes are [x, y, width, height] in pixels"
+    return ImageError(message, flaw)

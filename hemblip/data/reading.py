@@ -1,6 +1,5 @@
 """Several sources as one manifest."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -31,10 +30,8 @@ def read_sources(sources: Sequence[Source], setting: str = "sources") -> pd.Data
 
 def exclusion_lines(sources: Iterable[Source]) -> list[str]:
     """One line a source that left entries out when it was read, with its reasons and their counts."""
-    lines = []
-    for source in sources:
-        counts = Counter(source.excluded.values())
-        if counts:
-            reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-            lines.append(f"{source.name}: {counts.total()} entries left out: {reasons}")
-    return lines
+    return [
+        f"{source.name}: {len(source.excluded)} entries left out: {source.exclusions()}"
+        for source in sources
+        if source.excluded
+    ]

@@ -69,8 +69,14 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
         raise DataError(
             f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own"
         )
-    for column in ("bbox", "split", *KEYS):
+    for column in ("cell_id", "image", "source", "bbox", "split", *KEYS):
         table[column] = table[column].astype(object).where(table[column].notna(), None)
+    for column in ("cell_id", "image", "source"):
+        table[column] = _converted(table, column, _name, "a text", origin)
+    table["group"] = table["group"].where(table["group"].notna(), table["cell_id"])
+    table["group"] = _converted(table, "group", _name, "a text", origin)
+    table["domain"] = _converted(table, "domain", lambda value: value or "", "a text", origin)
+    table["width_factor"] = _converted(table, "width_factor", _factor, "a number, 0.1 to 10", origin)
     table["bbox"] = _converted(table, "bbox", _box, "[x, y, width, height] in pixels, with an area", origin)
     table["captions"] = _converted(table, "captions", _texts, "a list of texts", origin)
     _check_values(table, "split", SPLITS, origin)
@@ -90,7 +96,8 @@ def _converted(
         try:
             values.append(convert(value))
         except (TypeError, ValueError) as error:
-            raise DataError(f"{origin}: cell '{cell_id}' has {column} {value!r}; it must be {wanted}") from error
+            told = f"{str(cell_id)[:200]!r} has {column} {repr(value)[:200]}"
+            raise DataError(f"{origin}: cell {told}; it must be {wanted}") from error
     return pd.Series(values, index=table.index, dtype=object)
 
 
@@ -105,11 +112,23 @@ def _box(value: object) -> list[float] | None:
     return [x, y, width, height]
 
 
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _factor(value: object) -> float:
+    if isinstance(value, bool) or not 0.1 <= float(value) <= 10:  # type: ignore[arg-type]
+        raise ValueError
+    return float(value)  # type: ignore[arg-type]
+
+
 def _texts(value: object) -> list[str]:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
     texts: list[str] = list(value)  # type: ignore[call-overload]
-    if isinstance(value, str) or not all(isinstance(text, str) for text in texts):
+    if isinstance(value, (str, Mapping)) or not all(isinstance(text, str) for text in texts):
         raise TypeError
     return texts
 
@@ -118,5 +137,6 @@ def _check_values(table: pd.DataFrame, column: str, allowed: tuple[str, ...], or
     unknown = table[table[column].notna() & ~table[column].isin(allowed)]
     for _, row in unknown.head(1).iterrows():
         raise DataError(
-            f"{origin}: cell '{row['cell_id']}' has unknown {column} '{row[column]}'; allowed are {', '.join(allowed)}"
+            f"{origin}: cell '{row['cell_id']}' has unknown {column} '{str(row[column])[:80]}'; "
+            f"allowed are {', '.join(allowed)}"
         )

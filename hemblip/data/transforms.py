@@ -4,14 +4,19 @@ import os
 import zlib
 from typing import Any
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its version on import
-
-import albumentations as A
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hemblip.data.images import Pixels
+
+_asking = os.environ.get("NO_ALBUMENTATIONS_UPDATE")
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # on import it would ask the network for its version
+
+import albumentations as A  # noqa: E402
+
+if _asking is None:  # an import leaves the process as it was
+    del os.environ["NO_ALBUMENTATIONS_UPDATE"]
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 

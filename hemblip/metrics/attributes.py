@@ -7,10 +7,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemblip.errors import DataError
-from hemblip.metrics.plausible import is_plausible
-from hemblip.morphology import KEYS, NEGATIVE_VALUES, SCHEMA
-from hemblip.predictions import TRUE_PREFIX, check_values
+from hemblip.metrics.verdicts import (
+    ANNOTATED,
+    Flags,
+    Verdict,
+    annotated,
+    codes,
+    hallucinated,
+    outcomes,
+    verdict_matrix,
+    verdicts_of,
+)
+from hemblip.morphology import KEYS, SCHEMA
 
 SILENT = "not stated"
 
@@ -39,7 +47,8 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
         DataError: a value is not in the schema.
     """
     rows = {}
-    for key in KEYS:
+    filled, possible = hallucinated(table)
+    for place, key in enumerate(KEYS):
         counts = confusion_counts(table, key)
         if not counts.any():
             continue
@@ -47,9 +56,9 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
         rows[key] = {
             "count": int(counts.sum()),
             **scores,
-            "plausible": float(counts[neighbours(key)].sum() / counts.sum()),
-            "hallucination": float(hallucinated(table, key).mean()),
-            "hallucination_possible": float(_baseless(table, key).mean()),
+            "plausible": float(counts[outcomes(key)[:-1] == Verdict.PLAUSIBLE].sum() / counts.sum()),
+            "hallucination": float(filled[:, place].mean()),
+            "hallucination_possible": float(possible[:, place].mean()),
         }
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return frame.astype(object).where(frame.notna(), None)
@@ -60,10 +69,10 @@ def confusion_scores(counts: Values, whole: Values | None = None) -> dict[str, V
 
     Args:
         counts: (..., C, C + 1): annotated value, stated value; the last column is silence.
-        whole: (C, C + 1), of the sample that `counts` are drawn from; None if they are no draws. A value that a draw
-            happens to lack, as a third of draws lack what only one group has, has there the score that it has in the
-            sample. Left out, it would leave the mean to the frequent values, which are mostly the easier ones, and
-            draws would lie above the sample; as 0, below.
+        whole: (C, C + 1), of the sample that `counts` are parts of; None if they are none. A value that a part lacks,
+            because only the group that was left out has it, has there the score that it has in the sample. Left out,
+            it would leave the mean to the frequent values, which are mostly the easier ones, and parts would lie above
+            the sample; as 0, below.
 
     Returns:
         For each of `METRICS`, values (...), NaN where there is nothing to score; means over values are over those that
@@ -74,9 +83,9 @@ def confusion_scores(counts: Values, whole: Values | None = None) -> dict[str, V
     hits = right.sum(-1)
     f1, recall = _by_value(counts)
     if whole is not None:
-        drawn = annotated[..., None] > 0
+        scored = annotated[..., None] > 0
         f1, recall = (
-            np.where(drawn & np.isnan(some), known, some)
+            np.where(scored & np.isnan(some), known, some)
             for some, known in zip((f1, recall), _by_value(whole), strict=True)
         )
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -106,34 +115,26 @@ def mean_known(values: Values) -> Values:
     return means
 
 
-def codes(table: pd.DataFrame, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the values of a key as the schema orders them.
-
-    Returns:
-        Annotated values (N,), -1 where there is none, and stated values (N,), the number of values where there is none.
-
-    Raises:
-        DataError: a column is missing, or a value is not in the schema.
-    """
-    truth, stated = _numbered(table, TRUE_PREFIX + key, key), _numbered(table, key, key)
-    return truth, np.where(stated < 0, len(SCHEMA[key]), stated)
-
-
-def _numbered(table: pd.DataFrame, column: str, key: str) -> NDArray[np.int64]:
-    if column not in table.columns:
-        raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
-    check_values(table, column, key, "prediction rows")
-    known = {value: number for number, value in enumerate(SCHEMA[key])}
-    return np.array([known.get(value, -1) for value in table[column].tolist()], dtype=np.int64)
-
-
 def confusion_counts(table: pd.DataFrame, key: str) -> Values:
     """Count annotated against stated values: (C, C + 1) in the order of the schema, silence last."""
-    truth, stated = codes(table, key)
-    counts = np.zeros((len(SCHEMA[key]), len(SCHEMA[key]) + 1))
-    annotated = truth >= 0
-    np.add.at(counts, (truth[annotated], stated[annotated]), 1)
-    return counts
+    size = len(SCHEMA[key]) + 1
+    counts = np.zeros((size, size))
+    np.add.at(counts, codes(table, key), 1)
+    return counts[:-1]
+
+
+def contrasted(counts: Values) -> bool:
+    """Tell whether more than one value is annotated: with one, a constant caption is always right.
+
+    Means over attributes leave the others out.
+    """
+    return int((counts.sum(1) > 0).sum()) > 1
+
+
+def single_valued(table: pd.DataFrame) -> list[str]:
+    """Attributes that are annotated with one value only, which means over attributes leave out."""
+    found = {key: confusion_counts(table, key) for key in KEYS}
+    return [key for key, counts in found.items() if counts.any() and not contrasted(counts)]
 
 
 def confusion_matrix(table: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -144,37 +145,23 @@ def confusion_matrix(table: pd.DataFrame, key: str) -> pd.DataFrame:
     return matrix.loc[matrix.any(axis=1), columns]
 
 
-def neighbours(key: str) -> NDArray[np.bool_]:
-    """Mark the plausible errors in a confusion matrix of `key`: (C, C + 1)."""
-    values = SCHEMA[key]
-    return np.array([[*(is_plausible(key, truth, said) for said in values), False] for truth in values])
+def error_counts(table: pd.DataFrame, key: str) -> dict[Verdict, int]:
+    """Count annotated cells by what their caption says of one attribute."""
+    judged = verdicts_of(table, key)
+    return {kind: int((judged == kind).sum()) for kind in ANNOTATED}
 
 
-def hallucinated(table: pd.DataFrame, key: str) -> NDArray[np.bool_]:
-    """Tell which captions fill `key` although the cell's annotation has none or the negative value."""
-    filled = table[key].notna() & (table[key] != NEGATIVE_VALUES.get(key))
-    return np.asarray(_baseless(table, key) & filled.to_numpy(dtype=bool), dtype=bool)
-
-
-def _baseless(table: pd.DataFrame, key: str) -> NDArray[np.bool_]:
-    """Cells of which nothing but the negative value can be said."""
-    truth, negative = table[TRUE_PREFIX + key], NEGATIVE_VALUES.get(key)
-    return np.asarray(truth.isna() | ((truth == negative) if negative else False), dtype=bool)
-
-
-def matches(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Tell which captions state every annotated attribute of their cell right."""
-    right = np.ones(len(table), dtype=bool)
-    for key in KEYS:
-        truth, stated = codes(table, key)
-        right &= (truth < 0) | (truth == stated)
-    return right
+def entirely_right(table: pd.DataFrame) -> tuple[Flags, Flags]:
+    """Tell which captions (N,) state every annotated attribute of their cell right, and which cells have any."""
+    judged = verdict_matrix(table)
+    known = annotated(judged)
+    return np.asarray((~known | (judged == Verdict.RIGHT)).all(axis=1)), np.asarray(known.any(axis=1))
 
 
 def exact_match(table: pd.DataFrame) -> float | None:
     """Share of captions that state every annotated attribute of their cell right; None if no cell is annotated."""
-    annotated = table[[TRUE_PREFIX + key for key in KEYS]].notna().any(axis=1).to_numpy()
-    return float(matches(table)[annotated].mean()) if annotated.any() else None
+    right, known = entirely_right(table)
+    return float(right[known].mean()) if known.any() else None
 
 
 def _known(value: Values) -> float | None:

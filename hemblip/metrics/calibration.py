@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from hemblip.errors import DataError
-from hemblip.metrics.attributes import codes
+from hemblip.metrics.verdicts import Verdict, can_be_judged, verdicts_of
 from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_PREFIX
 
@@ -41,13 +41,13 @@ def judged(table: pd.DataFrame, key: str) -> tuple[Values, Flags]:
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; captions of this run carry no confidences")
     sure = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    truth, stated = codes(table, key)
-    usable = (truth >= 0) & table[key].notna().to_numpy() & ~np.isnan(sure)
+    verdicts = verdicts_of(table, key)
+    usable = can_be_judged(verdicts) & ~np.isnan(sure)
     if ((sure[usable] < 0) | (sure[usable] > 1)).any():
         raise DataError(
             f"prediction rows: {column} holds values outside 0 to 1; write log-probabilities as probabilities"
         )
-    return sure[usable], (truth == stated)[usable]
+    return sure[usable], (verdicts == Verdict.RIGHT)[usable]
 
 
 def reliability(confidence: Values, right: Flags, bins: int = BINS) -> pd.DataFrame:

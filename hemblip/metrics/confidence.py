@@ -7,8 +7,10 @@ decides; experiments/benchmarks/scoring.md compares the three on real cells. Wor
 a ...") count in the confidence of the caption alone.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from hemblip.errors import DataError
@@ -25,39 +27,46 @@ class TokenScore(NamedTuple):
     log_probability: float
 
 
-def token_scores(prefixes: Sequence[str], log_probabilities: Sequence[float]) -> list[TokenScore]:
+def token_scores(caption: str, pieces: Sequence[str], log_probabilities: Sequence[float]) -> list[TokenScore]:
     """Place generated tokens in their caption.
 
     Args:
-        prefixes: decoded text of the first 1, 2, ... tokens, as the tokenizer gives it; the last one is the caption.
+        caption: decoded text of all tokens, without white space around it.
+        pieces: what each token writes, in any white space; nothing for special ones.
         log_probabilities: of as many tokens, each given those before it.
 
     Returns:
-        A place for each token; tokens that write nothing (special ones) have an empty one. A token that changes what
-        was written before it (white space cleaned up before a full stop) begins where the text begins to differ.
+        A place for each token, white space at its ends left out; tokens that write nothing have an empty one.
 
     Raises:
-        DataError: the numbers of prefixes and log-probabilities differ.
+        DataError: the numbers of pieces and log-probabilities differ.
     """
-    if len(prefixes) != len(log_probabilities):
-        raise DataError(f"{len(prefixes)} decoded prefixes but {len(log_probabilities)} log-probabilities")
-    caption = prefixes[-1] if prefixes else ""
-    lead = len(caption) - len(caption.lstrip())
-    scores, before = [], ""
-    for text, value in zip(prefixes, log_probabilities, strict=True):
-        start = _common(before, text)
-        while start < len(text) and text[start].isspace():
-            start += 1
-        scores.append(TokenScore(max(0, start - lead), max(0, len(text) - lead), value))
-        before = text
+    if len(pieces) != len(log_probabilities):
+        raise DataError(f"{len(pieces)} pieces of text but {len(log_probabilities)} log-probabilities")
+    # Decoding several tokens together changes the white space between them (a full stop follows its word).
+    places = [place for place, character in enumerate(caption) if not character.isspace()]
+    written = ["".join(piece.split()) for piece in pieces]
+    ends = _ends(written, "".join(caption.split()))
+    scores, before = [], 0
+    for end, value in zip(ends, log_probabilities, strict=True):
+        last = places[end - 1] + 1 if end else 0
+        scores.append(TokenScore(places[before] if end > before else last, last, value))
+        before = max(before, end)
     return scores
 
 
-def _common(one: str, other: str) -> int:
-    """Length of the beginning that two texts share."""
-    if other.startswith(one):
-        return len(one)
-    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+def _ends(written: Sequence[str], text: str) -> list[int]:
+    """How many characters of `text` each piece and those before it have written."""
+    ends = list(itertools.accumulate(len(piece) for piece in written))
+    joined = "".join(written)
+    if joined == text:
+        return ends
+    # Characters of several tokens (bytes) became one, or a contraction was written.
+    reached = [0] * (len(joined) + 1)
+    for _, i1, i2, j1, j2 in SequenceMatcher(None, joined, text, autojunk=False).get_opcodes():
+        for place in range(i1, i2):
+            reached[place + 1] = min(j1 + place + 1 - i1, j2) if place + 1 < i2 else j2
+    return [reached[end] for end in ends]
 
 
 def caption_confidence(tokens: Sequence[TokenScore]) -> float | None:

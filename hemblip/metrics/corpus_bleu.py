@@ -1,4 +1,4 @@
-"""sacreBLEU as a function of sums over cells, so that it can be resampled: counts of n-grams and lengths add up."""
+"""sacreBLEU as a function of sums over cells: counts of n-grams and lengths add up."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 
-from hemblip.metrics.summands import Sums
+from hemblip.metrics.jackknife import Sums
 from hemblip.metrics.text import normalise
 
 Values = NDArray[np.float64]
@@ -16,9 +16,9 @@ _SCORER = BLEU(force=True)  # no warning that the text is tokenised: the normali
 
 
 def corpus_bleu_sums(references: Sequence[str], captions: Sequence[str]) -> Sums:
-    """Make corpus BLEU (0 to 100), as `hemblip.metrics.text_scores` has it, resamplable as `sacrebleu`."""
+    """Make corpus BLEU (0 to 100), as `hemblip.metrics.text_scores` has it, from sums as `sacrebleu`."""
     pairs = zip(map(normalise, references), map(normalise, captions), strict=True)
-    return Sums(np.array([_counts(*pair) for pair in pairs]), _score, ("sacrebleu",))
+    return Sums(np.array([_counts(*pair) for pair in pairs]), _score, ("sacrebleu",), limits=(0.0, 100.0))
 
 
 def signature() -> str:

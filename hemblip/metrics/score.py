@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hemblip.errors import DataError
-from hemblip.metrics.attributes import attribute_scores, exact_match, hallucinated
+from hemblip.metrics.attributes import attribute_scores, exact_match, single_valued
 from hemblip.metrics.incompatible import incompatible_statements
 from hemblip.metrics.multi_reference import multi_reference_scores
+from hemblip.metrics.references import text_obstacle, with_reference
 from hemblip.metrics.text import text_scores
+from hemblip.metrics.verdicts import hallucinated
 from hemblip.morphology import KEYS
 from hemblip.predictions import check
 
@@ -29,8 +31,10 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
         bert: encoder of BERTScore; None leaves it out.
 
     Returns:
-        Ready for JSON: `cells`; the text scores; `accuracy` and `macro_f1`, means over annotated attributes;
-        `hallucination`, mean over all; `exact_match`; `incompatible`, captions that contradict themselves;
+        Ready for JSON: `cells`; the text scores, over the cells with a reference, or None and `no_text_scores`, why;
+        `accuracy` and `macro_f1`, means over the attributes that are annotated with more than one value;
+        `single_valued`, the others; `hallucination`, mean over all; `exact_match`; `incompatible`, captions that
+        contradict themselves;
         `attributes`, a mapping key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
         annotation to the share of captions that fill them nevertheless. With `bert` also `bertscore` and what it was
         made with; of rows with `references` also `multi_reference`, see `multi_reference_scores`.
@@ -42,21 +46,34 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     if table.empty:
         raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
     attributes: dict[str, dict[str, object]] = attribute_scores(table).to_dict("index")
-    made_up = {key: float(hallucinated(table, key).mean()) for key in KEYS}
-    references, captions = table["reference"].tolist(), table["caption"].tolist()
-    several = table.get("references")
+    made_up = dict(zip(KEYS, hallucinated(table)[0].mean(0).tolist(), strict=True))
+    single = single_valued(table)
+    contrasted = [row for key, row in attributes.items() if key not in single]
     return {
         "cells": len(table),
-        **text_scores(references, captions),
-        **(bert.summary(references, captions) if bert else {}),
-        **({} if several is None else {"multi_reference": multi_reference_scores(several.tolist(), captions)}),
-        **{name: mean(row[name] for row in attributes.values()) for name in ("accuracy", "macro_f1")},
+        **_texts(table, bert),
+        **{name: mean(row[name] for row in contrasted) for name in ("accuracy", "macro_f1")},
+        "single_valued": single,
         "hallucination": mean(made_up.values()),
         "exact_match": exact_match(table),
         "incompatible": incompatible_statements(table),
         "attributes": attributes,
         "unannotated": {key: share for key, share in made_up.items() if key not in attributes},
     }
+
+
+def _texts(table: pd.DataFrame, bert: BertScore | None) -> Scores:
+    obstacle = text_obstacle(table)
+    if obstacle is not None:
+        return {"bleu": None, "rouge_l": None, "sacrebleu": None, "no_text_scores": obstacle}
+    having = table[with_reference(table)]
+    references, captions = having["reference"].tolist(), having["caption"].tolist()
+    scores: Scores = dict(text_scores(references, captions))
+    if bert is not None:
+        scores |= bert.summary(references, captions)
+    if (several := having.get("references")) is not None:
+        scores["multi_reference"] = multi_reference_scores(several.tolist(), captions)
+    return scores
 
 
 def mean(values: Iterable[object]) -> float | None:

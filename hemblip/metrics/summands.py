@@ -1,7 +1,10 @@
-"""What scores are made from, cell by cell: a score that is a function of sums over cells can be resampled cheaply."""
+"""What scores are made from, cell by cell: a score that is a function of sums over cells is cheap without a group."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,95 +12,154 @@ from numpy.typing import NDArray
 
 from hemblip.metrics.attributes import (
     METRICS,
-    codes,
     confusion_counts,
     confusion_scores,
-    hallucinated,
-    matches,
+    contrasted,
+    entirely_right,
     mean_known,
 )
+from hemblip.metrics.corpus_bleu import corpus_bleu_sums
+from hemblip.metrics.incompatible import contradictions
+from hemblip.metrics.jackknife import Sums
+from hemblip.metrics.references import text_obstacle, with_reference
 from hemblip.metrics.text import sentence_scores
+from hemblip.metrics.verdicts import Verdict, annotated, codes, hallucinated, verdicts_of
 from hemblip.morphology import KEYS
-from hemblip.predictions import TRUE_KEYS
+
+if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
+    from hemblip.metrics.bert import BertScore
 
 Values = NDArray[np.float64]
 
 HALLUCINATION = "hallucination"
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What a score is made from, cell by cell.
-
-    Attributes:
-        cells: summands (N, S).
-        score: sums (..., S) -> scores (..., M), NaN where there is nothing to score.
-        names: of the scores (M).
-    """
-
-    cells: Values
-    score: Callable[[Values], Values]
-    names: tuple[str, ...]
-
-
 def attribute_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
-    """Make the scores of attributes resamplable.
+    """Make the scores of attributes from sums.
 
     Args:
         table: prediction rows of one model.
         keys: attributes to score; those that no cell is annotated with have NaN.
 
     Returns:
-        `<metric>/<key>` for each metric of `confusion_scores`, and their means over the keys as `<metric>`;
-        `hallucination/<key>` and `hallucination` for all attributes, because captions also state those that no cell
-        is annotated with.
+        `<metric>/<key>` for each metric of `confusion_scores`, and their means over the keys with more than one
+        annotated value as `<metric>`.
     """
     wholes = [confusion_counts(table, key) for key in keys]
     parts, columns = [], []
     for key, whole in zip(keys, wholes, strict=True):
         truth, stated = codes(table, key)
-        place = np.where(truth < 0, -1, truth * whole.shape[1] + stated)
         used = np.flatnonzero(whole)  # most of a matrix never occurs: it need not be multiplied
+        place = truth * whole.shape[1] + stated
         parts.append((place[:, None] == used).astype(np.float64))
         columns.append(used)
-    parts += [np.stack([hallucinated(table, key) for key in KEYS], axis=1), np.ones((len(table), 1))]
     ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    chosen = [place for place, whole in enumerate(wholes) if contrasted(whole)]
 
     def score(sums: Values) -> Values:
-        *counts, baseless, cells = np.split(sums, ends, axis=-1)
         found: dict[str, list[Values]] = {name: [] for name in METRICS}
-        for some, used, whole in zip(counts, columns, wholes, strict=True):
+        for some, used, whole in zip(np.split(sums, ends, axis=-1), columns, wholes, strict=True):
             matrix = np.zeros((*sums.shape[:-1], whole.size))
             matrix[..., used] = some
             for name, value in confusion_scores(matrix.reshape(*sums.shape[:-1], *whole.shape), whole).items():
                 found[name].append(value)
-        each = [np.stack(found[name], axis=-1) for name in METRICS if keys] + [baseless / cells]
-        return np.concatenate([*each, np.stack([mean_known(values) for values in each], axis=-1)], axis=-1)
+        each = [np.stack(found[name], axis=-1) for name in METRICS]
+        return np.concatenate([*each, np.stack([mean_known(part[..., chosen]) for part in each], axis=-1)], axis=-1)
 
-    annotated = METRICS if keys else ()
-    names = tuple(f"{metric}/{key}" for metric in annotated for key in keys)
-    names += tuple(f"{HALLUCINATION}/{key}" for key in KEYS)
-    return Sums(np.concatenate(parts, axis=1), score, (*names, *annotated, HALLUCINATION))
+    def count(sums: Values) -> Values:
+        cells = np.stack([some.sum(-1) for some in np.split(sums, ends, axis=-1)], axis=-1)
+        together = np.repeat(cells[..., chosen].sum(-1, keepdims=True), len(METRICS), axis=-1)
+        return np.concatenate([cells] * len(METRICS) + [together], axis=-1)
+
+    names = tuple(f"{metric}/{key}" for metric in METRICS for key in keys)
+    return Sums(np.concatenate(parts, axis=1), score, (*names, *METRICS), count)
 
 
-def mean_sums(cells: Mapping[str, Values]) -> Sums:
-    """Make means over cells resamplable: name -> score of each cell (N,)."""
+def error_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
+    """Make the shares of errors from sums.
+
+    Args:
+        table: prediction rows of one model.
+        keys: attributes with annotated cells.
+
+    Returns:
+        `plausible/<key>` and `other/<key>`, the shares of annotated cells whose caption states a neighbouring value or
+        any other wrong one, and `plausible` and `other` of all annotated attributes together.
+    """
+    judged = np.stack([verdicts_of(table, key) for key in keys], axis=1)  # (N, K)
+    kinds = (judged == Verdict.PLAUSIBLE, judged == Verdict.WRONG, annotated(judged))
+
+    def score(sums: Values) -> Values:
+        plausible, rest, total = np.split(sums, 3, axis=-1)  # (..., K) each
+        of_all = [part.sum(-1, keepdims=True) / total.sum(-1, keepdims=True) for part in (plausible, rest)]
+        return np.concatenate([plausible / total, rest / total, *of_all], axis=-1)
+
+    def count(sums: Values) -> Values:
+        total = np.split(sums, 3, axis=-1)[2]
+        return np.concatenate([total, total, *[total.sum(-1, keepdims=True)] * 2], axis=-1)
+
+    names = (*(f"{kind}/{key}" for kind in ("plausible", "other") for key in keys), "plausible", "other")
+    return Sums(np.concatenate(kinds, axis=1).astype(np.float64), score, names, count)
+
+
+def mean_sums(cells: Mapping[str, Values], limits: tuple[float, float] = (0.0, 1.0)) -> Sums:
+    """Make means over cells from sums: name -> score of each cell (N,)."""
     values = np.stack(list(cells.values()), axis=1)
     stacked = np.concatenate([values, np.ones((len(values), 1))], axis=1)
-    return Sums(stacked, lambda sums: sums[..., :-1] / sums[..., -1:], tuple(cells))
+    return Sums(stacked, lambda sums: sums[..., :-1] / sums[..., -1:], tuple(cells), limits=limits)
+
+
+def caption_sums(table: pd.DataFrame) -> Sums:
+    """Make shares of captions from sums.
+
+    Returns:
+        `contradicting`, captions that state what cannot both be true; `hallucination/<key>` for all attributes, because
+        captions also state those that no cell is annotated with, and their mean `hallucination`.
+    """
+    filled = hallucinated(table)[0]
+    broken = np.array([bool(contradictions(row)) for row in table.to_dict("records")])
+    shares = {f"{HALLUCINATION}/{key}": filled[:, place] for place, key in enumerate(KEYS)}
+    shares |= {HALLUCINATION: filled.mean(1), "contradicting": broken}
+    return mean_sums({name: share.astype(np.float64) for name, share in shares.items()})
 
 
 def exact_match_sums(table: pd.DataFrame) -> Sums:
-    """Make the share of entirely right captions resamplable; see `hemblip.metrics.attributes.exact_match`."""
-    annotated = table[list(TRUE_KEYS)].notna().any(axis=1).to_numpy()
-    cells = np.stack([matches(table) & annotated, annotated], axis=1).astype(np.float64)
-    return Sums(cells, lambda sums: sums[..., :1] / sums[..., 1:], ("exact_match",))
+    """Make the share of entirely right captions from sums; see `hemblip.metrics.attributes.exact_match`."""
+    right, known = entirely_right(table)
+    cells = np.stack([right & known, known], axis=1).astype(np.float64)
+    return Sums(cells, lambda sums: sums[..., :1] / sums[..., 1:], ("exact_match",), lambda sums: sums[..., 1:])
 
 
-def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True) -> list[Sums]:
-    """Everything that is known of prediction rows: attributes, `exact_match`, and with `text` `bleu` and `rouge_l`."""
-    found = [exact_match_sums(table)]
+def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: BertScore | None = None) -> list[Sums]:
+    """Everything that is known of prediction rows.
+
+    Args:
+        table: prediction rows of one model.
+        keys: attributes with annotated cells.
+        text: whether to score texts: `bleu`, `rouge_l` and `sacrebleu`.
+        bert: encoder of BERTScore; None leaves it out.
+    """
+    found = [exact_match_sums(table), caption_sums(table)]
+    if keys:
+        found += [attribute_sums(table, keys), error_sums(table, keys)]
+    if not (text or bert) or text_obstacle(table) is not None:
+        return found
+    known = with_reference(table)
+    texts = table["reference"][known].tolist(), table["caption"][known].tolist()
     if text:
-        scores = sentence_scores(table["reference"].tolist(), table["caption"].tolist())
-        found.append(mean_sums({name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}))
-    return [*found, attribute_sums(table, keys)]
+        scores = sentence_scores(*texts)
+        words = {name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}
+        found += [_of_some(mean_sums(words), known), _of_some(corpus_bleu_sums(*texts), known)]
+    if bert is not None:
+        found.append(_of_some(mean_sums({"bertscore": np.array(bert(*texts))}, (-1.0, 1.0)), known))
+    return found
+
+
+def _of_some(sums: Sums, known: NDArray[np.bool_]) -> Sums:
+    """Give cells without a reference summands that change nothing."""
+    if known.all():
+        return sums
+    cells = np.zeros((len(known), sums.cells.shape[1]))
+    cells[known] = sums.cells
+    names = len(sums.names)
+    return replace(sums, cells=cells, count=lambda each: np.repeat(each.any(-1, keepdims=True), names, axis=-1))

@@ -1,6 +1,23 @@
 """Captioners: LightningModules over vision-language models."""
 
-from hemblip.models.blip import BlipCaptioner
-from hemblip.models.medgemma import MedGemmaCaptioner
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "BlipCaptioner": "hemblip.models.blip",
+    "MedGemmaCaptioner": "hemblip.models.medgemma",
+}
+"""Name -> module that defines it; loaded on first use, because they bring torch."""
 
 __all__ = ["BlipCaptioner", "MedGemmaCaptioner"]
+
+if TYPE_CHECKING:
+    from hemblip.models.blip import BlipCaptioner
+    from hemblip.models.medgemma import MedGemmaCaptioner
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the package."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

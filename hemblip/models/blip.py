@@ -8,15 +8,14 @@ from torch.nn import functional
 from transformers import AutoConfig, BertTokenizer, BlipForConditionalGeneration, GenerationConfig
 
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, check_range
 from hemblip.models.access import reaching
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
-from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
 from hemblip.models.sharding import shard
-from hemblip.ranges import check_range
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 
@@ -86,6 +85,7 @@ class BlipCaptioner(Captioner):
         self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
+        self.caption_positions = self.model.config.text_config.max_position_embeddings
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1) * 255, persistent=False)
         if adaptation == "lora":
@@ -120,21 +120,21 @@ class BlipCaptioner(Captioner):
         pixels = (images.to(self.device).float() - self.mean) / self.deviation
         return pixels.contiguous(memory_format=torch.channels_last)
 
-    def patches(self, images: Tensor) -> Tensor:
-        """Encode images (B, 3, H, W) to (B, 1 + patches, D), the class token first."""
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) to patches (B, 1 + P, D), the class token first; see `Captioner`."""
         return self.model.vision_model(pixel_values=self.pixel_values(images)).last_hidden_state  # type: ignore[no-any-return]
 
     def token_ids(self, captions: list[str]) -> Tensor:
         """Tokens (B, T) of captions: [DEC], words, [SEP], padding."""
-        longest = self.model.config.text_config.max_position_embeddings
-        ids = self.tokenizer(captions, padding=True, truncation=True, max_length=longest, return_tensors="pt").input_ids
+        limits = {"truncation": True, "max_length": self.caption_positions}
+        ids = self.tokenizer(captions, padding=True, return_tensors="pt", **limits).input_ids
         ids[:, 0] = self.tokenizer.convert_tokens_to_ids("[DEC]")  # the tokenizer puts [CLS] there
         return ids.to(self.device)  # type: ignore[no-any-return]
 
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
         ids = self.token_ids(batch["captions"])
-        logits = self._logits(self.patches(batch["images"]), ids)
+        logits = self._logits(self.features(batch), ids)
         targets = ids[:, 1:]
         real = targets != self.tokenizer.pad_token_id
         smoothing = self.label_smoothing if self.training else 0.0
@@ -155,31 +155,12 @@ class BlipCaptioner(Captioner):
         return output.logits  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
-        patches = self.patches(batch["images"])
-        ids = self.caption_ids(patches)
-        end = self.tokenizer.sep_token_id
-        chosen = self._logits(patches, ids).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
-        ended = (ids[:, 1:] == end).cumsum(1)
-        # Beam search pads with [SEP]: only the first one is part of the caption.
-        real = (ids[:, 1:] != self.tokenizer.pad_token_id) & (ended - (ids[:, 1:] == end).long() == 0)
-        return [
-            list(zip(row[mask].tolist(), values[mask].tolist(), strict=True))
-            for row, values, mask in zip(ids[:, 1:], chosen, real, strict=True)
-        ]
-
-    @torch.no_grad()
-    def caption_ids(self, patches: Tensor) -> Tensor:
-        """Generate token ids (B, T) from [DEC] to [SEP] and padding, given patches (B, P, D)."""
-        settings = self.generation_config()
-        ids: Tensor = self.model.text_decoder.generate(
-            input_ids=torch.full((len(patches), 1), settings.bos_token_id, device=self.device),
-            encoder_hidden_states=patches,
-            generation_config=settings,
-            synced_gpus=False,  # ranks have whole weights, and different numbers of batches
-        )
-        return ids
+        patches, longest = self.features(batch), self.decoding.max_new_tokens
+        decoder = BlipDecoder(self.model.text_decoder, patches, self.decoding.num_beams, longest)
+        starts = torch.full((len(patches),), self.tokenizer.convert_tokens_to_ids("[DEC]"), device=self.device)
+        return search(decoder, starts, self.tokenizer.sep_token_id, self.decoding)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
@@ -193,7 +174,7 @@ class BlipCaptioner(Captioner):
     @torch.no_grad()
     def embed(self, batch: Batch) -> Tensor:
         """Average the patches: (B, D); see `Captioner`."""
-        return self.patches(batch["images"])[:, 1:].float().mean(1)
+        return self.features(batch)[:, 1:].float().mean(1)
 
 
 def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:

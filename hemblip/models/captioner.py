@@ -1,38 +1,83 @@
 """What every captioner shares: losses over cells, optimiser, schedule."""
 
+import inspect
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from PIL import Image
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from hemblip.data.datamodules import InternalCells
 from hemblip.data.dataset import Batch
+from hemblip.data.preparation import Picture, Preparation
+from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
-from hemblip.errors import TrainingError
-from hemblip.metrics.confidence import TokenScore, confidences, token_scores
+from hemblip.errors import CheckpointError, TrainingError, check_range
+from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
+from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
-from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
-from hemblip.ranges import check_range
+from hemblip.morphology import extract_attributes
 from hemblip.ranks import gather
+from hemblip.run import Run
+
+TAUGHT = "hemblip_taught"
+"""Entry of a checkpoint: the values of each attribute that training had."""
 
 
-class Description(NamedTuple):
+CELLS = "hemblip_cells"
+"""Entry of a checkpoint: how cells are prepared, see `Preparation.settings`."""
+
+LIGHTNINGS = ("map_location", "hparams_file", "strict", "weights_only")
+"""Arguments of Lightning's own `load_from_checkpoint`; our checkpoints need none of them."""
+
+SETTINGS = "hemblip_settings"
+"""Entry of a checkpoint: class and settings of the captioner."""
+
+
+class Generation(NamedTuple):
     """A generated caption and its tokens."""
 
     caption: str
     tokens: list[TokenScore]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a captioner says of a picture.
+
+    Attributes:
+        caption: the text.
+        attributes: the 15 schema keys, read from it; None is not stated.
+        confidence: of each attribute that is stated, 0 to 1.
+    """
+
+    caption: str
+    attributes: dict[str, str | None]
+    confidence: dict[str, float]
+
+
+class _Encoded(NamedTuple):
+    """Images of a batch and what they were encoded to."""
+
+    images: Tensor | None
+    features: Tensor | None
 
 
 class Captioner(L.LightningModule, ABC):
@@ -55,6 +100,9 @@ class Captioner(L.LightningModule, ABC):
     tokenizer: Any
     """Of captions, from transformers."""
 
+    caption_positions: int | None = None
+    """Most tokens of a caption, with the marks at its start and end; None for no limit of its own."""
+
     pretrained: str
     """Hub id, folder, or `compact`."""
 
@@ -63,6 +111,9 @@ class Captioner(L.LightningModule, ABC):
 
     adaptation: str
     """`full` = everything trains and a checkpoint holds all weights; else it holds what trains."""
+
+    _settings: dict[str, Any]
+    """Arguments that it was made with, as plain values."""
 
     frozen: tuple[str, ...] = ()
     """Names of modules that must not train."""
@@ -76,6 +127,7 @@ class Captioner(L.LightningModule, ABC):
         schedule: Schedule = "constant",
     ) -> None:
         super().__init__()
+        self._settings = _arguments(self)
         check_range("model.init_args.learning_rate", learning_rate, above=0)
         check_range("model.init_args.weight_decay", weight_decay, at_least=0)
         check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
@@ -83,9 +135,38 @@ class Captioner(L.LightningModule, ABC):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
+        self.taught: Taught | None = None
+        self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
+        self._pieces: dict[int, str] = {}  # what each token writes
         self._losses: dict[str, tuple[float, int]] = {}
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
+
+    def settings(self) -> dict[str, Any]:
+        """Class and settings that it was made with, as a config has them."""
+        return {"class_path": f"{type(self).__module__}.{type(self).__qualname__}", "init_args": dict(self._settings)}
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """How cells are prepared: as training did, or whole if it is not known."""
+        return Preparation(self.image_size)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: str | Path, *_: Any, **changed: Any) -> Self:  # type: ignore[override]
+        """Load a checkpoint of `fit`: its settings are in it, or in the run folder that it lies in.
+
+        Args:
+            checkpoint_path: file.
+            **changed: settings of the captioner that are not the checkpoint's.
+
+        Raises:
+            CheckpointError: it cannot be read, belongs to no run, or is of another captioner.
+        """
+        changed = {name: value for name, value in changed.items() if name not in LIGHTNINGS}
+        captioner = Run(checkpoint_path).captioner(**changed)
+        if not isinstance(captioner, cls):
+            raise CheckpointError(f"{checkpoint_path}: of a {type(captioner).__name__}, not of a {cls.__name__}")
+        return captioner
 
     @abstractmethod
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -96,7 +177,11 @@ class Captioner(L.LightningModule, ABC):
         """
 
     @abstractmethod
-    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) into what the language model attends to: (B, P, D)."""
+
+    @abstractmethod
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
 
     @abstractmethod
@@ -111,35 +196,111 @@ class Captioner(L.LightningModule, ABC):
         return self
 
     def configure_callbacks(self) -> list[L.Callback]:
-        """Show what trains, and hold to it."""
-        return [TrainableParameters()]
+        """Show what trains, and hold to it; tell which captions do not fit."""
+        return [TrainableParameters(), CaptionLimits()]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the base model does not give, and name that model."""
         checkpoint["state_dict"] = kept_weights(self)
         checkpoint[IDENTITY] = identity(self)
+        checkpoint[TAUGHT], checkpoint[SETTINGS] = self.taught, self.settings()
+        if "preparation" in vars(self):  # it is known
+            checkpoint[CELLS] = self.preparation.settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of another model; see `check_checkpoint`."""
         check_checkpoint(checkpoint, self)
+        self.taught = checkpoint.get(TAUGHT)
+        if cells := checkpoint.get(CELLS):
+            self.preparation = Preparation.of_settings(cells, "checkpoint")
+
+    def untaught(self) -> list[str]:
+        """Name the attributes that training had one value of: they are not scored."""
+        return constant_keys(self.taught) if self.taught else []
+
+    def features(self, batch: Batch) -> Tensor:
+        """Encode a batch (B, P, D), in evaluation once: what its loss and its captions share."""
+        if self._shared is None:
+            return self.encode(batch["images"])
+        if self._shared.images is not batch["images"]:
+            self._shared = _Encoded(batch["images"], self.encode(batch["images"]))
+        assert self._shared.features is not None
+        return self._shared.features
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        """Share what is encoded."""
+        self._shared = _Encoded(None, None)
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        """Forget what was encoded; callbacks have had their turn."""
+        self._shared = None
+
+    def on_test_batch_start(self, *_: Any) -> None:
+        """Share what is encoded."""
+        self.on_validation_batch_start()
+
+    def on_test_batch_end(self, *_: Any) -> None:
+        """Forget what was encoded."""
+        self.on_validation_batch_end()
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
-        return [description.caption for description in self.describe(batch)]
+        return [generation.caption for generation in self.describe_batch(batch)]
 
-    def describe(self, batch: Batch) -> list[Description]:
+    def describe(self, pictures: Iterable[Picture], batch_size: int = 16) -> list[Description]:
+        """Describe pictures; see `describe_each`."""
+        return list(self.describe_each(pictures, batch_size))
+
+    def describe_each(self, pictures: Iterable[Picture], batch_size: int = 16) -> Iterator[Description]:
+        """Describe any number of pictures, one after the other, prepared as the cells of training were.
+
+        Args:
+            pictures: paths, Pillow images, or arrays (H, W, 3) of uint8, of one cell each.
+            batch_size: pictures described at a time.
+
+        Raises:
+            ImageError: a file is no readable image; it is named.
+        """
+        if isinstance(pictures, str | Path | Image.Image):
+            pictures = [pictures]
+        self.eval()
+        waiting = iter(pictures)
+        while some := list(itertools.islice(waiting, batch_size)):
+            images = torch.from_numpy(np.stack([self.preparation(picture) for picture in some]))
+            batch: Batch = {
+                "images": images.permute(0, 3, 1, 2).contiguous().to(self.device),
+                "captions": [""] * len(some),
+                "cell_ids": [str(number) for number in range(len(some))],
+            }
+            with torch.inference_mode():
+                generations = self.describe_batch(batch)
+            for caption, tokens in generations:
+                sure = attribute_confidences(caption, tokens)
+                known = {key: value for key, value in sure.items() if value is not None}
+                yield Description(caption, extract_attributes(caption), known)
+
+    def describe_batch(self, batch: Batch) -> list[Generation]:
         """Describe each cell of a batch, and say how sure each token is."""
-        descriptions = []
         # Lightning sets the precision around its steps only; callbacks describe too.
         with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
             generated = self.generate_tokens(batch)
-        for tokens in generated:
-            ids = [token for token, _ in tokens]
-            prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
-            texts: list[str] = self.tokenizer.batch_decode(prefixes, skip_special_tokens=True)
-            scores = token_scores(texts, [value for _, value in tokens])
-            descriptions.append(Description(texts[-1].strip() if texts else "", scores))
-        return descriptions
+        texts: list[str] = self.tokenizer.batch_decode(
+            [[token.token for token in tokens] for tokens in generated], skip_special_tokens=True
+        )
+        generations = []
+        for text, tokens in zip(texts, generated, strict=True):
+            pieces = [self._piece(token.token) for token in tokens]
+            caption = text.strip()
+            scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
+            generations.append(Generation(caption, scores))
+        return generations
+
+    def _piece(self, token: int) -> str:
+        """What a token writes after another one; nothing if it is a special one."""
+        if token not in self._pieces:
+            first = self.tokenizer.convert_tokens_to_ids("a")
+            self._pieces[token] = self.tokenizer.decode([first, token], skip_special_tokens=True).removeprefix("a")
+        return self._pieces[token]
 
     @contextmanager
     def greedily(self) -> Iterator[None]:
@@ -152,8 +313,11 @@ class Captioner(L.LightningModule, ABC):
             self.decoding = chosen
 
     def on_fit_start(self) -> None:
-        """Remember the run's seed."""
+        """Remember the run's seed, and what its cells teach."""
         self._seed = torch.initial_seed()
+        if isinstance(cells := self.trainer.datamodule, InternalCells):  # type: ignore[attr-defined]
+            self.preparation = cells.preparation
+            self.taught = None if cells.teach_constants else cells.taught()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout depend on the step alone: a resumed run drops what an uninterrupted one does."""
@@ -225,7 +389,7 @@ class Captioner(L.LightningModule, ABC):
         """Describe each cell: rows of `cell_id`, `caption`, `confidence` and `confidence_<key>`."""
         return [
             {"cell_id": cell, "caption": text, **confidences(text, tokens)}
-            for cell, (text, tokens) in zip(batch["cell_ids"], self.describe(batch), strict=True)
+            for cell, (text, tokens) in zip(batch["cell_ids"], self.describe_batch(batch), strict=True)
         ]
 
     def on_validation_epoch_end(self) -> None:
@@ -284,6 +448,30 @@ class Captioner(L.LightningModule, ABC):
         scheduler = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(scheduler, LambdaLR)
         set_rates(self.trainer.optimizers[0], scheduler, self.learning_rate, self.weight_decay)
+
+
+def _arguments(captioner: Captioner) -> dict[str, Any]:
+    """Arguments of the outermost constructor that is making a captioner, as plain values."""
+    frame, found = inspect.currentframe(), None
+    frame = frame.f_back if frame else None
+    while frame is not None and frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is captioner:
+        found, frame = frame, frame.f_back
+    if found is None:
+        return {}
+    given = inspect.getargvalues(found)
+    named = {name: given.locals[name] for name in given.args if name != "self"}
+    return {name: _plain(value) for name, value in {**named, **given.locals.get(given.keywords or "", {})}.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Turn a setting into what YAML and a checkpoint hold."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _not_finite(batch: Batch, nll: Tensor) -> list[str]:

@@ -9,10 +9,9 @@ from functools import cache
 import torch
 from transformers import BertTokenizer, BlipConfig
 
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, check_range
 from hemblip.models.compact_gemma import corpus
 from hemblip.models.conv_stem import ConvStemBlip
-from hemblip.ranges import check_range
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
 

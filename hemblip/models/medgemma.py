@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LogitsProcessorList
 from transformers.generation import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
-from hemblip.models.decoding import GREEDY, Decoding
+from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
 from hemblip.models.sharding import shard
@@ -128,19 +129,19 @@ class MedGemmaCaptioner(Captioner):
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
         answers = answer_ids(self.tokenizer, batch["captions"]).to(self.device)  # (B, A)
-        logits = self.answer_logits(batch["images"], answers)
+        logits = self.answer_logits(batch, answers)
         losses = functional.cross_entropy(logits.float().transpose(1, 2), answers, reduction="none")  # (B, A)
         answered = answers != self.tokenizer.pad_token_id
         return (losses * answered).sum(1), answered.sum(1)
 
-    def answer_logits(self, images: Tensor, answers: Tensor) -> Tensor:
+    def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
         """Give the logits (B, A, words) that predict `answers` (B, A), and no others."""
         prompts = self.prompt.expand(len(answers), -1)  # (B, P)
         ids = torch.cat([prompts, answers], 1)
         # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
         positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
         logits: Tensor = self.model(
-            **self._inputs(images, ids),
+            **self._inputs(batch, ids),
             attention_mask=torch.cat([torch.ones_like(prompts), (answers != self.tokenizer.pad_token_id).long()], 1),
             logits_to_keep=positions,
             use_cache=False,
@@ -148,20 +149,9 @@ class MedGemmaCaptioner(Captioner):
         return logits
 
     @torch.no_grad()
-    def generate_tokens(self, batch: Batch) -> list[list[tuple[int, float]]]:
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
-        answers = self._answers(batch["images"])
-        scores = self.answer_logits(batch["images"], answers).float().log_softmax(-1)
-        chosen = scores.gather(-1, answers.unsqueeze(-1)).squeeze(-1)  # (B, A)
-        answered = answers != self.tokenizer.pad_token_id
-        return [
-            list(zip(row[mask].tolist(), values[mask].tolist(), strict=True))
-            for row, values, mask in zip(answers, chosen, answered, strict=True)
-        ]
-
-    def _answers(self, images: Tensor) -> Tensor:
-        """Generate answers (B, A): token ids up to the end of the turn, then padding."""
-        prompts = self.prompt.expand(len(images), -1)
+        prompts = self.prompt.expand(len(batch["images"]), -1)
         settings = self.generation_config()
         processors = LogitsProcessorList()
         # The library's own count the prompt as well, and would forbid its words.
@@ -170,14 +160,22 @@ class MedGemmaCaptioner(Captioner):
         if penalty := settings.repetition_penalty:
             processors.append(RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompts.shape[1]))
         settings.no_repeat_ngram_size = settings.repetition_penalty = None
-        sequences: Tensor = self.model.generate(
-            **self._inputs(images, prompts),
+        output = self.model.generate(
+            **self._inputs(batch, prompts),
             attention_mask=torch.ones_like(prompts),
             generation_config=settings,
             logits_processor=processors,
+            return_dict_in_generate=True,
+            output_logits=True,
             synced_gpus=False,  # ranks have whole weights, and different numbers of batches
         )
-        return sequences[:, prompts.shape[1] :]
+        answers = output.sequences[:, prompts.shape[1] :].tolist()
+        values = _log_probabilities(output, prompts.shape[1])
+        pad = self.tokenizer.pad_token_id
+        return [
+            [Generated(token, value) for token, value in zip(*row, strict=True) if token != pad]
+            for row in zip(answers, values, strict=True)
+        ]
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
@@ -196,13 +194,35 @@ class MedGemmaCaptioner(Captioner):
         patches: Tensor = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
         return patches.float().mean(1)
 
-    def _inputs(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
-        return {
-            "input_ids": ids,
-            "pixel_values": pixel_values(images.to(ids.device), self.image_size).to(self.model.dtype),
-            # Without these, image tokens silently attend backwards only (huggingface/transformers#38080).
-            "token_type_ids": (ids == self.image_token).long(),
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) to the image tokens' embeddings (B, P, D); see `Captioner`."""
+        pixels = pixel_values(images.to(self.device), self.image_size).to(self.model.dtype)
+        features: Tensor = self.model.get_image_features(pixels, return_dict=True).pooler_output
+        return features
+
+    def _inputs(self, batch: Batch, ids: Tensor) -> dict[str, Any]:
+        # Without these, image tokens silently attend backwards only (huggingface/transformers#38080).
+        inputs: dict[str, Any] = {"input_ids": ids, "token_type_ids": (ids == self.image_token).long()}
+        if self.training or self.device_mesh is not None:
+            # Weights spread over ranks have to be used by the whole model first.
+            pixels = pixel_values(batch["images"].to(ids.device), self.image_size)
+            return inputs | {"pixel_values": pixels.to(self.model.dtype)}
+        return inputs | {
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=self.features(batch))}
         }
+
+
+def _log_probabilities(output: Any, prompt: int) -> list[list[float]]:
+    """Log-probabilities (B, T) of generated tokens from `output.logits`: for each of them (rows, words)."""
+    columns = []
+    for step, logits in enumerate(output.logits[: output.sequences.shape[1] - prompt]):
+        tokens = output.sequences[:, prompt + step, None]  # (B, 1)
+        if (rows := output.get("beam_indices")) is not None:
+            logits = logits[rows[:, step].clamp(min=0).long()]  # -1 after the end
+        logits = logits.float()
+        columns.append(logits.gather(1, tokens).squeeze(1) - logits.logsumexp(1))
+    values: list[list[float]] = torch.stack(columns, 1).tolist()
+    return values
 
 
 class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """Embeddings of cells, kept on disk by content: an image and a backbone that were met before cost nothing."""
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hemblip.atomic import replacing
+from hemblip.atomic import alone, replacing
 from hemblip.probing.backbones import Backbone
 
 
@@ -24,15 +25,25 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}.npz"
-        self.vectors: dict[str, NDArray[np.float32]] = {}
-        if self.path.is_file():
+        self.vectors = self._read()
+
+    def _read(self) -> dict[str, NDArray[np.float32]]:
+        """What is stored; nothing if the file is damaged, which the checksums in it tell."""
+        if not self.path.is_file():
+            return {}
+        try:
             with np.load(self.path) as stored:
-                self.vectors = dict(zip(stored["digests"].tolist(), stored["embeddings"], strict=True))
+                return dict(zip(stored["digests"].tolist(), stored["embeddings"], strict=True))
+        except Exception:  # numpy and zipfile raise many kinds for torn files
+            print(f"note: {self.path}: damaged; embeddings are computed again", file=sys.stderr)
+            return {}
 
     def save(self) -> None:
-        """Write all vectors, atomically."""
-        with replacing(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, digests=np.array(list(self.vectors)), embeddings=np.stack(list(self.vectors.values())))
+        """Write all vectors, with those that another process has added."""
+        with alone(self.path):
+            vectors = {**self._read(), **self.vectors}
+            with replacing(self.path) as partial, partial.open("wb") as file:
+                np.savez(file, digests=np.array(list(vectors)), embeddings=np.stack(list(vectors.values())))
 
 
 def digest(image: torch.Tensor) -> str:

@@ -31,7 +31,6 @@ def probe(
     tasks: list[TaskName] | None = None,
     heads: list[HeadName] | None = None,
     figure: Literal["pca", "umap", "none"] = "pca",
-    resamples: int = 2000,
     seed: int = 0,
     name: str = "probe",
     runs: str = "runs",
@@ -39,7 +38,7 @@ def probe(
 ) -> None:
     """Train light classifiers on frozen embeddings and write Table 3 into a run folder.
 
-    Example: `python -m hemblip probe --config configs/probe.yaml`
+    Example: `python -m hemblip probe --config configs/probe/demo.yaml`
 
     Args:
         internal: cells to train, choose and test on.
@@ -48,8 +47,7 @@ def probe(
         tasks: what is classified; all if left out.
         heads: classifiers; all if left out.
         figure: map of the test cells' embeddings.
-        resamples: bootstrap draws for the 95 % intervals.
-        seed: of heads, draws and map.
+        seed: of heads and map.
         name: of the run.
         runs: folder of all runs.
         cache: folder where embeddings are kept.
@@ -60,7 +58,7 @@ def probe(
     details: dict[str, object] = {}
     maps: dict[str, Map] = {}
     for task in tasks or TASKS:
-        trial = Probe(task, TASKS[task], cells, resamples, seed)
+        trial = Probe(task, TASKS[task], cells, seed)
         if trial.obstacle() is None:
             rows.append(trial.majority()[0])
         for backbone in backbones:
@@ -77,7 +75,7 @@ def probe(
     for task, points in maps.items():
         draw_map(points, TASKS[task].classes, _title(task, figure), folder / f"map_{task}.png")
     write_text(folder / "table3.csv", table.to_csv(index=False))
-    settings = {"resamples": resamples, "seed": seed, "cells": cells["split"].value_counts().to_dict()}
+    settings = {"seed": seed, "cells": cells["split"].value_counts().to_dict()}
     write_text(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
     print(summary(table))
     print(f"\nTable, details and figures: {folder}")

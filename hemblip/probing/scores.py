@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hemblip.metrics.jackknife import Sums, interval, leave_out
+
 Counts = NDArray[np.float64]
 Classes = NDArray[np.int64]
 
@@ -34,8 +36,8 @@ def scores(confusions: Counts, whole: Counts | None = None) -> dict[str, Counts]
 
     Args:
         confusions: counts (..., C, C): true class, predicted class.
-        whole: (C, C), of the sample that `confusions` are drawn from; None if they are no draws. A class that a draw
-            happens to lack has there the F1 that it has in the sample, by the rule of `hemblip.metrics.attributes`:
+        whole: (C, C), of the sample that `confusions` are parts of; None if they are none. A class that a part lacks
+            has there the F1 that it has in the sample, by the rule of `hemblip.metrics.attributes`:
             left out, it would leave the mean to the frequent classes.
 
     Returns:
@@ -59,28 +61,26 @@ def scores(confusions: Counts, whole: Counts | None = None) -> dict[str, Counts]
         }
 
 
-def interval_scores(confusions: Counts, resamples: int, seed: int) -> dict[str, float | None]:
-    """Score with intervals from the bootstrap over groups.
+def interval_scores(confusions: Counts) -> dict[str, float | None]:
+    """Score with 95 % intervals over groups (`hemblip.metrics.jackknife`).
 
     Args:
         confusions: counts (G, C, C), one matrix a group.
-        resamples: number of draws of G groups with replacement.
-        seed: of the draws; the same for every backbone, so that backbones are compared on the same resamples.
 
     Returns:
         `<metric>`, `<metric>_low`, `<metric>_high` for each of `METRICS`; no interval (None) with fewer than 2 groups.
     """
+    whole = confusions.sum(0)
+
+    def score(sums: Counts) -> Counts:
+        found = scores(sums.reshape(*sums.shape[:-1], *whole.shape), whole)
+        return np.stack([found[metric] for metric in METRICS], axis=-1)
+
+    left = leave_out(Sums(confusions.reshape(len(confusions), -1), score, METRICS), range(len(confusions)))
     result: dict[str, float | None] = {}
-    for metric, value in scores(confusions.sum(0)).items():
-        result |= {metric: float(value), f"{metric}_low": None, f"{metric}_high": None}
-    groups, classes, _ = confusions.shape
-    if groups < 2:
-        return result
-    draws = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)  # (R, G)
-    resampled = (draws @ confusions.reshape(groups, -1)).reshape(resamples, classes, classes)
-    for metric, values in scores(resampled, confusions.sum(0)).items():
-        low, high = np.nanquantile(values, (0.025, 0.975))
-        result |= {f"{metric}_low": float(low), f"{metric}_high": float(high)}
+    for place, metric in enumerate(METRICS):
+        found = interval(float(left.values[place]), left.without[:, place], int(left.groups[place]), (0.0, 1.0))
+        result |= {metric: found.value, f"{metric}_low": found.low, f"{metric}_high": found.high}
     return result
 
 

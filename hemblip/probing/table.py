@@ -26,12 +26,11 @@ class Probe:
         name: of the task, as in the config.
         task: what is classified.
         manifest: cells of all splits.
-        resamples: bootstrap draws for the intervals.
-        seed: of heads and draws.
+        seed: of heads.
     """
 
-    def __init__(self, name: str, task: Task, manifest: pd.DataFrame, resamples: int, seed: int) -> None:
-        self.name, self.task, self.resamples, self.seed = name, task, resamples, seed
+    def __init__(self, name: str, task: Task, manifest: pd.DataFrame, seed: int) -> None:
+        self.name, self.task, self.seed = name, task, seed
         self.labels = task.labels(manifest)
         self.split = manifest["split"].to_numpy(dtype=object)
         self.group = manifest["group"].astype(str).to_numpy()
@@ -97,8 +96,11 @@ class Probe:
             guesses = guess(cells)
             groups = self.group[cells].tolist()
             confusions = group_confusions(self.labels[cells], guesses, groups, len(self.task.classes))
-            measured = interval_scores(confusions, self.resamples, self.seed)
-            row |= {f"{place}_{key}": "n/a (one group)" if value is None else value for key, value in measured.items()}
+            measured = interval_scores(confusions)
+            row |= {
+                f"{place}_{key}": "n/a (no interval from one group)" if value is None else value
+                for key, value in measured.items()
+            }
             details[place] = {
                 "classes": class_scores(confusions.sum(0), self.task.classes, self.trained),
                 "confusion": confusions.sum(0).astype(int).tolist(),

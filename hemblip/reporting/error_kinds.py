@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from hemblip.metrics.attributes import SILENT, confusion_counts, confusion_matrix, neighbours
-from hemblip.metrics.plausible import is_plausible
+from hemblip.metrics.attributes import SILENT, confusion_matrix, error_counts
+from hemblip.metrics.verdicts import verdict
 from hemblip.morphology import SCHEMA
+from hemblip.predictions import annotated_keys
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.run_folder import PLACES, annotated_keys
-from hemblip.reporting.statements import MARKS, Verdict, words
+from hemblip.reporting.statements import MARKS, NAMES, Verdict, words
+from hemblip.run import PLACES
 
 
 @dataclass(frozen=True)
@@ -69,31 +69,19 @@ class Bars:
     rows: list[Bar]
 
 
-def verdict_of(key: str, truth: str, stated: str) -> Verdict:
-    """Judge one statement, or silence, about an annotated attribute."""
-    if stated == SILENT:
-        return "omitted"
-    if stated == truth:
-        return "right"
-    return "near" if is_plausible(key, truth, stated) else "wrong"
-
-
 def confusion(table: pd.DataFrame, key: str, title: str) -> Matrix:
     """Lay out annotated against stated values of one attribute, over the annotated cells."""
     counts = confusion_matrix(table, key)
     rows = []
     for truth, row in counts.iterrows():
         total = int(row.sum())
-        cells = [MatrixCell(int(n), n / total, verdict_of(key, str(truth), str(said))) for said, n in row.items()]
+        cells = [MatrixCell(int(n), n / total, _verdict(key, str(truth), str(said))) for said, n in row.items()]
         rows.append(MatrixRow(f"{truth} ({total})", cells))
     return Matrix(title, [str(name) for name in counts.columns], rows)
 
 
-def error_counts(table: pd.DataFrame, key: str) -> dict[Verdict, int]:
-    """Count annotated cells by what their caption says of one attribute."""
-    counts = confusion_counts(table, key)
-    right, near, silent = int(np.trace(counts)), int(counts[neighbours(key)].sum()), int(counts[:, -1].sum())
-    return {"right": right, "near": near, "wrong": int(counts.sum()) - right - near - silent, "omitted": silent}
+def _verdict(key: str, truth: str, column: str) -> Verdict:
+    return NAMES[verdict(key, truth, None if column == SILENT else column)]
 
 
 def matrix_groups(comparison: Comparison) -> list[MatrixGroup]:
@@ -132,4 +120,4 @@ def error_bars(comparison: Comparison) -> list[Bars]:
 
 def _shares(table: pd.DataFrame, key: str) -> dict[Verdict, float]:
     counts = error_counts(table, key)
-    return {kind: count / sum(counts.values()) for kind, count in counts.items()}
+    return {NAMES[kind]: count / sum(counts.values()) for kind, count in counts.items()}

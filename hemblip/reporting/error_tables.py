@@ -6,8 +6,8 @@ from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.paper_tables import basis, estimate, feature, features, model_columns
-from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import pair_in_words
+from hemblip.run import PLACES
 
 KINDS = {"plausible": "Plausible", "other": "Other"}
 

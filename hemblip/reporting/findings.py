@@ -1,9 +1,11 @@
 """What the tables say, in sentences, and what their words mean."""
 
+from hemblip.metrics.attributes import error_counts
+from hemblip.metrics.jackknife import FEW
+from hemblip.metrics.verdicts import Verdict
 from hemblip.reporting.comparison import Comparison, Contestant
-from hemblip.reporting.error_kinds import error_counts
 from hemblip.reporting.layout import Estimate
-from hemblip.reporting.run_folder import PLACES
+from hemblip.run import PLACES
 
 NEARLY_ALL = 0.97
 """Coverage above which silence needs no sentence."""
@@ -66,7 +68,7 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
             f"do, {_written(stated)} is right."
         )
     counts = [error_counts(model.scored[split].table, key) for key in model.scored[split].keys]
-    near, wrong = (sum(count[kind] for count in counts) for kind in ("near", "wrong"))
+    near, wrong = (sum(count[kind] for count in counts) for kind in (Verdict.PLAUSIBLE, Verdict.WRONG))
     if near + wrong:
         text += f" Of its {near + wrong:,} errors {100 * near / (near + wrong):.0f}\u00a0% are biologically plausible."
     return text
@@ -111,8 +113,9 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "95 % interval",
-            f"Percentile bootstrap with {comparison.resamples:,} draws of whole groups (patient or slide; the cell "
-            "where no patient is known); models are compared on the same draws.",
+            "From leaving out one group after the other (patient or slide; the cell where no patient is known): a "
+            "jackknife with Student's t, on the logit scale for scores, which holds with few groups. Two models are "
+            f"compared without the same groups. Fewer than {FEW} groups are named: a warning.",
         ),
         (
             "Baselines",

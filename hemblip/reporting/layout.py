@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from hemblip.metrics.jackknife import FEW
+
 Kind = Literal["model", "baseline", "published"]
 
 PUBLISHED = "†"
@@ -30,6 +32,7 @@ class Estimate:
         signed: a difference, written with its sign.
         p: of a difference, corrected for the number of comparisons.
         spread: standard deviation over seeds; None with one.
+        groups: patients or slides behind the figure; None if it is not known.
     """
 
     value: float | None
@@ -42,6 +45,7 @@ class Estimate:
     signed: bool = False
     p: float | None = None
     spread: float | None = None
+    groups: int | None = None
 
     def number(self, value: float) -> str:
         """Write one number of this kind."""
@@ -50,10 +54,11 @@ class Estimate:
 
     @property
     def interval(self) -> str:
-        """The ends in brackets, or nothing."""
+        """The ends in brackets, with the number of groups if they are few; or nothing."""
+        few = f"{self.groups} groups" if self.groups is not None and self.groups < FEW else ""
         if self.low is None or self.high is None:
-            return ""
-        return f"[{self.number(self.low)}, {self.number(self.high)}]"
+            return "[1 group]" if self.groups == 1 else ""
+        return f"[{'; '.join(filter(None, [f'{self.number(self.low)}, {self.number(self.high)}', few]))}]"
 
     @property
     def over_seeds(self) -> str:
@@ -168,17 +173,17 @@ def to_csv(table: Table) -> str:
     """Write one line a figure, for further computing: full precision, shares not percent."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "note"])
+    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "groups", "note"])
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             kind = "published" if "published" in (row.kind, column.kind) else row.kind
             kind = column.kind if kind == "model" else kind
             place = [row.section, row.label, kind, column.group, column.name]
             if isinstance(cell, str):
-                writer.writerow([*place, cell, "", "", "", ""])
+                writer.writerow([*place, cell, *[""] * 5])
                 continue
             note = f"n/a ({cell.reason})" if cell.value is None else "does not beat the baselines" if cell.below else ""
             note = note or (f"p {cell.p:.6g}" if cell.p is not None else "")
-            numbers = (cell.value, cell.low, cell.high, cell.spread)
+            numbers = (cell.value, cell.low, cell.high, cell.spread, cell.groups)
             writer.writerow([*place, *("" if number is None else f"{number:.6g}" for number in numbers), note])
     return text.getvalue()

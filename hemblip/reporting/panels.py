@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
@@ -36,7 +33,7 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
         The files written: PNG, and PDF for a paper.
     """
     blocks = [_blocks(card) for card in cards]
-    figure = plt.figure(figsize=(WIDTH, 1), dpi=DPI)  # widths of words depend on it
+    figure = Figure(figsize=(WIDTH, 1), dpi=DPI)  # widths of words depend on it
     axes = figure.add_axes((0, 0, 1, 1))
     lines = [[_wrapped(axes, words, WIDTH - IMAGE - 0.45) for words in card] for card in blocks]
     heights = [max(IMAGE, LINE * sum(map(len, found)) + 0.04 * len(found)) + 0.25 for found in lines]
@@ -61,7 +58,6 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
         with replacing(path) as partial:
             figure.savefig(partial, dpi=DPI, format=suffix)
         written.append(path)
-    plt.close(figure)
     return written
 
 
@@ -92,9 +88,11 @@ def _words(label: str, pieces: Sequence[Word]) -> list[Word]:
 
 def _width(axes: Axes, text: str) -> float:
     """Width of a text in inches."""
-    canvas: Any = axes.figure.canvas
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    canvas: Any = FigureCanvasAgg(figure)
     width, _, _ = canvas.get_renderer().get_text_width_height_descent(text, _FONT, ismath=False)
-    return float(width) / axes.figure.dpi
+    return float(width) / figure.dpi
 
 
 _FONT = FontProperties(size=SIZE)

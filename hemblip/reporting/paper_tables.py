@@ -7,19 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.errors import DataError
+from hemblip.metrics.attributes import single_valued
 from hemblip.metrics.corpus_bleu import signature
+from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.summands import HALLUCINATION
 from hemblip.metrics.text import NORMALISATION
 from hemblip.morphology import KEYS
 from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
-from hemblip.reporting.run_folder import PLACES
 from hemblip.reporting.statements import words
+from hemblip.run import PLACES
 
 TEXT_SCORES = {"bleu": "BLEU", "sacrebleu": "sacreBLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
 
-INTERVALS = "In brackets: 95 % bootstrap interval over patients or slides (cells where no patient is known)."
+INTERVALS = (
+    "In brackets: 95 % interval over patients or slides (cells where no patient is known), by leaving out one after "
+    f"the other. Where fewer than {FEW} of them have such cells, their number follows: take such a figure with care."
+)
 NOT_BEATEN = (
     f"{BELOW} not shown to beat the strongest baseline: the 95 % interval of the paired difference reaches zero, or "
     "one group of cells gives none."
@@ -52,6 +57,23 @@ def feature(key: str) -> str:
 def basis(contest: Contest) -> list[str]:
     """Notes of every table with figures of contestants: what stands in brackets, and what behind ±."""
     return [INTERVALS, *([SEEDS] if contest.has_seeds else [])]
+
+
+def single_valued_notes(comparison: Comparison, splits: Sequence[str], by_source: bool = False) -> list[str]:
+    """Say which attributes the means leave out because one value is all that is annotated, by set of cells."""
+    found = []
+    for split in splits:
+        table = next((model.scored[split].table for model in comparison.models if split in model.scored), None)
+        if table is None:
+            continue
+        parts = table.groupby("source") if by_source else [(f"{PLACES[split].lower()} cells", table)]
+        for place, cells in parts:
+            if names := [words(key).lower() for key in single_valued(cells)]:
+                found.append(f"{place}: {', '.join(names)}")
+    if not found:
+        return []
+    told = "; ".join(found)
+    return [f"Means over attributes leave out those with one annotated value only, which a constant knows ({told})."]
 
 
 def estimate(contest: Contest, who: Contestant, split: str, name: str, percent: bool, reason: str = "") -> Estimate:
@@ -141,7 +163,8 @@ def table2_end_to_end(comparison: Comparison, splits: Sequence[str] = tuple(PLAC
         *_section(comparison, splits, "accuracy", ""),
     ]
     title = "Table 2b. Attributes right among all annotated cells (%): silence is wrong"
-    columns, notes = model_columns(comparison, splits), [*basis(comparison), NOT_BEATEN]
+    columns = model_columns(comparison, splits)
+    notes = [*basis(comparison), NOT_BEATEN, *single_valued_notes(comparison, splits)]
     return Table(_name("table2b", splits), _placed(title, splits), "Feature", columns, rows, notes)
 
 
@@ -149,7 +172,8 @@ def table2_more(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -
     """Macro-F1, balanced accuracy, coverage, omission and hallucination (%)."""
     rows = [row for measure, title in MORE.items() for row in _section(comparison, splits, measure, title)]
     title = "Table 2c. Macro-F1, balanced accuracy, coverage, omission and hallucination of attributes (%)"
-    columns, notes = model_columns(comparison, splits), [*basis(comparison), NOT_BEATEN]
+    columns = model_columns(comparison, splits)
+    notes = [*basis(comparison), NOT_BEATEN, *single_valued_notes(comparison, splits)]
     return Table(_name("table2c", splits), _placed(title, splits), "Feature", columns, rows, notes, folded=True)
 
 
@@ -247,6 +271,11 @@ def _probed(row: dict[str, object], column: str) -> Estimate:
 
     value = number(column)
     reason = str(row.get(column, "")).removeprefix("n/a").strip(" ()")
+    groups = number(f"{column.partition('_')[0]}_groups")
     return Estimate(
-        value, number(f"{column}_low"), number(f"{column}_high"), reason="" if value is not None else reason
+        value,
+        number(f"{column}_low"),
+        number(f"{column}_high"),
+        reason="" if value is not None else reason,
+        groups=None if groups is None else int(groups),
     )

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from itertools import cycle
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,8 +20,8 @@ from hemblip.metrics.abstention import risk_coverage
 from hemblip.metrics.calibration import expected_calibration_error
 from hemblip.metrics.calibration import reliability as bins_of
 from hemblip.reporting.comparison import Comparison, Contestant
-from hemblip.reporting.run_folder import PLACES, Run
 from hemblip.reporting.sureness import has_statement_confidences, statements
+from hemblip.run import PLACES, Run
 
 STYLES = (
     ("#0072b2", "-", "o"),
@@ -53,12 +49,12 @@ def _uri(figure: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hemblip"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue().encode()).decode()}"
 
 
 def _axes(x: str, y: str) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(5.2, 3.7), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.7), layout="constrained")
+    axes = figure.add_subplot()
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(color="#e3e6ec", linewidth=0.8)
@@ -148,7 +144,6 @@ def learning_curves(runs: Sequence[Run]) -> list[Plot]:
 
 def _finished(figure: Figure, axes: Axes, words: list[str], title: str, note: str) -> Plot | None:
     if not words:
-        plt.close(figure)
         return None
     axes.legend(frameon=False, fontsize=8)
     told = "; ".join(words)

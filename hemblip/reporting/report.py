@@ -19,15 +19,15 @@ from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, m
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
-from hemblip.reporting.estimates import RESAMPLES
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
-from hemblip.reporting.run_folder import PLACES, Run, read_run, settings
+from hemblip.reporting.run_settings import settings
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
+from hemblip.run import PLACES, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -46,7 +46,6 @@ GALLERY = 240
 def write_report(
     folder: Path,
     gallery: int = GALLERY,
-    resamples: int = RESAMPLES,
     bert: BertScore | None = None,
     warnings: Sequence[str] = (),
 ) -> Path:
@@ -55,7 +54,6 @@ def write_report(
     Args:
         folder: `runs/<name>/version_<n>` with predictions of test or external cells.
         gallery: most cells to show.
-        resamples: bootstrap draws.
         bert: encoder of BERTScore; None leaves it out.
         warnings: to show above the tables, beside those that the run itself gives rise to.
 
@@ -65,8 +63,8 @@ def write_report(
     Raises:
         DataError: there are no such predictions.
     """
-    run = read_run(folder)
-    comparison = Comparison([run], resamples, bert=bert)
+    run = Run(folder)
+    comparison = Comparison([run], bert=bert)
     comparison.warnings += warnings
     return write_page(comparison, folder / "report.html", f"Report of {run.label}", gallery=gallery)
 
@@ -182,7 +180,7 @@ def _settings(runs: Sequence[Run]) -> Table:
     names = list(dict.fromkeys(name for given in found.values() for name in given))
     rows = [Row(label, [given.get(name, "–") for name in names]) for label, given in found.items() if names]
     for run, row in zip(runs, rows, strict=False):
-        counts = [f"{len(run.predictions[split]):,}" if split in run.predictions else "–" for split in PLACES]
+        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in PLACES]
         row.cells.extend(counts)  # type: ignore[attr-defined]
     columns = [Column("", name) for name in [*names, *(f"{place} cells" for place in PLACES.values())]]
     return Table("settings", "Runs", "Run", columns, rows)

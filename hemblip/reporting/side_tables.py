@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hemblip.metrics.intervals import holm
+from hemblip.metrics.jackknife import holm
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import INTERVALS, NOT_BEATEN, TEXT_SCORES, basis, estimate, feature, features
-from hemblip.reporting.run_folder import PLACES
+from hemblip.reporting.paper_tables import (
+    INTERVALS,
+    NOT_BEATEN,
+    TEXT_SCORES,
+    basis,
+    estimate,
+    feature,
+    features,
+    single_valued_notes,
+)
+from hemblip.run import PLACES
 
 NOT_ANNOTATED = "no cell of this source is annotated"
 
@@ -51,8 +60,9 @@ def sources_table(comparison: Comparison) -> Table | None:
         "left out.",
         "Where a source gives only free text, captions are compared with it, but no attribute score is made from it.",
         "Each percentage is a mean over attributes of its own: coverage times where stated is not end to end.",
+        *single_valued_notes(comparison, ["external"], by_source=True),
     ]
-    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out.get("external", []))
+    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out("external"))
     return Table("external", "External validation by source", "Model", columns, rows, notes)
 
 
@@ -74,7 +84,11 @@ def differences(comparison: Comparison) -> Table | None:
             rows.append(Row(f"{model.name} − strongest baseline", cells))
     if not rows:
         return None
-    notes = ["Both are scored on the same resamples, so that what they share cancels out.", INTERVALS]
+    notes = [
+        "Both are scored without the same groups, so that what they share cancels out.",
+        INTERVALS,
+        *single_valued_notes(comparison, comparison.splits),
+    ]
     return Table("differences", "Paired differences with 95 % intervals", "Pair", columns, rows, notes)
 
 
@@ -110,10 +124,9 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
     corrected = [_corrected(one.scored[split], other.scored[split], keys) for one, other in pairs]
     rows = [Row(feature(key), [found[key] for found in corrected]) for key in keys]
     columns = [Column(f"{one.name} − {other.name}", "") for one, other in pairs]
-    least = 2 / (comparison.resamples + 1)
     notes = [
-        "Percentage points of end-to-end accuracy. p: two-sided bootstrap, corrected for their number (Holm); "
-        f"before that, {comparison.resamples:,} draws cannot show less than {least:.2g}.",
+        "Percentage points of end-to-end accuracy. p: two-sided, from the same standard error as the interval, "
+        "corrected for the number of attributes (Holm).",
         INTERVALS,
     ]
     if len(every) > MOST_PAIRS:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hemblip.metrics.incompatible import Rule
-from hemblip.metrics.plausible import is_plausible
+from hemblip.metrics.verdicts import Verdict as Kind
+from hemblip.metrics.verdicts import verdict as kind_of
 from hemblip.morphology import KEYS
 from hemblip.morphology.locate import locate_statements
 from hemblip.predictions import TRUE_PREFIX
@@ -32,6 +33,15 @@ COLOURS: Mapping[Verdict, str] = {
     "omitted": "#565d6b",
 }
 """Text colours, each with a contrast above 5:1 on white."""
+
+NAMES: Mapping[Kind, Verdict] = {
+    Kind.RIGHT: "right",
+    Kind.PLAUSIBLE: "near",
+    Kind.WRONG: "wrong",
+    Kind.UNVERIFIABLE: "unverifiable",
+    Kind.OMITTED: "omitted",
+}
+"""What pages and style sheets call the verdicts; silence about what is not annotated is not shown."""
 
 _WORST: tuple[Verdict, ...] = ("wrong", "near", "unverifiable", "right")
 
@@ -81,18 +91,9 @@ def judge(row: Mapping[str, Any]) -> list[Statement]:
     found = []
     for key in KEYS:
         truth, stated = row[TRUE_PREFIX + key], row[key]
-        if truth is None and stated is None:
-            continue
-        verdict: Verdict
-        if truth is None:
-            verdict = "unverifiable"
-        elif stated is None:
-            verdict = "omitted"
-        elif stated == truth:
-            verdict = "right"
-        else:
-            verdict = "near" if is_plausible(key, truth, stated) else "wrong"
-        found.append(Statement(key, stated, truth, verdict))
+        kind = kind_of(key, truth, stated)
+        if kind != Kind.SILENT:
+            found.append(Statement(key, stated, truth, NAMES[kind]))
     return found
 
 

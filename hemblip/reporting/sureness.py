@@ -7,12 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds
-from hemblip.metrics.attributes import codes
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
-from hemblip.predictions import CONFIDENCE_KEYS
+from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
+from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.run_folder import PLACES, annotated_keys
+from hemblip.run import PLACES
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,10 +37,10 @@ def statements(table: pd.DataFrame) -> tuple[Values, Flags]:
         if has_statement_confidences(table):
             parts.append(judged(table, key))
             continue
-        truth, stated = codes(table, key)
+        verdict = verdicts_of(table, key)
         sure = table["confidence"].to_numpy(dtype=np.float64, na_value=np.nan)
-        usable = (truth >= 0) & table[key].notna().to_numpy() & ~np.isnan(sure)
-        parts.append((sure[usable], (truth == stated)[usable]))
+        usable = can_be_judged(verdict) & ~np.isnan(sure)
+        parts.append((sure[usable], (verdict == Verdict.RIGHT)[usable]))
     if not parts:
         return np.empty(0), np.empty(0, dtype=bool)
     return np.concatenate([sure for sure, _ in parts]), np.concatenate([right for _, right in parts])
@@ -117,12 +117,7 @@ def _known(value: float | None) -> Estimate:
 
 def _abstained(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> tuple[float | None, float | None]:
     """Share of annotated attributes still stated, and share wrong of those."""
-    rest = abstain(table, thresholds)
-    annotated = stated = wrong = 0
-    for key in annotated_keys(rest):
-        truth, said = codes(rest, key)
-        spoken = (truth >= 0) & rest[key].notna().to_numpy()
-        annotated += int((truth >= 0).sum())
-        stated += int(spoken.sum())
-        wrong += int((spoken & (truth != said)).sum())
-    return (stated / annotated if annotated else None), (wrong / stated if stated else None)
+    judged = verdict_matrix(abstain(table, thresholds))
+    known, made = int(annotated(judged).sum()), int(can_be_judged(judged).sum())
+    wrong = made - int((judged == Verdict.RIGHT).sum())
+    return (made / known if known else None), (wrong / made if made else None)

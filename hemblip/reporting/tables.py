@@ -31,8 +31,11 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
             line(label, (column[name] for column in columns.values()), share=False)
     for key in scores["attributes"]:
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
+    single = scores["single_valued"]
     line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
     line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
+    if single:
+        lines.append(f"means without {', '.join(single)}: one annotated value only")
     return "\n".join(lines)
 
 
@@ -40,7 +43,7 @@ def summary_table(metrics: Mapping[str, Any]) -> str:
     """Lay out the main scores of each set of cells beside the majority baseline's.
 
     Args:
-        metrics: of a run, by split; see `hemblip.runs.read_metrics`.
+        metrics: of a run, by split; see `hemblip.run.Run.scores`.
 
     Returns:
         Lines of text, accuracies in percent.

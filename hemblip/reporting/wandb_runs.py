@@ -7,7 +7,7 @@ import wandb
 from wandb.errors import Error as WandbError
 
 from hemblip.errors import ConfigError, DataError
-from hemblip.reporting.run_folder import Run, read_run
+from hemblip.run import Run
 
 ARTIFACT = "hemblip-run"
 """Type of the W&B artifacts that hold what a report is made from."""
@@ -74,4 +74,4 @@ def fetch_runs(address: str, folder: Path) -> list[Run]:
         raise DataError(
             f"--wandb {address}: none of its {len(runs)} runs logged tables; test them again, or give run folders"
         )
-    return [read_run(place, name) for place, name in fetched]
+    return [Run(place, name) for place, name in fetched]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hemblip.cli import main
-from hemblip.runs import read_metrics
+from hemblip.cli.main import main
+from hemblip.run import Run
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 RUN = Path("runs/tiny/version_0")
@@ -18,7 +18,7 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     asked = ["--config", TINY, "--evaluation.bertscore", "all-MiniLM-L6-v2"]
     assert main(["fit", *asked, "--trainer.max_epochs", "1"]) == 0
     assert main(["test", *asked, "--ckpt_path", BEST]) == 0
-    scores = read_metrics(RUN)["test"]
+    scores = Run(RUN).scores["test"]
     assert scores["model"]["bertscore_layer"] == 5
     assert 0 < scores["model"]["bertscore"] < scores["baselines"]["modal caption"]["bertscore"] < 1
     assert "BERTScore F1" in capsys.readouterr().out
@@ -28,7 +28,7 @@ def test_bertscore_is_in_scores_and_report_or_its_absence_is_told(workplace, cap
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert main(["test", *asked, "--ckpt_path", BEST]) == 0
     assert re.search(r"BERTScore +n/a \(BERTScore encoder all-MiniLM-L6-v2: ", capsys.readouterr().out)
-    assert "bertscore" not in read_metrics(RUN)["test"]["model"]
+    assert "bertscore" not in Run(RUN).scores["test"]["model"]
     assert main(["test", *asked, "--evaluation.bertscore", "somewhere/else", "--ckpt_path", BEST]) == 2
     assert "BERTScore encoder somewhere/else: give the hidden layer" in capsys.readouterr().err
 

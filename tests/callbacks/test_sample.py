@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
 from hemblip.callbacks import CaptionEvaluation
-from hemblip.cli import main
+from hemblip.cli.main import main
 from hemblip.models.captioner import Captioner
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")

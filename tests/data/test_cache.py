@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hemblip.atomic import alone
+from hemblip.atomic import replacing
 from hemblip.data import ExternalCells, cache
 from hemblip.data.cache import cached_cells, decode
 from hemblip.data.records import manifest_table
@@ -75,12 +75,13 @@ def test_the_content_counts_not_name_or_time(manifest, tmp_path):
 def test_what_another_process_builds_is_left_alone_and_what_a_killed_one_began_is_not(manifest, tmp_path):
     folder = tmp_path / "cache"
     folder.mkdir()
-    building, abandoned = folder / ".other.npy.partial", folder / ".old.npy.partial"
-    for path in (building, abandoned):
+    abandoned, users = folder / ".old.npy.12-ab.partial", folder / "my_weights.npy"
+    for path in (abandoned, users):
         path.write_bytes(b"0" * 5000)
-    with alone(folder / "other.npy"):
+    with replacing(folder / "other.npy") as building:
+        building.write_bytes(b"0" * 5000)
         cached_cells(manifest, 16, 1.0, folder, gigabytes=5e-6)
-    assert building.exists() and not abandoned.exists()
+        assert building.exists() and not abandoned.exists() and users.exists()
 
 
 def test_many_processes_build_one_file(manifest, tmp_path):
@@ -95,9 +96,26 @@ def test_a_killed_build_is_begun_again(manifest, tmp_path):
     folder = tmp_path / "cache"
     cached_cells(manifest, 16, 1.0, folder)
     (name,) = files(folder)
-    (folder / name).rename(folder / f".{name}.partial")  # what a killed process leaves
+    (folder / name).rename(folder / f".{name}.12-ab.partial")  # what a killed process leaves
     assert cached_cells(manifest, 16, 1.0, folder).shape[0] == 6
-    assert files(folder) == [name] and not (folder / f".{name}.partial").exists()
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "cut in the checksums", "overwritten", "flipped", "flipped header"])
+def test_a_damaged_file_is_built_again_and_said(manifest, tmp_path, capsys, how):
+    folder = tmp_path / "cache"
+    cells = np.array(cached_cells(manifest, 16, 1.0, folder))
+    (name,) = files(folder)
+    data = (folder / name).read_bytes()
+    flipped, header = bytearray(data), bytearray(data)
+    flipped[1000] ^= 4
+    header[header.index(b"16, 16")] ^= 1
+    damaged = {"empty": b"", "cut": data[:3000], "cut in the checksums": data[:-3], "overwritten": b"x" * len(data)}
+    (folder / name).write_bytes({**damaged, "flipped": flipped, "flipped header": header}[how])
+    assert (cached_cells(manifest, 16, 1.0, folder) == cells).all()
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if line.startswith("note")] == [f"note: {folder / name}: damaged; it is built again"]
+    assert (folder / name).read_bytes() == data
 
 
 def test_the_folder_is_bounded_and_the_oldest_go(manifest, tmp_path):

@@ -4,13 +4,13 @@ import os
 
 import numpy as np
 import pytest
-from data.test_shortcuts import cells, few_trees  # noqa: F401 - a fixture
+from corpus.test_shortcuts import cells, few_trees  # noqa: F401 - a fixture
 
+from hemblip.corpus.shortcuts import shortcut_scores
 from hemblip.data import ExternalCells
 from hemblip.data.cache import cached_cells
 from hemblip.data.countermeasures import BackgroundMask, FixedAspect, Reinhard, central_nucleus, optical_density
 from hemblip.data.images import read_image
-from hemblip.data.shortcuts import shortcut_scores
 from hemblip.data.sources import ImageFiles
 from hemblip.data.synthetic.population import draw_attributes
 from hemblip.data.synthetic.renderer import render

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from hemblip.corpus.prepare import prepare
 from hemblip.data.image_check import check_images
-from hemblip.data.prepare import prepare
 from hemblip.data.sources import BloodCellAtlas, CombinedCSV, Folder, LabelTable
 from hemblip.data.sources.class_mapping import PUBLISHED
 from hemblip.errors import DataError
@@ -161,7 +161,8 @@ def test_mappings_that_cannot_be_used(tmp_path, text, message):
 
 def test_no_mapping_and_no_images(tmp_path):
     with pytest.raises(
-        DataError, match=r"'raabbin': no such mapping file; .* bccd, .*, kaggle_apl, kaggle_cancer, munich_aml, raabin"
+        DataError,
+        match=r"'raabbin': no such mapping file; .* bccd, .*, kaggle_apl, kaggle_cancer, munich_aml, pbc, raabin",
     ):
         Folder(str(tmp_path), "raabbin").records()
     for nothing in ("", str(tmp_path)):

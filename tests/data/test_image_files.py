@@ -55,7 +55,7 @@ def test_a_table_may_give_boxes(cells):
         ("x.csv", "", "not a readable CSV"),
         ("x.csv", "cell_id,file\n1,a.png\n", "missing column image"),
         ("x.csv", "cell_id,image\n1,../../etc/passwd\n", "leaves the data folder"),
-        ("x.csv", "cell_id,image\n1,\n", "a row has cell_id '1' and image ''"),
+        ("x.csv", "cell_id,image\n1,\n", r"no image named \(1\) \(first entry: 1 \(row 1\)\)"),
         ("x.csv", "cell_id,image,bbox\n1,a.png,3\n", "bbox '3'"),
         ("x.csv", "cell_id,image,bbox\n1,a.png,left\n", "bbox 'left'"),
         ("x.parquet", "torn", "not a readable Parquet file"),

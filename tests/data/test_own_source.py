@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hemblip.cli import main
-from hemblip.data.prepare import prepare
+from hemblip.cli.main import main
+from hemblip.corpus.prepare import prepare
 from hemblip.data.records import manifest_table
 from hemblip.data.sources import Folder, Source
 from hemblip.errors import DataError
@@ -54,7 +54,7 @@ def test_a_full_disk_is_told_and_the_files_of_before_stay(workplace, monkeypatch
     assert main([*words, "--copies", "keep"]) == 0
     before = contents()
     assert len(before) == 4
-    monkeypatch.setattr(f"hemblip.data.prepare.{step}", fill)
+    monkeypatch.setattr(f"hemblip.corpus.prepare.{step}", fill)
     assert main(words) == 2
     said = f"error: out/{file}: cannot be written (No space left on device); make room or choose another folder"
     assert capsys.readouterr().err.splitlines()[-1] == said

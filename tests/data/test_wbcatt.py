@@ -76,7 +76,8 @@ def test_renamed_column_missing_table_missing_image_and_missing_folder(layout):
     pd.read_csv(path).rename(columns={"label": "Label"}).to_csv(path, index=False)
     with pytest.raises(DataError, match=r"val\.csv: missing column label; found img_name, Label"):
         WBCAtt(str(folder)).records()
-    path.unlink()
+    for split in ("train", "val", "test"):
+        (folder / f"pbc_attr_v1_{split}.csv").unlink()
     with pytest.raises(DataError, match="no such table"):
         WBCAtt(str(folder)).records()
     with pytest.raises(DataError, match=r"no such folder.*HEMBLIP_DATA"):
@@ -88,6 +89,56 @@ def test_nothing_left(layout):
     shutil.rmtree(folder / "images")
     with pytest.raises(DataError, match=r"none of 20 entries can be used: image missing \(20\)"):
         WBCAtt(str(folder)).records()
+
+
+def moved(layout, folder, tables=".", images="."):
+    """The layout with its tables and images in other folders, as unpacking leaves them."""
+    there, _ = layout
+    for name in (tables, images):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for path in sorted(there.glob("*.csv")):
+        shutil.move(path, folder / tables / path.name)
+    shutil.move(there / "images", folder / images / "images")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("tables", "images"),
+    [
+        (".", "data/PBC"),
+        ("wbcatt-main/submission", "wbcatt-main/data/PBC"),
+        ("WBCAtt/WBCAtt", "WBCAtt/WBCAtt"),
+        ("tables", "PBC_dataset_normal_DIB/PBC_dataset_normal_DIB"),
+        ("a/b", "."),
+    ],
+)
+def test_tables_and_images_wherever_unpacking_puts_them(layout, tmp_path_factory, tables, images):
+    folder = tmp_path_factory.mktemp("unpacked")
+    source = WBCAtt(moved(layout, folder, tables, images))
+    assert len(source.records()) == 20 and not source.excluded
+
+
+def test_images_in_a_folder_of_their_own(layout, tmp_path_factory):
+    folder, elsewhere = tmp_path_factory.mktemp("tables"), tmp_path_factory.mktemp("images")
+    moved(layout, folder)
+    shutil.move(folder / "images", elsewhere / "images")
+    assert len(WBCAtt(str(folder), images=str(elsewhere)).records()) == 20
+    with pytest.raises(DataError, match=rf"image missing \(20\); looked for {folder}/images/.*train_0.jpg first"):
+        WBCAtt(str(folder)).records()
+
+
+def test_some_of_the_tables_and_a_torn_row(layout):
+    folder, _ = layout
+    (folder / "pbc_attr_v1_val.csv").unlink()
+    lines = (folder / "pbc_attr_v1_test.csv").read_text().splitlines()
+    lines[1] += ",1,2,3"
+    (folder / "pbc_attr_v1_test.csv").write_bytes("\r\n".join(lines).replace("/", "\\").encode("utf-8-sig"))
+    source = WBCAtt(str(folder))
+    assert source.records()["split"].value_counts().to_dict() == {"train": 12, "test": 3}
+    assert source.excluded == {
+        "pbc_attr_v1_val.csv": "table missing",
+        "pbc_attr_v1_test.csv line 2": "17 values for 14 columns",
+    }
 
 
 @pytest.mark.real

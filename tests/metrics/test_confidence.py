@@ -29,19 +29,26 @@ from hemblip.predictions import CONFIDENCE_PREFIX
 
 def tokens_of(words, unsure=None):
     """Tokens of single words; `unsure` maps a word to its probability."""
-    prefixes = [" ".join(words[: end + 1]) for end in range(len(words))]
-    return prefixes[-1], token_scores(prefixes, [math.log((unsure or {}).get(word, 1.0)) for word in words])
+    caption = " ".join(words)
+    return caption, token_scores(caption, words, [math.log((unsure or {}).get(word, 1.0)) for word in words])
 
 
 def test_tokens_are_placed_in_the_caption():
-    scores = token_scores(
-        [" a", " a light", " a light-", " a light-blue", " a light-blue", " a light-blue cell."], [0.0] * 6
-    )
-    caption = "a light-blue cell."
-    assert [caption[token.start : token.end] for token in scores] == ["a", "light", "-", "blue", "", "cell."]
-    assert token_scores([], []) == []
-    with pytest.raises(DataError, match="2 decoded prefixes but 1"):
-        token_scores(["a", "a b"], [0.0])
+    caption, pieces = "a light-blue cell.", [" a", " light", "-", "blue", "", " cell", " ."]
+    scores = token_scores(caption, pieces, [0.0] * 7)
+    assert [caption[token.start : token.end] for token in scores] == ["a", "light", "-", "blue", "", "cell", "."]
+    assert token_scores("", [], []) == []
+    assert token_scores("", ["", ""], [0.0, -1.0]) == [(0, 0, 0.0), (0, 0, -1.0)]
+    with pytest.raises(DataError, match="2 pieces of text but 1"):
+        token_scores("a b", ["a", "b"], [0.0])
+
+
+def test_tokens_are_placed_where_decoding_changes_more_than_white_space():
+    caption, pieces = "they don't, 5 µm", ["they", " do", " not", ",", " 5", " ", "\ufffd", "\ufffd", "m"]
+    scores = token_scores(caption, pieces, [0.0] * 9)
+    written = [caption[token.start : token.end] for token in scores]
+    assert written[0] == "they" and written[3:5] == [",", "5"] and written[-1] == "m"
+    assert "".join(written) == "".join(caption.split())
 
 
 def test_each_statement_has_the_confidence_of_its_own_words():

@@ -1,71 +1,140 @@
+"""Scores with intervals are what scoring the rows that are left gives, group by group."""
+
 import numpy as np
 import pytest
 from metrics.drawn import row, rows
-from sklearn.metrics import f1_score
+from scipy.stats import t as student
+from sklearn.metrics import f1_score, recall_score
 
 from hemblip.errors import DataError
 from hemblip.metrics import attribute_scores, score
-from hemblip.metrics.intervals import Resampled, Resamples, compare, holm, p_value
-from hemblip.morphology import KEYS, SCHEMA
+from hemblip.metrics.intervals import Measured
+from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_PREFIX, prediction_table
+
+METRICS = ("accuracy", "coverage", "selective_accuracy", "macro_f1", "balanced_accuracy", "omission", "hallucination")
 
 
 def test_values_are_those_of_the_plain_scores():
     table = rows(80)
-    found, plain = Resampled([table], 20), attribute_scores(table)
+    found, plain = Measured([table]), attribute_scores(table)
     for key in KEYS:
-        for metric in ("accuracy", "coverage", "selective_accuracy", "macro_f1", "balanced_accuracy", "hallucination"):
+        for metric in (*METRICS, "plausible"):
             assert found.interval(f"{metric}/{key}").value == pytest.approx(plain.loc[key, metric])
     scores = score(table)
-    for name in ("accuracy", "macro_f1", "exact_match", "bleu", "rouge_l"):
+    for name in ("accuracy", "macro_f1", "exact_match", "bleu", "rouge_l", "sacrebleu", "hallucination"):
         assert found.interval(name).value == pytest.approx(scores[name])
+    assert found.interval("contradicting").value == scores["incompatible"]["share"]
 
 
-def test_resamples_are_what_scoring_the_drawn_cells_gives():
-    table = rows(40, groups=8)
-    found = Resampled([table], 5, text=False)
-    weights = np.concatenate(list(Resamples(table["group"].tolist(), 5)._weights()))
-    names = np.unique(table["group"])
-    for draw, drawn in enumerate(weights):
-        times = table["group"].map(dict(zip(names, drawn.astype(int), strict=True)))
-        some = table.loc[table.index.repeat(times)]
-        plain = attribute_scores(some)
-        for key in plain.index:
-            f1 = {**f1_by_value(table, key), **f1_by_value(some, key)}  # a value that was not drawn is as in the sample
-            assert found.column(f"macro_f1/{key}")[1][draw] == pytest.approx(np.mean(list(f1.values())))
-            assert found.column(f"hallucination/{key}")[1][draw] == pytest.approx(plain.loc[key, "hallucination"])
+def by_hand(values, value, groups, low=0.0, high=1.0):
+    """The jackknife as a text-book has it, on the logit scale between `low` and `high`."""
+    apart = np.array(values) - value
+    error = np.sqrt((groups - 1) / groups * (apart**2).sum())
+    freedom = min(groups - 1, 3 * (apart**2).sum() ** 2 / (apart**4).sum())
+    share = (value - low) / (high - low)
+    reach = student.ppf(0.975, freedom) * error / (high - low) / (share * (1 - share))
+    odds = np.log(share / (1 - share)) + np.array([-reach, reach])
+    return low + (high - low) / (1 + np.exp(-odds))
 
 
-def f1_by_value(table, key):
+def test_intervals_are_those_of_scoring_what_is_left_row_by_row():
+    table = rows(64, groups=8)
+    found = Measured([table])
+    left = [table[table["group"] != group] for group in sorted(set(table["group"]))]
+    whole, parts = score(table), [score(some) for some in left]
+    for name in ("exact_match", "bleu", "rouge_l", "sacrebleu", "hallucination"):
+        interval = found.interval(name)
+        expected = by_hand([part[name] for part in parts], whole[name], 8, high=100 if name == "sacrebleu" else 1)
+        assert (interval.low, interval.high) == pytest.approx(expected) and interval.groups == 8
+    plain, plains = attribute_scores(table), [attribute_scores(some) for some in left]
+    for key in KEYS:
+        behind = table.loc[table[TRUE_PREFIX + key].notna(), "group"].nunique()
+        for metric in ("accuracy", "coverage", "selective_accuracy", "plausible"):
+            if 0 < plain.loc[key, metric] < 1:
+                interval = found.interval(f"{metric}/{key}")
+                expected = by_hand([part.loc[key, metric] for part in plains], plain.loc[key, metric], behind)
+                assert (interval.low, interval.high) == pytest.approx(expected) and interval.groups == behind
+        for metric, function in (("macro_f1", f1_score), ("balanced_accuracy", recall_score)):
+            # A value that no cell is left of is as in the sample.
+            known = by_value(table, key, function)
+            each = [np.mean(list({**known, **by_value(some, key, function)}.values())) for some in left]
+            interval = found.interval(f"{metric}/{key}")
+            expected = by_hand(each, np.mean(list(known.values())), behind)
+            assert (interval.low, interval.high) == pytest.approx(expected)
+
+
+def by_value(table, key, function):
     some = table[table[TRUE_PREFIX + key].notna()]
     values = sorted(set(some[TRUE_PREFIX + key]))
     gold, said = some[TRUE_PREFIX + key], some[key].fillna("silence")
-    return dict(zip(values, f1_score(gold, said, labels=values, average=None, zero_division=0), strict=True))
+    return dict(zip(values, function(gold, said, labels=values, average=None, zero_division=0), strict=True))
 
 
-@pytest.mark.parametrize(("metric", "shift"), [("macro_f1", 0.02), ("balanced_accuracy", 0.005)])
-def test_rare_values_do_not_shift_the_resamples(metric, shift):
-    """Frequent values are mostly right and rare ones mostly wrong, as of real captioners.
+def test_means_have_the_interval_of_the_mean_of_what_is_left():
+    table = rows(64, groups=8)
+    left = [table[table["group"] != group] for group in sorted(set(table["group"]))]
+    whole = attribute_scores(table)["accuracy"].mean()
+    expected = by_hand([attribute_scores(some)["accuracy"].mean() for some in left], whole, 8)
+    interval = Measured([table], text=False).interval("accuracy")
+    assert (interval.low, interval.high) == pytest.approx(expected)
 
-    F1 is not linear in the counts, so that draws of a value with a handful of cells lie a little below it. Means over
-    the values drawn would lie 0.03 and 0.04 above.
-    """
-    shifts = []
-    for seed in range(10):
-        random = np.random.default_rng(seed)
-        share = 0.5 ** np.arange(13)
-        truth = random.choice(SCHEMA["cell_type"], size=250, p=share / share.sum())
-        ease = dict(zip(SCHEMA["cell_type"], np.linspace(0.95, 0.1, 13), strict=True))
-        said = [true if random.random() < ease[true] else "neutrophil" for true in truth]
-        table = prediction_table(
-            row(str(cell), {"cell_type": str(true)}, f"A {what}.")
-            for cell, (true, what) in enumerate(zip(truth, said, strict=True))
-        )
-        resampled = Resampled([table], 400, text=False)
-        interval = resampled.interval(f"{metric}/cell_type")
-        assert interval.low <= interval.value <= interval.high
-        shifts.append(resampled.column(f"{metric}/cell_type")[1].mean() - interval.value)
-    assert abs(np.mean(shifts)) < shift
+
+def test_differences_are_those_of_what_is_left_and_so_is_their_p():
+    one, other = rows(64, groups=8, error=0.2), rows(64, groups=8, error=0.4, seed=1)
+    first, second = Measured([one]), Measured([other])
+
+    def gap(left, right, name):
+        if "/" not in name:
+            return score(left)[name] - score(right)[name]
+        metric, key = name.split("/")
+        return attribute_scores(left).loc[key, metric] - attribute_scores(right).loc[key, metric]
+
+    for name in ("bleu", "accuracy", "exact_match", "accuracy/cell_type", "coverage/granules"):
+        value = gap(one, other, name)
+        each = [gap(one[one["group"] != g], other[other["group"] != g], name) for g in sorted(set(one["group"]))]
+        apart = np.array(each) - value
+        error = np.sqrt(7 / 8 * (apart**2).sum())
+        freedom = min(7, 3 * (apart**2).sum() ** 2 / (apart**4).sum())
+        interval, p = first.difference(second, name), first.p_value(second, name)
+        ends = student.interval(0.95, freedom, loc=value, scale=error)
+        assert (interval.value, interval.low, interval.high) == pytest.approx((value, *ends))
+        assert p == pytest.approx(2 * student.cdf(-abs(value) / error, freedom))
+        assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
+    same = first.difference(first, "accuracy")
+    assert (same.value, same.low, same.high) == (0, 0, 0) and first.p_value(first, "accuracy") == 1
+    assert second.difference(first, "bleu").value == -first.difference(second, "bleu").value
+
+
+def test_groups_are_counted_where_the_attribute_is_annotated():
+    """Many healthy cells do not make up for few leukemic slides."""
+    table = rows(240, groups=30)
+    few = table["group"].isin(["slide 0", "slide 1", "slide 2"])
+    table[TRUE_PREFIX + "diagnosis"] = np.where(few, ["ALL", "AML"] * 120, None)
+    table["diagnosis"] = np.where(table["cell_id"].astype(int) % 7 > 0, table[TRUE_PREFIX + "diagnosis"], None)
+    found = Measured([table], text=False)
+    assert found.interval("accuracy/diagnosis").groups == 3
+    assert found.interval("plausible/diagnosis").groups == 3
+    assert found.interval("accuracy/cell_size").groups == found.groups == 30
+    alone = Measured([table[few]], text=False).interval("accuracy/diagnosis")
+    together = found.interval("accuracy/diagnosis")
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_means_leave_out_attributes_with_one_value():
+    table = rows(60)
+    table[TRUE_PREFIX + "diagnosis"] = "healthy"
+    table["diagnosis"] = "healthy"
+    scores, found = score(table), Measured([table], text=False)
+    assert scores["single_valued"] == ["diagnosis"]
+    others = [key for key in KEYS if key != "diagnosis"]
+    for name in ("accuracy", "macro_f1", "coverage", "selective_accuracy", "balanced_accuracy", "omission"):
+        mean = np.mean([scores["attributes"][key][name] for key in others])
+        assert found.interval(name).value == pytest.approx(mean)
+        assert name not in scores or scores[name] == pytest.approx(mean)
+    assert found.interval("accuracy/diagnosis").value == scores["attributes"]["diagnosis"]["accuracy"] == 1
+    alone = prediction_table([row("a", {"cell_size": "small"}, "A small cell.")])
+    assert score(alone)["accuracy"] is None and Measured([alone]).interval("accuracy").value is None
 
 
 def test_attributes_that_no_cell_is_annotated_with_are_hallucinated():
@@ -75,10 +144,12 @@ def test_attributes_that_no_cell_is_annotated_with_are_hallucinated():
             row("b", {"cell_size": "small"}, "A small cell."),
         ]
     )
-    found = Resampled([table], 50, text=False)
+    found = Measured([table], text=False)
     assert table["diagnosis"].tolist() == ["AML", None]
     assert found.keys == ["cell_size"] and found.interval("hallucination/diagnosis").value == 0.5
     assert found.interval("hallucination").value == pytest.approx(0.5 / len(KEYS)) == score(table)["hallucination"]
+    nothing = Measured([prediction_table([row("a", {}, "A cell.")])], text=False)
+    assert nothing.keys == [] and nothing.interval("exact_match").value is None
 
 
 def test_intervals_are_wider_where_cells_of_a_group_err_together():
@@ -87,70 +158,58 @@ def test_intervals_are_wider_where_cells_of_a_group_err_together():
     table["cell_size"] = table[TRUE_PREFIX + "cell_size"].where(~wrong, None)
 
     def width(groups):
-        interval = Resampled([table.assign(group=groups)], 500, text=False).interval("accuracy/cell_size")
+        interval = Measured([table.assign(group=groups)], text=False).interval("accuracy/cell_size")
         return interval.high - interval.low
 
     assert width([str(int(cell) // 12) for cell in table["cell_id"]]) > 2 * width(table["cell_id"])
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    random, covered = np.random.default_rng(0), 0
-    for _ in range(200):
-        hits = random.random((60, 1)) < 0.7
-        _, draws = Resamples(range(60), 400, seed=int(random.integers(1 << 30))).draw(
-            np.hstack([hits, np.ones((60, 1))]), lambda sums: sums[..., :1] / sums[..., 1:]
-        )
-        low, high = np.quantile(draws, (0.025, 0.975))
-        covered += low <= 0.7 <= high
-    assert 0.89 <= covered / 200 <= 0.99
-
-
-def test_models_are_compared_on_the_same_resamples():
-    one, other = Resampled([rows(error=0.1)], 300, text=False), Resampled([rows(error=0.5, seed=1)], 300, text=False)
-    assert compare(one, one)["difference"].eq(0).all() and compare(one, one)["high"].eq(0).all()
-    better = compare(one, other)
-    assert (better["difference"] > 0).all()
-    assert (better["p_holm"] >= better["p"]).all()
-    assert better.loc["cell_type", "low"] > 0 and better.loc["cell_type", "p_holm"] < 0.2
-
-
 def test_seeds_are_averaged_and_their_spread_is_told():
     tables = [rows(seed=seed) for seed in range(3)]
-    each = [Resampled([table], 50, text=False) for table in tables]
-    together = Resampled(tables, 50, text=False)
-    values = [one.interval("accuracy").value for one in each]
-    assert together.interval("accuracy").value == pytest.approx(np.mean(values))
-    assert together.spread("accuracy") == pytest.approx(np.std(values, ddof=1))
-    assert each[0].spread("accuracy") is None
-    assert np.allclose(together.draws, np.mean([one.draws for one in each], axis=0))
+    each = [Measured([table]) for table in tables]
+    together = Measured(tables)
+    for name in ("accuracy", "sacrebleu"):
+        values = [one.interval(name).value for one in each]
+        assert together.interval(name).value == pytest.approx(np.mean(values))
+        assert together.spread(name) == pytest.approx(np.std(values, ddof=1))
+        assert each[0].spread(name) is None
+    left = [np.mean([score(table[table["group"] != group])["accuracy"] for table in tables])
+            for group in sorted(set(tables[0]["group"]))]  # fmt: skip
+    interval = together.interval("accuracy")
+    assert (interval.low, interval.high) == pytest.approx(by_hand(left, interval.value, 12))
 
 
-def test_holm_is_the_textbooks():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert p_value(np.array([1.0, 2.0, 3.0])) == 0.5
-    assert p_value(np.array([-1.0, 1.0])) == 1.0
+def test_bertscore_has_an_interval_as_other_scores_have():
+    """An encoder is stood in for by the share of common letters."""
+
+    def encoder(references, captions):
+        return [
+            len(set(one) & set(two)) / len(set(one) | set(two)) for one, two in zip(references, captions, strict=True)
+        ]
+
+    table = rows(40, groups=8)
+    interval = Measured([table], bert=encoder).interval("bertscore")
+    scores = np.array(encoder(table["reference"], table["caption"]))
+    left = [scores[(table["group"] != group).to_numpy()].mean() for group in sorted(set(table["group"]))]
+    assert (interval.low, interval.high) == pytest.approx(by_hand(left, scores.mean(), 8, low=-1))
 
 
 def test_one_group_has_no_interval_and_no_p():
     table = rows(10, groups=1)
-    found = Resampled([table], 10, text=False)
+    found = Measured([table], text=False)
     interval = found.interval("accuracy")
     assert (interval.low, interval.high, interval.groups) == (None, None, 1) and interval.value is not None
-    assert compare(found, found)["p_holm"].isna().all()
+    assert found.p_value(found, "accuracy") is None
 
 
 def test_mistakes_are_one_line():
     table = rows(10)
     with pytest.raises(DataError, match="no prediction rows"):
-        Resampled([table.head(0)])
-    with pytest.raises(DataError, match="different cells"):
-        Resampled([table, table.head(9)], 10)
-    one = Resampled([table], 10, text=False)
+        Measured([table.head(0)])
+    with pytest.raises(DataError, match="two seeds describe different cells"):
+        Measured([table, table.head(9)])
+    one = Measured([table], text=False)
     with pytest.raises(DataError, match="two models describe different cells"):
-        compare(one, Resampled([table.head(9)], 10, text=False))
-    with pytest.raises(DataError, match="resampled differently"):
-        compare(one, Resampled([table], 11, text=False))
+        one.difference(Measured([table.head(9)], text=False), "accuracy")
     with pytest.raises(DataError, match="no score 'acuracy'"):
         one.interval("acuracy")

@@ -3,14 +3,13 @@
 import pytest
 import torch
 from tiny_blip import CAPTIONS, TINY, tiny
-from torch.nn import functional
 
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics.confidence import caption_confidence
 from hemblip.models import BlipCaptioner
 from hemblip.models.compact_blip import CompactBlip, compact_tokenizer
 from hemblip.models.compact_gemma import corpus
-from hemblip.models.decoding import Decoding
+from hemblip.models.decoding import Decoding, Generated
 from hemblip.morphology import STYLES
 
 
@@ -59,19 +58,48 @@ def test_label_smoothing_counts_in_training_only(batch):
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_confidence_is_the_geometric_mean_of_token_probabilities(batch, beams):
-    captioner = tiny(decoding=Decoding(num_beams=beams, max_new_tokens=7)).eval()
-    captions, tokens = zip(*captioner.describe(batch), strict=True)
-    confidences = [caption_confidence(scores) for scores in tokens]
-    assert list(captions) == captioner.generate(batch) and all(0 < value <= 1 for value in confidences)
-    ids = captioner.caption_ids(captioner.patches(batch["images"]))[:1]
-    logits = captioner.model.text_decoder(
-        input_ids=ids[:, :-1], encoder_hidden_states=captioner.patches(batch["images"][:1])
-    ).logits
-    end = captioner.tokenizer.sep_token_id
-    targets = ids[0, 1:].tolist()
-    length = targets.index(end) + 1 if end in targets else len(targets)
-    loss = functional.cross_entropy(logits[0, :length], ids[0, 1 : length + 1])
-    assert confidences[0] == pytest.approx(float((-loss).exp()), rel=1e-4)
+    captioner = tiny(decoding=Decoding(num_beams=beams, max_new_tokens=7, repetition_penalty=1.3)).eval()
+    captions, tokens = zip(*captioner.describe_batch(batch), strict=True)
+    assert list(captions) == captioner.generate(batch)
+    for row, generated in enumerate(captioner.generate_tokens(batch)):
+        patches = captioner.encode(batch["images"][row : row + 1])
+        ids = torch.tensor([[captioner.tokenizer.bos_token_id, *(token for token, _ in generated)]])
+        logits = captioner.model.text_decoder(input_ids=ids[:, :-1], encoder_hidden_states=patches).logits
+        chosen = logits[0].log_softmax(-1).gather(1, ids[0, 1:, None]).squeeze(1)
+        assert [value for _, value in generated] == pytest.approx(chosen.tolist(), abs=1e-5)
+        assert caption_confidence(tokens[row]) == pytest.approx(chosen.mean().exp().item(), rel=1e-5)
+
+
+def test_one_decode_places_tokens_as_decoding_each_prefix_does():
+    captioner = tiny()
+    for text in [*corpus(2 * STYLES, seed=1)[:40], "it isn't a cell; xylophones, 42% (odd) 'n light-blue."]:
+        ids = captioner.token_ids([text])[0, 1:].tolist()
+        captioner.generate_tokens = lambda _, ids=ids: [[Generated(token, -1.0) for token in ids]]
+        [(caption, tokens)] = captioner.describe_batch({"images": None, "captions": [text], "cell_ids": ["a"]})
+        assert caption == captioner.tokenizer.decode(ids, skip_special_tokens=True)
+        prefixes = [captioner.tokenizer.decode(ids[: end + 1], skip_special_tokens=True) for end in range(len(ids))]
+        assert [token.end for token in tokens] == [len(prefix) for prefix in prefixes]
+        for token, before in zip(tokens, ["", *prefixes], strict=False):
+            assert token.start == len(before) + (caption[len(before) : token.end].startswith(" "))
+
+
+@pytest.mark.parametrize("kind", ["validation", "test"])
+def test_evaluation_encodes_a_batch_once(batch, kind, monkeypatch):
+    captioner = tiny().eval()
+    alone = captioner.loss_per_cell(batch)[0], captioner.generate(batch)
+    calls, encode = [], captioner.encode
+    monkeypatch.setattr(captioner, "encode", lambda images: calls.append(images) or encode(images))
+    for images in (batch["images"], 255 - batch["images"]):
+        calls.clear()
+        changed = {**batch, "images": images}
+        getattr(captioner, f"on_{kind}_batch_start")(changed, 0)
+        shared = captioner.loss_per_cell(changed)[0], captioner.generate(changed)
+        getattr(captioner, f"on_{kind}_batch_end")(None, changed, 0)
+        assert len(calls) == 1 and calls[0] is images
+        assert (torch.equal(shared[0], alone[0]) and shared[1] == alone[1]) == (images is batch["images"])
+    captioner.generate(batch)
+    captioner.generate(batch)
+    assert len(calls) == 3  # nothing is kept where weights may change in between
 
 
 def test_images_of_another_size_are_refused():

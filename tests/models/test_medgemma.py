@@ -97,7 +97,7 @@ def test_loss_and_gradients_equal_those_of_the_plain_way(captioner, batch):
 
 def test_logits_are_computed_for_answers_only(captioner, batch):
     answers = answer_ids(captioner.tokenizer, CAPTIONS)
-    assert captioner.answer_logits(batch["images"], answers).shape == (*answers.shape, len(captioner.tokenizer))
+    assert captioner.answer_logits(batch, answers).shape == (*answers.shape, len(captioner.tokenizer))
 
 
 def test_image_tokens_attend_both_ways(captioner, batch):
@@ -150,19 +150,35 @@ def test_images_change_the_loss(captioner, batch):
     assert captioner.model.model.vision_tower.embeddings.patch_embedding.weight.grad.abs().max() > 0
 
 
+def generated(captioner, batch):
+    """Tokens and log-probabilities, each (B, A); all captions are as long as they may be."""
+    pairs = [list(zip(*row, strict=True)) for row in captioner.generate_tokens(batch)]
+    return torch.tensor([ids for ids, _ in pairs]), torch.tensor([values for _, values in pairs])
+
+
 def test_generation_is_greedy_decoding_of_the_training_distribution(captioner, batch):
     captioner.eval()
     captioner.decoding = Decoding(max_new_tokens=5)
-    answers = captioner._answers(batch["images"])
+    answers, _ = generated(captioner, batch)
     with torch.no_grad():
-        expected = captioner.answer_logits(batch["images"], answers).argmax(-1)
+        expected = captioner.answer_logits(batch, answers).argmax(-1)
     assert answers.shape == (3, 5)
     assert torch.equal(answers, expected)
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_log_probabilities_are_those_of_reading_the_answer_again(captioner, batch, beams):
+    captioner.eval()
+    captioner.decoding = Decoding(max_new_tokens=5, min_new_tokens=5, num_beams=beams, repetition_penalty=1.3)
+    answers, values = generated(captioner, batch)
+    with torch.no_grad():
+        again = captioner.answer_logits(batch, answers).log_softmax(-1).gather(-1, answers[..., None]).squeeze(-1)
+    assert torch.allclose(values, again, atol=1e-4)
+
+
 def test_captions_come_with_a_confidence(captioner, batch):
     captioner.decoding = Decoding(max_new_tokens=4, num_beams=2)
-    captions, tokens = zip(*captioner.describe(batch), strict=True)
+    captions, tokens = zip(*captioner.describe_batch(batch), strict=True)
     assert list(captions) == captioner.generate(batch)
     assert all(0 < caption_confidence(scores) <= 1 for scores in tokens)
 
@@ -174,7 +190,7 @@ def test_repeats_are_forbidden_in_the_answer_only(captioner, batch):
     tokens = torch.tensor([[5, 6, 5, 7, 5, 3, 5]])
     assert forbid(tokens, torch.zeros(1, 10)).isinf().nonzero().tolist() == [[0, 3]]
     captioner.decoding = Decoding(max_new_tokens=12, no_repeat_ngram_size=1)
-    for row in captioner._answers(batch["images"]).tolist():
+    for row in generated(captioner, batch)[0].tolist():
         assert len(set(row)) == len(row)
 
 

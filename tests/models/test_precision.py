@@ -6,8 +6,8 @@ import torch
 from test_medgemma_training import CAPTIONS, Cells, lora
 from tiny_blip import tiny
 
+from hemblip.cli.trainer import usual_precision
 from hemblip.models import BlipCaptioner, MedGemmaCaptioner
-from hemblip.trainer import usual_precision
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 
 from hemblip.errors import ConfigError
 from hemblip.probing.backbones import RandomProjection, TimmEncoder
-from hemblip.probing.features import embed_cells
+from hemblip.probing.features import EmbeddingCache, embed_cells
 
 
 class Counting(RandomProjection):
@@ -33,6 +33,29 @@ def test_embeddings_are_kept_by_image_content(tmp_path):
     _, other = embed_cells(backbone, batches(seed=1), tmp_path)
     assert not np.array_equal(first, other)
     assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "overwritten", "flipped"])
+def test_a_damaged_file_is_made_again_and_said(tmp_path, capsys, how):
+    backbone = RandomProjection(width=8, image_size=16)
+    _, first = embed_cells(backbone, batches(), tmp_path)
+    (path,) = tmp_path.iterdir()
+    data = path.read_bytes()
+    at = data.index(first[0].tobytes())
+    flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    path.write_bytes({"empty": b"", "cut": data[:-30], "overwritten": b"x" * 900, "flipped": flipped}[how])
+    _, second = embed_cells(backbone, batches(), tmp_path)
+    assert np.array_equal(first, second) and path.read_bytes() == data
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert {*said} == {f"note: {path}: damaged; embeddings are computed again"}
+
+
+def test_two_processes_keep_what_both_have_embedded(tmp_path):
+    one, other = (EmbeddingCache(tmp_path, "key") for _ in range(2))
+    one.vectors["a"], other.vectors["b"] = np.ones(3, np.float32), np.zeros(3, np.float32)
+    one.save()
+    other.save()
+    assert EmbeddingCache(tmp_path, "key").vectors.keys() == {"a", "b"}
 
 
 def test_other_weights_have_another_key():

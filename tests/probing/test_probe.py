@@ -56,7 +56,7 @@ def cells(tmp_path):
 
 def test_table_details_and_maps_are_written(cells, tmp_path, capsys):
     backbones = [RandomProjection(width=32, image_size=16), VisionEncoder("Gemma", MedGemmaCaptioner("compact"))]
-    probe(backbones=backbones, resamples=50, **cells)
+    probe(backbones=backbones, **cells)
     folder = tmp_path / "runs" / "probe" / "version_0"
     table = pd.read_csv(folder / "table3.csv")
     assert set(table["task"]) == {"subtype", "subtype_or_healthy", "cell_type"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from reporting.run_folders import make_probe, make_run, manifests
 
-from hemblip.reporting.compare import compare
+from hemblip.reporting.compare import compare_command as compare
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -37,7 +37,7 @@ def report(tmp_path_factory):
         make_run(Path("runs/a_model_with_a_rather_long_name/version_0"), cells, 0.9)
         make_run(Path("runs/poor/version_0"), cells, 0.3, seed=2, talk=0.5)
         make_probe(Path("runs/probe/version_0"))
-        compare(["runs/a_model_with_a_rather_long_name", "runs/poor", "runs/probe"], resamples=200)
+        compare(["runs/a_model_with_a_rather_long_name", "runs/poor", "runs/probe"])
     return folder / "compare" / "report.html"
 
 

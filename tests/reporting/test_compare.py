@@ -11,13 +11,13 @@ import pytest
 import yaml
 from reporting.run_folders import make_probe, make_run, manifests
 
-from hemblip.cli import main
+from hemblip.cli.main import main
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
-from hemblip.reporting.compare import compare
+from hemblip.reporting.compare import compare_command as compare
 from hemblip.reporting.report import write_report
-from hemblip.reporting.run_folder import find_run, read_run, sweep_runs
+from hemblip.run import Run, sweep_runs
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def place(tmp_path_factory):
         make_run(Path("runs/fair/version_0"), cells, 0.8, seed=1, talk=0.8)
         make_run(Path("runs/poor/version_0"), cells, 0.2, seed=2, talk=0.5)
         make_probe(Path("runs/probe/version_0"))
-        compare(["runs/good", "runs/fair", "runs/poor", "runs/probe"], resamples=300)
+        compare(["runs/good", "runs/fair", "runs/poor", "runs/probe"])
     return folder
 
 
@@ -81,7 +81,7 @@ def test_each_table_is_written_in_three_forms_without_nan(here):
 def test_captions_say_less_at_a_smaller_risk(here):
     stated = {}
     for risk in (0.02, 0.3):
-        compare(["runs/good"], output=f"risk_{risk}", resamples=100, risk=risk)
+        compare(["runs/good"], output=f"risk_{risk}", risk=risk)
         table = pd.read_csv(f"risk_{risk}/shortened.csv", keep_default_na=False)
         assert set(table["split"]) == {"test", "external"} and set(table["model"]) == {"good"}
         stated[risk] = 0
@@ -151,14 +151,14 @@ def test_captions_in_the_report_are_escaped(workplace):
     table = read_predictions(path)
     table.loc[0, "caption"] = "</script><script>alert(1)</script> a large neutrophil"
     write_predictions(table, path)
-    text = write_report(folder, resamples=200).read_text()
+    text = write_report(folder).read_text()
     assert "<script>alert" not in text
     assert text.count("</script>") == 2
 
 
 def test_one_run_has_a_report_of_its_own(workplace):
     folder = make_run(Path("runs/only/version_0"), manifests(cells=20, size=32), 0.8, splits=("test",), baselines=False)
-    path = write_report(folder, resamples=200)
+    path = write_report(folder)
     text = path.read_text()
     assert path == folder / "report.html"
     assert "no external set" in text
@@ -177,7 +177,7 @@ def test_runs_over_different_cells_are_refused_in_one_line(workplace, capsys):
     assert "different test cells (20 and 19, 19 in both" in error
 
 
-def test_runs_with_other_groups_are_refused_since_their_resamples_would_differ(workplace, capsys):
+def test_runs_with_other_groups_are_refused_since_their_intervals_would_differ(workplace, capsys):
     cells = manifests(cells=20, size=32)
     for name in "ab":
         make_run(Path(f"runs/{name}/version_0"), cells, 0.8, splits=("test",))
@@ -208,7 +208,6 @@ def test_an_empty_table_and_a_missing_column_are_refused_in_one_line(workplace, 
         ([], "no run to compare"),
         (["runs/none"], "no such run folder"),
         (["--wandb", "project"], "give entity/project/sweep"),
-        (["runs/none", "--resamples", "3"], "too few"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_line(workplace, capsys, words, complaint):
@@ -219,7 +218,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(workplace, capsys, words, c
 
 
 def test_options_may_stand_before_the_run_folders(here, capsys):
-    assert main(["compare", "--output", "other", "runs/good", "--resamples=200", "--gallery", "3"]) == 0
+    assert main(["compare", "--output", "other", "runs/good", "--gallery", "3"]) == 0
     assert (here / "other" / "report.html").is_file()
     assert "table1" in capsys.readouterr().out
 
@@ -230,9 +229,9 @@ def test_a_run_name_means_its_newest_tested_version(workplace):
         make_run(Path(f"runs/a/version_{version}"), cells, 0.8, splits=("test",))
     Path("runs/a/version_11/predictions").mkdir(parents=True)  # as `fit` has it while it trains
     shutil.copy("runs/a/version_10/predictions/val.parquet", "runs/a/version_11/predictions/val.parquet")
-    assert find_run(Path("runs/a")).name == "version_10"
+    assert Run.find("runs/a").folder.name == "version_10"
     make_probe(Path("runs/a/version_12"))
-    assert find_run(Path("runs/a")).name == "version_12"
+    assert Run.find("runs/a").folder.name == "version_12"
 
 
 def test_seeds_are_gathered_and_other_settings_are_not(workplace):
@@ -243,7 +242,7 @@ def test_seeds_are_gathered_and_other_settings_are_not(workplace):
     config = yaml.safe_load(other.read_text())
     config["model"]["init_args"]["adaptation"] = "lora"
     other.write_text(yaml.safe_dump(config))
-    compare([f"runs/a/version_{version}" for version in range(3)], resamples=200, gallery=2)
+    compare([f"runs/a/version_{version}" for version in range(3)], gallery=2)
     assert captioners() == ["a/version_0 (2 seeds)", "a/version_2"]
 
 
@@ -258,13 +257,13 @@ def test_a_folder_named_twice_and_a_seed_trained_twice_are_no_more_seeds(workpla
         path = folder / "config.yaml"
         config = {**yaml.safe_load(path.read_text()), "name": f"a{version}", "resume": version == 2}
         path.write_text(yaml.safe_dump(config))
-    compare(["runs/a", "runs/a/version_2", "runs/a/version_0"], resamples=200, gallery=2)
+    compare(["runs/a", "runs/a/version_2", "runs/a/version_0"], gallery=2)
     assert captioners() == ["a (2 seeds)"]
-    compare(["runs/a/version_0", "runs/a/version_1"], resamples=200, gallery=2)
+    compare(["runs/a/version_0", "runs/a/version_1"], gallery=2)
     assert captioners() == ["a/version_0", "a/version_1"]
     for version in (0, 2):
         Path(f"runs/a/version_{version}/config.yaml").unlink()
-    compare(["runs/a/version_0", "runs/a/version_2"], resamples=200, gallery=2)
+    compare(["runs/a/version_0", "runs/a/version_2"], gallery=2)
     assert captioners() == ["a/version_0", "a/version_2"]
 
 
@@ -275,8 +274,8 @@ def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
         make_run(Path(run), cells, 0.8, seed=number, splits=("test",))
     table = Path("runs/sweep/sweep.csv")
     pd.DataFrame({"run": [*runs, "runs/sweep/version_2", None]}).to_csv(table, index=False)
-    assert [str(run) for run in sweep_runs(table)] == runs
-    compare([str(table)], resamples=200, gallery=2)
+    assert [str(run.folder) for run in sweep_runs(table)] == runs
+    compare([str(table)], gallery=2)
     assert Path("compare/report.html").is_file()
     for content, complaint in (("trial\n1\n", "missing column run"), ("run\nruns/x\n", "none of its 1 runs")):
         table.write_text(content)
@@ -288,7 +287,7 @@ def test_a_class_with_one_example_and_one_group_gives_no_nan(workplace):
     cells = manifests(cells=20, size=32)
     cells["test"] = cells["test"][:1]
     folder = make_run(Path("runs/a/version_0"), cells, 0.0, talk=0.0, splits=("test",), baselines=False)
-    text = write_report(folder, resamples=200).read_text()
+    text = write_report(folder).read_text()
     assert not re.search(r"\bnan\b", text)
     facts = re.search(r'id="facts">(.*?)</script>', text)[1]
     assert len(json.loads(facts)) == 1
@@ -298,7 +297,7 @@ def test_a_run_without_test_predictions_says_how_to_make_them(workplace):
     folder = Path("runs/a/version_0")
     (folder / "predictions").mkdir(parents=True)
     with pytest.raises(DataError, match=r"python -m hemblip test"):
-        read_run(folder)
+        Run(folder).check_described()
 
 
 def test_runs_need_not_have_everything(workplace, capsys):
@@ -311,20 +310,20 @@ def test_runs_need_not_have_everything(workplace, capsys):
     table = pd.read_parquet(path)  # free text of another source: no attributes, no confidences, and silence
     unsaid = [c for c in table.columns if c.startswith(("true_", "confidence"))]
     table.assign(**dict.fromkeys(unsaid), caption="", reference="a plasma cell").to_parquet(path)
-    assert main(["compare", str(inside), str(outside), "--resamples=200"]) == 0
+    assert main(["compare", str(inside), str(outside)]) == 0
     text = Path("compare/report.html").read_text()
     assert "no cell is annotated, so that only texts can be compared" in text
     assert not re.search(r"\bnan\b", text)
     assert "External cells were not described by inside/version_0" in capsys.readouterr().out
-    write_report(outside, resamples=200)
+    write_report(outside)
 
 
 def test_tables_of_an_earlier_comparison_do_not_stay(workplace):
     folder = make_run(Path("runs/a/version_0"), manifests(cells=10, size=32), 0.8)
-    compare([str(folder)], resamples=200, gallery=2)
+    compare([str(folder)], gallery=2)
     assert Path("compare/external.md").is_file()
     (folder / "predictions/external.parquet").unlink()
-    compare([str(folder)], resamples=200, gallery=2)
+    compare([str(folder)], gallery=2)
     assert not Path("compare/external.md").exists()
 
 
@@ -332,7 +331,7 @@ def test_hallucination_is_told_of_attributes_that_no_cell_is_annotated_with(work
     make_run(Path("runs/bold/version_0"), manifests(20), 0.9)
     for path in Path("runs/bold/version_0/predictions").rglob("*.parquet"):
         write_predictions(read_predictions(path).assign(true_diagnosis=None), path)
-    compare(["runs/bold"], resamples=100)
+    compare(["runs/bold"])
     told = read_predictions(Path("runs/bold/version_0/predictions/test.parquet"))["diagnosis"].notna().mean()
     rows = [line for line in Path("compare/table2c.md").read_text().splitlines() if line.startswith("| Diagnosis")]
     assert len(rows) == 1 and f"{100 * told:.1f}" in rows[0]  # in the section of hallucination alone

@@ -14,13 +14,12 @@ from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
 from hemblip.reporting.layout import Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, feature, table1, table2, table2_more
-from hemblip.reporting.run_folder import read_run
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
-from hemblip.runs import write_metrics
+from hemblip.run import Run
 
 
 def compared(*folders: Path) -> Comparison:
-    return Comparison([read_run(folder) for folder in folders], resamples=200)
+    return Comparison([Run(folder) for folder in folders])
 
 
 def shown(table: Table, label: str, column: tuple[str, str], section: str = ""):
@@ -93,7 +92,7 @@ def test_each_external_source_has_its_counts_and_its_own_baselines(workplace):
     external.loc[at["folders"], [key[5:] for key in TRUE_KEYS]] = None  # free text only
     run = make_run(Path("runs/a/version_0"), cells, 0.3)
     left_out = "atlas: 7 entries left out: unknown class (7)"
-    write_metrics(run, "external", {"left_out": [left_out]})
+    Run(run).write_scores("external", {"left_out": [left_out]})
     comparison = compared(run)
     table = sources_table(comparison)
     assert f"{left_out}." in table.notes

@@ -60,7 +60,7 @@ def test_what_is_logged_comes_back(workplace, server, capsys, address):
     server.run("never tested")
     (found,) = wandb_runs.fetch_runs(address, Path("fetched"))
     assert found.name == "a"
-    assert set(found.predictions) == set(found.baselines) == {"test", "external"}
+    assert found.described == ["test", "external"] and found.baselines("test") is not None
     assert found.config["seed_everything"] == 0
     assert "never tested" in capsys.readouterr().out
 

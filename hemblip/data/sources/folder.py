@@ -5,19 +5,20 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.data.sources.class_mapping import ClassMapping
-from hemblip.data.sources.image_files import SUFFIXES
+from hemblip.data.sources.file_names import list_images
 from hemblip.data.sources.source import Source, locate
 
 
 class Folder(Source):
     """Cells whose class is the name of their folder; a mapping file says what a class means.
 
-    A class that the mapping lacks is left out and listed, never guessed.
+    A class that the mapping lacks is left out and listed, never guessed. Folders named train, val and test above the
+    class folders are the published split.
 
     Args:
         root: folder of class folders, at any depth; relative to `$HEMBLIP_DATA` if set.
         classes: mapping file (see `class_mapping.ClassMapping`), or the name of a published collection: bccd,
-            kaggle_apl, kaggle_cancer (the paper's), munich_aml, raabin.
+            kaggle_apl, kaggle_cancer (the paper's), munich_aml, pbc, raabin.
         name: of the source; that of the mapping file if empty.
     """
 
@@ -30,8 +31,8 @@ class Folder(Source):
         folder = locate(self.root, "give the folder that holds the class folders")
         mapping = ClassMapping.read(self.classes)
         rows = []
-        for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
-            entry, label = path.relative_to(folder).as_posix(), path.parent.name
+        for path in list_images(folder):
+            entry, label = path.relative_to(folder).as_posix(), mapping.label_of(path.name, path.parent.name)
             if flaw := mapping.flaw(label):
                 self.exclude(entry, flaw)
                 continue

@@ -1,27 +1,29 @@
 """Images of which nothing is known."""
 
-import json
-from collections.abc import Hashable, Iterable, Mapping
+import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from hemblip.data.records import MANIFEST_COLUMNS, manifest_table
+from hemblip.data.records import MANIFEST_COLUMNS
+from hemblip.data.sources.boxes import FORMS, NOT_A_BOX, box_columns, box_of, place_of, written
+from hemblip.data.sources.file_names import SUFFIXES, list_images
 from hemblip.data.sources.manifest import read_manifest
-from hemblip.data.sources.source import Source, inside, read_table
-from hemblip.errors import DataError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+from hemblip.data.sources.source import Source
+from hemblip.data.tables import SUFFIXES as TABLES
+from hemblip.data.tables import Table
+from hemblip.errors import DataError, shown
 
 
 class ImageFiles(Source):
     """One image, every image of a folder, or the rows of a table; for prediction.
 
     Args:
-        path: image; or folder, searched recursively; or a manifest; or another Parquet or CSV table with the columns
-            `cell_id` and `image` (relative to the table), and `bbox` and `width_factor` where cells need them, as in
-            `hemblip.data.records`. All relative to here.
+        path: image; or folder, searched recursively; or a manifest; or another table (see `hemblip.data.tables`) with a
+            column of images (relative to the table), and of `cell_id`, boxes (see `boxes`) and `width_factor` where
+            cells need them. All relative to here.
     """
 
     name = "images"
@@ -32,48 +34,47 @@ class ImageFiles(Source):
     def records(self) -> pd.DataFrame:
         """List the images; see `Source.records`."""
         path = Path(self.path).expanduser()
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        if os.path.isdir(path):  # noqa: PTH112 - it takes any name, too long or with NUL
+            found = list_images(path)
             if not found:
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
             return self._manifest({"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found)
-        if not path.is_file():
-            raise DataError(f"{path}: no such image, folder or table")
+        if not os.path.exists(path):  # noqa: PTH110 - see above
+            raise DataError(f"{shown(str(path))}: no such image, folder or table")
         if path.suffix.lower() in SUFFIXES:
             return self._manifest([{"cell_id": path.name, "image": str(path)}])
-        if path.suffix not in (".csv", ".parquet"):
-            raise DataError(f"{path}: neither an image nor a .csv or .parquet table; give images or a table of them")
-        table = _parquet(path) if path.suffix == ".parquet" else pd.DataFrame(read_table(path, ["cell_id", "image"]))
+        if path.suffix.lower() not in (*TABLES, ".xlsx", ".xls", ".ods"):  # those are told what to do
+            raise DataError(f"{path}: neither an image nor a table; give images, or one of {', '.join(TABLES)}")
+        table = self.table_of(path, ["image"])
         if set(MANIFEST_COLUMNS) <= set(table.columns):
             return read_manifest(path)
-        return self._manifest(_row(row, path) for row in table.to_dict("records"))
+        return self._manifest(self._rows(table, path))
 
     def _manifest(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
-        return manifest_table([{**row, "source": self.name} for row in rows], str(self.path))
+        return self.manifest([{**row, "source": self.name} for row in rows], str(self.path))
 
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
-    missing = [column for column in ("cell_id", "image") if column not in table.columns]
-    if missing:
-        raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(map(str, table.columns))}")
-    return table.astype(object).where(table.notna(), None)
-
-
-def _row(row: Mapping[Hashable, Any], table: Path) -> dict[str, object]:
-    """Take what says where a cell is: an id, an image, a box; CSV holds text only."""
-    cell, image, box, factor = (row.get(name) for name in ("cell_id", "image", "bbox", "width_factor"))
-    if not cell or not image:
-        raise DataError(f"{table}: a row has cell_id '{cell}' and image '{image}'; give both")
-    try:
-        read = json.loads(box or "null") if isinstance(box, str) else box
-        where = {"bbox": None if read is None else [float(value) for value in read], "width_factor": float(factor or 1)}
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{table}: cell '{cell}' has bbox '{box}' and width_factor '{factor}'; write [x, y, width, height] and a "
-            "number, or nothing"
-        ) from error
-    return {"cell_id": cell, "image": str(inside(table.parent, str(image))), **where}
+    def _rows(self, table: Table, path: Path) -> list[dict[str, object]]:
+        places = box_columns(table.columns, str(path))
+        used = {table.known.get(name) for name in ("cell_id", "image")} | {*places, "width_factor"}
+        unread = [name for name in table.columns if name not in used]
+        if unread:
+            print(f"note: {path}: not read: {', '.join(unread)[:300]}; cells are cut out by {FORMS}", file=sys.stderr)
+        if len(places) > 1:
+            print(f"note: {path}: {', '.join(places)} are read as each cell's bbox, in pixels", file=sys.stderr)
+        rows: dict[str, dict[str, object]] = {}
+        for number, record in enumerate(table.rows, 1):
+            file, cell = record["image"], record.get("cell_id", "")
+            entry = f"{cell or file} (row {number})"
+            try:
+                box, factor = box_of(record, places), float(record.get("width_factor") or 1)
+            except ValueError:
+                self.exclude(f"{entry}, {written(record, places)}", NOT_A_BOX)
+                continue
+            cell = cell or Path(file).name + (f"/{place_of(box)}" if box else "")
+            if not file:
+                self.exclude(entry, "no image named")
+            elif cell in rows:
+                self.exclude(entry, "cell listed again")
+            elif image := self.image_of(entry, path.parent, file):
+                rows[cell] = {"cell_id": cell, "image": image, "bbox": box, "width_factor": factor}
+        return list(rows.values())

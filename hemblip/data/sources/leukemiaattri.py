@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from hemblip.data.images import image_size
+from hemblip.data.sources.file_names import list_images
 from hemblip.data.sources.leukemiaattri_labels import ATTRIBUTES, NOT_APPLICABLE, Annotation, read_json, read_txt
 from hemblip.data.sources.source import Source, locate
 from hemblip.errors import ConfigError, DataError
@@ -203,7 +204,7 @@ def _fields(folder: Path, split: str) -> dict[str, _Field]:
     images = [path for path in folder.iterdir() if path.name.lower() == "images" and path.is_dir()]
     if not images:
         raise DataError(f"{folder / 'Images'}: no such folder; keep the published layout")
-    found = sorted((images[0] / split).rglob("*"))
+    found = list_images(images[0] / split)
     return {path.stem: _Field(path, image_size(path)) for path in found if path.suffix.lower() == ".png"}
 
 

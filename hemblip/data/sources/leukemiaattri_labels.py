@@ -82,25 +82,34 @@ def read_json(path: Path) -> list[Annotation]:
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig"))
-        images = {image["id"]: image for image in table["images"]}
-        annotations: list[dict[str, Any]] = table["annotations"]
+        images = {str(image["id"]): image for image in table["images"] if isinstance(image, dict) and "id" in image}
+        annotations: list[Any] = list(table["annotations"])
         names = {str(category["id"]): str(category["name"]) for category in table.get("categories", [])} or _NAMES
-        return [
-            Annotation(
-                field=Path(str(image["file_name"])).stem,
-                entry=f"{path.parent.parent.name}/{path.name} annotation {annotation.get('id', number)}",
-                cell_class=str(annotation.get("category_name") or _class_name(annotation.get("category_id"), names)),
-                box=tuple(annotation.get("bbox") or ()),
-                codes={name: annotation[name] for name in ATTRIBUTES if annotation.get(name) is not None},
-                size=(image.get("width"), image.get("height")),
-            )
-            for number, annotation in enumerate(annotations)
-            for image in (images.get(annotation.get("image_id"), {"file_name": ""}),)
-        ]
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not complete JSON ({error}); download it again") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not a COCO file, {error!r} is missing or of another kind") from error
+    origin = f"{path.parent.parent.name}/{path.name} annotation"
+    return [
+        _annotation(entry, images, names, f"{origin} {entry.get('id', number)}")
+        if isinstance(entry, dict)
+        else Annotation("", f"{origin} {number}", "", (), {}, flaw="no annotation")
+        for number, entry in enumerate(annotations)
+    ]
+
+
+def _annotation(
+    entry: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], place: str
+) -> Annotation:
+    image, box = images.get(str(entry.get("image_id")), {}), entry.get("bbox")
+    return Annotation(
+        field=Path(str(image.get("file_name", ""))).stem,
+        entry=place,
+        cell_class=str(entry.get("category_name") or _class_name(entry.get("category_id"), names)),
+        box=tuple(box) if isinstance(box, list) else (),
+        codes={name: entry[name] for name in ATTRIBUTES if entry.get(name) is not None},
+        size=(image.get("width"), image.get("height")),
+    )
 
 
 def _class_name(number: object, names: Mapping[str, str] = _NAMES) -> str:
@@ -109,7 +118,9 @@ def _class_name(number: object, names: Mapping[str, str] = _NAMES) -> str:
 
 def read_txt(folder: Path) -> Iterator[Annotation]:
     """Read the text files of a split, one line a box: class, centre, size, (four more,) seven codes."""
-    for path in sorted(folder.glob("*.txt")):
+    for path in sorted(folder.glob("[!.]*.txt")):
+        if path.name == "classes.txt":  # of the labelling tool
+            continue
         for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
             words = line.split()
             if not words:

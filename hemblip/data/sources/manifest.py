@@ -1,5 +1,6 @@
 """The manifest that `python -m hemblip prepare` writes."""
 
+import json
 import os
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ import pandas as pd
 
 from hemblip.data.records import validate
 from hemblip.data.sources.source import Source
+from hemblip.data.tables import read_table
 from hemblip.errors import DataError
 
 
@@ -44,12 +46,20 @@ def read_manifest(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(
-            f"{path}: no such manifest; make it with `python -m hemblip prepare --config configs/prepare.yaml`"
+            f"{path}: no such manifest; make it with `python -m hemblip prepare`, see configs/prepare/published.yaml"
         )
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); prepare it again") from error
-    table = validate(table, str(path))
+    table = read_table(path)
+    rows = [{name: _value(name, text) for name, text in row.items()} for row in table.rows]
+    manifest = validate(pd.DataFrame(rows, columns=table.columns), str(path))
     root = Path(os.environ.get("HEMBLIP_DATA", "."))
-    return table.assign(image=[str(root / image) for image in table["image"]])
+    return manifest.assign(image=[str(root / image) for image in manifest["image"]])
+
+
+def _value(name: str, text: str) -> object:
+    """A value as it was before it was written; `validate` says what is wrong with others."""
+    try:
+        if name == "width_factor":
+            return float(text)
+        return json.loads(text) if name in ("bbox", "captions") and text else text or None
+    except (ValueError, RecursionError):
+        return text

@@ -3,14 +3,16 @@
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from hemblip.data.records import manifest_table
-from hemblip.errors import DataError
+from hemblip.data.sources.file_names import ImageFinder, copies, name_flaw, published_splits
+from hemblip.data.tables import Table, read_table
+from hemblip.errors import DataError, shown
 
 
 class Source(ABC):
@@ -26,11 +28,12 @@ class Source(ABC):
 
             def records(self) -> pd.DataFrame:
                 folder = locate(self.root, "ask the clinic for the cells")
-                table = pd.read_csv(folder / "cells.csv", dtype=str)
+                table = self.table_of(folder / "cells.csv", ["file", "patient", "type"])
                 rows = [
-                    {"cell_id": f"my_clinic/{cell.file}", "image": str(inside(folder, cell.file)), "source": self.name,
-                     "group": f"my_clinic/{cell.patient}", "cell_type": cell.type}
-                    for cell in table.itertuples()
+                    {"cell_id": f"my_clinic/{cell['file']}", "image": image, "source": self.name,
+                     "group": f"my_clinic/{cell['patient']}", "cell_type": cell["type"]}
+                    for cell in table.rows
+                    if (image := self.image_of(cell["file"], folder, cell["file"]))
                 ]
                 return self.manifest(rows, str(folder))
 
@@ -61,20 +64,63 @@ class Source(ABC):
         """Each value of an entry that `records` did not take as written -> reason."""
         return {}
 
+    @cached_property
+    def _finders(self) -> dict[Path, ImageFinder]:
+        return {}
+
     def exclude(self, entry: object, reason: str) -> None:
         """Note that an entry is left out; `reason` is what such entries have in common."""
-        self.excluded[str(entry)] = reason
+        self.excluded[shown(str(entry))] = shown(reason)
+
+    def table_of(self, path: Path, needed: Iterable[str] = (), columns: Mapping[str, str] | None = None) -> Table:
+        """Read a table; rows that cannot be read are left out. See `hemblip.data.tables.read_table`."""
+        return read_table(path, list(needed), columns, self.exclude)
+
+    def image_of(self, entry: str, folder: Path, *names: str) -> str:
+        """Find the image of an entry in a folder by any of its names; leave it out if there is none.
+
+        Returns:
+            Path, empty if there is none.
+        """
+        found = self._finders.setdefault(folder, ImageFinder(folder)).find(*names)
+        if isinstance(found, Path):
+            return str(found)
+        self.exclude(entry, found)
+        return ""
+
+    def exclusions(self) -> str:
+        """Why entries were left out, with their number, and where the first missing image was looked for."""
+        counts = Counter(self.excluded.values())
+        looked_for = next((finder.looked_for for finder in self._finders.values() if finder.looked_for), "")
+        said = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
+        return said + (f"; looked for {shown(looked_for)} first" if looked_for else "")
 
     def manifest(self, rows: Iterable[Mapping[str, object]], origin: str) -> pd.DataFrame:
         """Make a manifest of what was not excluded; see `hemblip.data.records.manifest_table`.
 
+        Where rows say neither: copies of one image that augmentation made share a group, and folders named train, val
+        and test are splits.
+
         Raises:
             DataError: nothing is left, or see there.
         """
-        kept = list(rows)
+        kept = []
+        for row in rows:
+            if flaw := name_flaw(f"{row['cell_id']}{row['image']}"):
+                self.exclude(row["cell_id"], flaw)
+            else:
+                kept.append(dict(row))
         if not kept and self.excluded:
-            reasons = ", ".join(f"{reason} ({count})" for reason, count in Counter(self.excluded.values()).items())
-            raise DataError(f"{origin}: none of {len(self.excluded)} entries can be used: {reasons}")
+            raise DataError(
+                f"{origin}: none of {len(self.excluded)} entries can be used: {self.exclusions()} "
+                f"(first entry: {next(iter(self.excluded))})"
+            )
+        images = [Path(str(row["image"])) for row in kept]
+        for row, group, split in zip(kept, copies(images), published_splits(images), strict=True):
+            if row.get("group") is None and group:
+                row["group"] = f"{row['source']}/{group}"
+            if row.get("split") is None:
+                row["split"] = split
         return manifest_table(kept, origin)
 
 
@@ -89,8 +135,8 @@ def locate(root: str, fix: str) -> Path:
         DataError: nothing exists at the path.
     """
     path = Path(os.environ.get("HEMBLIP_DATA", ".")) / Path(root).expanduser()
-    if not path.exists():
-        raise DataError(f"{path}: no such folder or file (root '{root}', HEMBLIP_DATA); {fix}")
+    if not os.path.exists(path):  # noqa: PTH110 - it takes any name, too long or with NUL
+        raise DataError(f"{shown(str(path))}: no such folder or file (root '{shown(root)}', HEMBLIP_DATA); {fix}")
     return path
 
 
@@ -104,38 +150,3 @@ def inside(folder: Path, relative: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{relative}: this path leaves the data folder {folder}; correct the table")
     return path
-
-
-def find_image(folder: Path, *names: str) -> Path | None:
-    """Find an image by any of its names in `folder` or its folder of images, None if it is nowhere.
-
-    Tables name images by paths on their authors' machines, of which only the end is of use here.
-
-    Raises:
-        DataError: a name leads out of the folder.
-    """
-    for name in filter(None, names):
-        written = Path(name)
-        path = inside(folder, written.name if written.is_absolute() else name)
-        if path.is_file():
-            return path
-        for below in ("images", "Images"):
-            if (folder / below / written.name).is_file():
-                return folder / below / written.name
-    return None
-
-
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV as text, without white space around its values.
-
-    Raises:
-        DataError: it is no table, or a column is missing.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (OSError, ValueError) as error:  # the parser's and the decoder's errors are ValueErrors
-        raise DataError(f"{path}: not a readable CSV ({error})") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise DataError(f"{path}: missing column {', '.join(missing)}; found {', '.join(map(str, table.columns))}")
-    return [{str(name): str(value).strip() for name, value in row.items()} for row in table.to_dict("records")]

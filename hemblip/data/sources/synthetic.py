@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from hemblip.atomic import alone, replacing
+from hemblip.atomic import alone, remove_abandoned, replacing
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source
 from hemblip.data.synthetic.population import draw_attributes, patients
@@ -81,11 +81,12 @@ class Synthetic(Source):
         return [index for index in range(self.cells) if _file(index) not in there]
 
     def _render(self, folder: Path, drawn: list[tuple[int, dict[str, str | None], np.random.Generator]]) -> None:
+        remove_abandoned(folder)
         for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
             patient, attributes, rng = drawn[index]
             slide = draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient)))
             image = Image.fromarray(render(attributes, slide, self.size, rng))
-            with replacing(folder / _file(index), FIX) as partial:
+            with replacing(folder / _file(index), FIX, one_of_many=True) as partial:
                 image.save(partial, "PNG", compress_level=1)
 
 

@@ -1,0 +1,84 @@
+"""What a user reads of an error: one line with the value, where it came from, and what is wrong."""
+
+import errno
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+from jsonargparse import ArgumentError
+
+from hemblip.cli.config_files import config_files
+from hemblip.errors import HemblipError
+
+OUTER = re.compile(
+    r"Subtypes: |Errors:|Given value|(- )?Does not validate|- Expected a <class 'NoneType'>|- Expected a path but"
+)
+"""Starts of jsonargparse's lines that tell what it tried, not what is wrong."""
+
+LONGEST = 300
+"""Letters of an unexpected error that are shown."""
+
+SHOW = "HEMBLIP_TRACEBACK"
+"""Environment variable: with 1, the traceback of an unexpected error is printed."""
+
+MENDS = {
+    errno.ENOSPC: "make room or choose another folder",
+    errno.EDQUOT: "make room or choose another folder",
+    errno.EACCES: "choose a place that you may read and write, or change its permissions",
+    errno.EPERM: "choose a place that you may read and write, or change its permissions",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What a user can do about an error of the system, by its number."""
+
+
+def error_line(error: BaseException, words: Sequence[str]) -> str | None:
+    """Put an error that the user can mend in one line; None for other errors.
+
+    Args:
+        error: perhaps wrapped in others: jsonargparse wraps those of constructors.
+        words: of the command line after the command.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, HemblipError):
+            return " ".join(str(link).split())
+        if isinstance(link, ArgumentError):
+            text = _innermost(str(link))
+            key, configs = text.split(":")[0], list(config_files(words))
+            given = any(word.startswith(f"--{key}") for word in words)
+            return text if given or not configs else f"{', '.join(configs)}: {text}"
+        if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
+            place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
+            return f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}"
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def unexpected_line(error: BaseException) -> str:
+    """Put an error that nobody foresaw in one line, and its traceback in a file that it names."""
+    told = "".join(traceback.format_exception(error))
+    if os.environ.get(SHOW) == "1":
+        return f"unexpected {type(error).__name__}\n{told}"
+    with tempfile.NamedTemporaryFile("w", prefix="hemblip-", suffix="-traceback.txt", delete=False) as file:
+        file.write(told)
+    text = " ".join(str(error).split())[:LONGEST]
+    return (
+        f"unexpected {type(error).__name__}: {text}; nothing written before is lost. The traceback is in {file.name}; "
+        f"please report it ({SHOW}=1 shows it here)"
+    )
+
+
+def _innermost(text: str) -> str:
+    """Leave of jsonargparse's tree the way to the setting and what is wrong with it."""
+    lines = text.splitlines()
+    told = [line.strip() for line in lines if line.strip() and not OUTER.match(line.strip())]
+    line = re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(told))
+    line = re.sub(r"Problem with given class_path '[\w.]*?(\w+)':", r"\1:", line).replace(" - ", " ")
+    line = re.sub(r"(?:a )?<class '([\w.]+)'>", r"\1", line).replace("typing.", "")
+    values = [line.strip() for line in lines if line.strip().startswith("Given value:")]
+    if values and "Expected" in line and "value" not in line:
+        line += f". Got {values[0].removeprefix('Given ')}"  # the innermost comes first
+    return " ".join(line.split())

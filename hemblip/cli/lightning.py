@@ -1,0 +1,229 @@
+"""LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
+
+from hemblip.atomic import alone
+from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks.resume_point import point_to_resume
+from hemblip.callbacks.run_config import changed_settings
+from hemblip.cli.errors import error_line
+from hemblip.cli.loggers import fit_loggers, wandb_logger
+from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
+from hemblip.cli.trainer import HemblipTrainer, usual_precision
+from hemblip.data.datamodules import CellDataModule
+from hemblip.errors import ConfigError
+from hemblip.models.captioner import Captioner
+from hemblip.models.checkpoints import read_checkpoint
+from hemblip.run import Run
+
+
+def run(words: Sequence[str], example: str) -> None:
+    """Run `fit`, `validate`, `test` or `predict`.
+
+    Args:
+        words: of the command line, the command first.
+        example: see `HemblipCLI`.
+
+    Raises:
+        ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.
+        HemblipError: what the command finds.
+    """
+    try:
+        HemblipCLI(words, example)
+    except MisconfigurationException as error:
+        raise ConfigError(str(error)) from error
+    except ValueError as error:
+        if "val_check_interval" not in str(error):
+            raise
+        raise ConfigError(f"trainer.val_check_interval: {str(error).split('. If')[0]}; lower it") from error
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(
+            "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
+            "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
+        ) from error
+
+
+class HemblipCLI(LightningCLI):
+    """`fit`, `validate`, `test` and `predict` for any captioner and any cells.
+
+    The config and the command line decide every setting: a checkpoint holds weights and training state, no settings.
+
+    Args:
+        args: words of the command line.
+        example: words of one of the same command, the last line of its help.
+    """
+
+    def __init__(self, args: Sequence[str], example: str) -> None:
+        self._command = args[0]
+        strict = {"exit_on_error": False, "allow_abbrev": False}
+        told = {
+            "usage": f"python -m hemblip {self._command} --config CONFIG.yaml [--key value ...]",
+            "epilog": f"example: python -m hemblip {self._command} {example}",
+        }
+        self._alone = ExitStack()  # holds the run folder that is trained in
+        try:
+            super().__init__(
+                Captioner,
+                CellDataModule,
+                save_config_callback=RunConfig,
+                trainer_class=HemblipTrainer,
+                seed_everything_default=0,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                parser_kwargs={"prog": "python -m hemblip", **strict, self._command: {**strict, **told}},
+                args=list(args),
+            )
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._how_to_go_on()) from end
+            raise
+        finally:
+            self._alone.close()
+            if hasattr(self, "run"):
+                self.run.discard_if_empty()
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Make a parser of the command that is asked for only: four of them take a second."""
+        return {self._command: LightningCLI.subcommands()[self._command]}
+
+    def setup_parser(self, *settings: Any) -> None:
+        """In `--help`, what a command alone has comes before what all share: `--images` of `predict`."""
+        super().setup_parser(*settings)
+        parser = self._parser(self._command)
+        *shared, own = parser._action_groups
+        parser._action_groups = [*shared[:2], own, *shared[2:]]  # after words without an option and general options
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Our own settings come first in `--help`."""
+        parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
+        parser.add_argument(
+            "--resume", type=bool, default=False, help="Go on with the newest run of that name, if there is one."
+        )
+        parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
+        parser.add_argument(
+            "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
+        )
+        super().add_default_arguments_to_parser(parser)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Callbacks that every run has."""
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(CaptionEvaluation, "evaluation")
+        parser.add_lightning_class_args(ResumePoint, "resume_point")
+        parser.set_defaults(
+            {
+                "early_stopping.monitor": "val_loss",
+                "early_stopping.patience": 5,
+                "checkpoint.monitor": "val_loss",
+                "checkpoint.filename": BEST_NAME,
+                "checkpoint.save_weights_only": True,  # training goes on from the resume point
+                "checkpoint.enable_version_counter": False,
+                "trainer.use_distributed_sampler": False,  # our batches know their rank
+                "trainer.enable_model_summary": False,  # `TrainableParameters` says more
+            }
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Check the settings before anything is made of them."""
+        super().parse_arguments(parser, args)
+        check_settings(self.config.subcommand, self.config[self.config.subcommand])
+
+    def _parse_ckpt_path(self) -> None:
+        """Take no settings from checkpoints."""
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run folder: a new one or the one to go on with to train, that of the checkpoint otherwise."""
+        config = self.config[self.subcommand]
+        for setting, value in (("weights_only", True), ("verbose", False)):  # our tables say more than Lightning's
+            if setting in config:
+                config[setting] = value
+        if self.subcommand == "fit" and (reason := without_validation(config)):
+            config.early_stopping.strict, config.checkpoint.monitor = False, None
+            config.checkpoint.save_on_train_epoch_end = True
+            told = "no early stopping, and best.ckpt holds the weights of the last epoch"
+            rank_zero_only(print)(f"note: no validation ({reason}): {told}")
+        if self.subcommand != "fit":
+            self.run = (
+                Run.of_checkpoint(config.ckpt_path)
+                if config.ckpt_path is not None
+                else Run.untrained(config.name, self._settings()["model"])
+            )
+        elif config.resume:
+            self.run = Run.resume(config.name)
+            self._keep_alone()
+            if point := point_to_resume(self.run.folder):
+                config.ckpt_path = str(point)
+                self._tell_changes()
+        else:
+            self.run = Run.create(config.name)
+            self._keep_alone()
+        if config.ckpt_path is not None:
+            read_checkpoint(config.ckpt_path)
+            taken = "weights and state of training" if self.subcommand == "fit" else "weights"
+            rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
+
+    def _how_to_go_on(self) -> str:
+        """Say what an interrupted command leaves."""
+        if self._command != "fit" or not self.run.resume_point.exists():
+            return "; nothing is saved yet" if self._command == "fit" else ""
+        point = self.run.resume_point
+        step = read_checkpoint(point)["global_step"]
+        return f"; {point} holds step {step}, and the same command with --resume true goes on from it"
+
+    @rank_zero_only
+    def _keep_alone(self) -> None:
+        """Let no second process train in the run folder until this one ends."""
+        self._alone.enter_context(alone(self.run.folder / "run", wait=False))
+
+    def _settings(self) -> dict[str, Any]:
+        """Give the settings as `config.yaml` has them."""
+        settings: dict[str, Any] = yaml.safe_load(
+            self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
+        )
+        return settings
+
+    @rank_zero_only
+    def _tell_changes(self) -> None:
+        """Say which settings differ from those that the run was started with."""
+        for line in changed_settings(self.run.folder, self._settings()):
+            print(f"changed    {line}")
+
+    def instantiate_classes(self) -> None:
+        """Make captioner, cells and trainer.
+
+        Raises:
+            ConfigError: a constructor refuses a value, or needs a package for it.
+        """
+        try:
+            super().instantiate_classes()
+        except (ValueError, ModuleNotFoundError) as error:
+            if error_line(error, []):
+                raise
+            raise ConfigError(str(error)) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """Make a trainer that logs and saves into the run folder."""
+        config = self.config_init[self.subcommand]
+        settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.run.folder)}
+        if config.trainer.precision is None:
+            settings["precision"] = usual_precision(config.trainer.accelerator)
+        group = config.name if config.group is None else config.group
+        if self.subcommand == "fit":
+            settings["logger"] = fit_loggers(
+                self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
+            )
+            self.trainer_defaults["callbacks"] = [RunSummary()]
+        elif self.subcommand == "test" and config.wandb:
+            settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
+        return super().instantiate_trainer(**settings, **kwargs)

@@ -1,0 +1,99 @@
+"""The command line: fit, validate, test and predict by LightningCLI, the other commands by jsonargparse."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from hemblip import __version__
+from hemblip.cli.commands import COMMANDS, run_command
+from hemblip.cli.config_files import check_words
+from hemblip.cli.configs import resolved
+from hemblip.cli.errors import error_line, unexpected_line
+
+BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
+
+TRAINER_COMMANDS: dict[str, tuple[str, str]] = {
+    "fit": ("train a captioner", "--config configs/smoke.yaml"),
+    "validate": ("score a checkpoint on the validation cells", f"--config configs/smoke.yaml {BEST}"),
+    "test": ("score a checkpoint on the test or external cells", f"--config configs/smoke.yaml {BEST}"),
+    "predict": ("describe a folder of images or a manifest", f"--config configs/smoke.yaml {BEST} --images my_cells"),
+}
+
+USAGE = "usage: python -m hemblip COMMAND --config CONFIG.yaml [--key value ...]\n\ncommands:\n{commands}\n\n" + (
+    "example: python -m hemblip fit --config configs/smoke.yaml\n"
+    "`python -m hemblip COMMAND --help` lists a command's settings, `--print_config` shows them as a config."
+)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: words after `python -m hemblip`; those of this process if None.
+
+    Returns:
+        Exit code: 0; 2 after an error that the user can mend, 1 after one that nobody foresaw, 130 after Ctrl-C; each
+        is printed as one line.
+    """
+    command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
+    _quieten()
+    try:
+        rest = [resolved(word) for word in rest]
+        check_words(rest)
+        if command in TRAINER_COMMANDS:
+            from hemblip.cli.lightning import run
+
+            run([command, *rest], TRAINER_COMMANDS[command][1])
+        elif command in COMMANDS:
+            run_command(command, rest)
+        else:
+            return _usage(command)
+    except Exception as error:
+        line = error_line(error, rest)
+        sys.stderr.write(f"error: {line or unexpected_line(error)}\n")
+        return 1 if line is None else 2
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"stopped{stop}\n")
+        return 130
+    except SystemExit as end:  # --help and --print_config end so
+        return int(end.code or 0)
+    return 0
+
+
+def _usage(command: str) -> int:
+    lines = {name: text for name, (text, _) in TRAINER_COMMANDS.items()}
+    lines |= {name: command.purpose for name, command in COMMANDS.items()}
+    text = USAGE.format(commands="\n".join(f"  {name:<9} {line}" for name, line in lines.items()))
+    if command == "--version":
+        sys.stdout.write(f"hemblip {__version__}\n")
+        return 0
+    if command in ("--help", "-h"):
+        sys.stdout.write(f"{text}\n")
+        return 0
+    near = get_close_matches(command, lines, 1)
+    meant = f"did you mean {near[0]}? There" if near else "there"
+    sys.stderr.write(f"error: no command '{command}'; {meant} are {', '.join(lines)}\n")
+    return 2
+
+
+def _quieten() -> None:
+    """Libraries' tips and progress of single files would bury our own lines."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory .* not empty")  # resumed
+    # It looks for a state in the loader; ours is kept by the cells, see `InternalCells.state_dict`.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    # Our batches hold each cell once: https://github.com/Lightning-AI/pytorch-lightning/pull/19678
+    warnings.filterwarnings("ignore", message="You are using a custom batch sampler")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.pytorch.trainer.connectors.checkpoint_connector",
+        "lightning.fabric.utilities.seed",
+        "httpx",
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,78 @@
+"""Lightning's trainer, whose `predict` describes images, and the precision that it has unless told."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
+
+from hemblip.callbacks.checkpoint_files import CheckpointFiles
+from hemblip.data.datamodules import CellDataModule
+from hemblip.data.unlabelled import UnlabelledCells
+from hemblip.errors import ConfigError, check_range
+from hemblip.metrics.abstention import abstain, fit_thresholds
+from hemblip.predictions import captions_path, captions_table, read_predictions, write_captions
+from hemblip.ranks import gather
+
+
+class HemblipTrainer(L.Trainer):
+    """Lightning's trainer, whose checkpoints are always whole and whose `predict` takes images and writes a table."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
+            self.strategy.checkpoint_io = CheckpointFiles()
+
+    def predict(  # type: ignore[override]
+        self,
+        model: L.LightningModule | None = None,
+        datamodule: CellDataModule | None = None,
+        images: str | None = None,
+        output: str = "captions.csv",
+        risk: float | None = None,
+        ckpt_path: str | None = None,
+    ) -> None:
+        """Describe cells and write captions and the attributes that they state as a table.
+
+        Args:
+            model: the captioner.
+            datamodule: gives image size, crop and batch size; its own cells are described if `images` is left out.
+            images: image, folder of images, manifest, or another table (CSV, TSV, JSON Lines, Parquet) with a column
+                `image`, and `cell_id` and boxes if cells need them: `bbox`, x, y, w, h or xmin, ymin, xmax, ymax.
+            output: table to write, `.csv` or `.parquet`.
+            risk: leave out of captions what is not sure enough for at most this share of statements to be wrong, above
+                0 and below 1, as the run's `validate` showed; None leaves captions as they are.
+            ckpt_path: checkpoint to describe with.
+        """
+        path = captions_path(output)
+        thresholds = None if risk is None else self._thresholds(risk)
+        assert datamodule is not None
+        cells = datamodule if images is None else UnlabelledCells(images, like=datamodule)
+        batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
+        rows = [row for ranks_batches in gather(batches or []) for batch in ranks_batches for row in batch]
+        if self.is_global_zero:
+            table = captions_table(rows, cells.manifest)
+            write_captions(table if thresholds is None else abstain(table, thresholds), path)
+
+    def _thresholds(self, risk: float) -> dict[str, float | None]:
+        """How sure each attribute must be, by the captions of the run's validation cells.
+
+        Raises:
+            ConfigError: `risk` is out of range, or these captions are not there.
+        """
+        check_range("--risk", risk, above=0, below=1)
+        validation = Path(self.default_root_dir) / "predictions" / "val.parquet"
+        if not validation.is_file():
+            raise ConfigError(
+                f"--risk {risk} needs {validation}, which is not there; run `python -m hemblip validate` first, with "
+                "the same checkpoint"
+            )
+        return fit_thresholds(read_predictions(validation), risk)
+
+
+def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:
+    """bfloat16 on a GPU, because float16 overflows in Gemma 3; float32 elsewhere, because CPUs are slow at less."""
+    gpu = accelerator in ("auto", "gpu", "cuda") or isinstance(accelerator, CUDAAccelerator)
+    return "bf16-mixed" if gpu and torch.cuda.is_available() else "32-true"

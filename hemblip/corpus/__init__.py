@@ -1,0 +1,1 @@
+"""From published downloads to one checked manifest: prepare, data card, audit, captions."""

@@ -1,0 +1,220 @@
+"""The model card of an exported run (Mitchell et al., FAT* 2019), filled from what the run wrote."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pandas as pd
+import peft
+import torch
+import transformers
+import yaml
+
+from hemblip.export.onnx import onnx_code
+from hemblip.metrics.baselines import MAJORITY
+from hemblip.models.blip import BLIP_BASE, BlipCaptioner
+from hemblip.models.captioner import Captioner
+from hemblip.models.gemma_weights import MEDGEMMA
+from hemblip.models.medgemma import MedGemmaCaptioner
+from hemblip.models.trainable_parameters import FILE as PARAMETERS
+from hemblip.run import Run
+
+LICENCES: dict[str, dict[str, str]] = {
+    BLIP_BASE: {"license": "bsd-3-clause"},
+    MEDGEMMA: {
+        "license": "other",
+        "license_name": "health-ai-developer-foundations",
+        "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
+    },
+    "compact": {"license": "mit"},
+}
+"""Of the base models; a fine-tuned model inherits them."""
+
+BLIP_CODE = """\
+from PIL import Image, ImageOps
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained("{folder}")
+model = AutoModelForImageTextToText.from_pretrained("{folder}"{trust}).eval()
+image = Image.open("cell.png").convert("RGB")  # one cell in its centre
+kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
+image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
+pixels = processor(images=image, return_tensors="pt").pixel_values
+tokens = model.generate(pixel_values=pixels, generation_config=model.generation_config)
+caption = processor.decode(tokens[0], skip_special_tokens=True).strip()
+print(caption)"""
+
+GEMMA_CODE = """\
+from PIL import Image, ImageOps
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained("{folder}")
+model = AutoModelForImageTextToText.from_pretrained("{folder}").eval()
+image = Image.open("cell.png").convert("RGB")  # one cell in its centre
+kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
+image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
+chat = {chat}
+chat[-1]["content"][0]["image"] = image
+inputs = processor.apply_chat_template(
+    chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+)
+tokens = model.generate(**inputs)  # `inputs` has the token_type_ids with which image tokens attend both ways
+caption = processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+print(caption)"""
+
+INTENDED_USE = """\
+Research on interpretable descriptions of single white blood cells in stained peripheral blood smears, and comparison
+of captioners. It describes what it was trained to name: cell type, size and shape, nucleus, chromatin, nucleoli,
+cytoplasm, granules, and a diagnosis.
+
+It is no medical device. It must not be used to diagnose, to choose a treatment or to screen patients, with or without a
+physician's review."""
+
+LIMITS = """\
+- A caption is always written, also for an image without a cell, of another tissue, or out of focus. A fluent sentence
+  is no evidence that an attribute was seen.
+- The diagnosis is confounded with the dataset: healthy and leukemic cells come from different laboratories, stains and
+  cameras. A diagnosis in a caption may reflect these.
+- Scores hold for cells of the sources above. Other scanners, stains, magnifications and patient groups were not
+  measured, unless the table has external cells.
+- Rare classes are seldom right although mean accuracy may be high: see the per-attribute scores."""
+
+
+def model_card(captioner: BlipCaptioner | MedGemmaCaptioner, run: Run, folder: str, onnx: bool) -> str:
+    """Write the card as Markdown.
+
+    Args:
+        captioner: as exported.
+        run: scores, counts and settings are read from it.
+        folder: name of the folder that the model is written to.
+        onnx: whether it has ONNX files too.
+    """
+    config = run.config
+    name = str(config.get("name", run.folder.name))
+    data = config.get("data") or {}
+    head = {
+        **LICENCES.get(captioner.pretrained, {"license": "other"}),
+        "base_model": captioner.pretrained if "/" in captioner.pretrained else None,
+        "pipeline_tag": "image-to-text",
+        "library_name": "transformers",
+        "language": "en",
+        "tags": ["hematology", "white-blood-cells", "leukemia", "image-captioning", "hemblip"],
+    }
+    parts = [
+        "---",
+        yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=False).rstrip(),
+        "---",
+        f"\n# {name}\n",
+        f"Describes a white blood cell in words. {_origin(captioner, run)}",
+        f"\n## Use\n\n```python\n{_code(captioner, folder, data)}\n```\n\n{_decoding(captioner)}",
+        *(
+            [f"\n### ONNX\n\nGreedy decoding:\n\n```python\n{onnx_code(captioner, folder)}\n```"]
+            if onnx and isinstance(captioner, BlipCaptioner)
+            else []
+        ),
+        f"\n## Training data\n\n{_data(data, run)}",
+        f"\n## Scores\n\n{_scores(run)}",
+        f"\n## Intended use\n\n{INTENDED_USE}",
+        f"\n## Limits\n\n{LIMITS}",
+        f"\n## How it was made\n\n{_making(config, run)}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _origin(captioner: Captioner, run: Run) -> str:
+    base = f"{captioner.pretrained} at revision {captioner.revision}" if captioner.revision else captioner.pretrained
+    if captioner.pretrained == "compact":
+        base = "a compact model with random weights"
+    how = {"full": "with all weights trained", "base": "as published", "lora": "with LoRA adapters merged into it"}
+    text = f"Made from {base}, {how[captioner.adaptation]}."
+    if (run.folder / PARAMETERS).is_file():
+        total = pd.read_csv(run.folder / PARAMETERS).set_index("module").loc["total"]
+        text += f" {int(total['trained']):,} of {int(total['parameters']):,} parameters were trained."
+    return text
+
+
+def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
+    settings = data.get("init_args") or {}
+    crop = float(settings.get("crop") or 1.0)
+    filled = {"folder": folder, "size": captioner.image_size, "crop": crop, "bleed": round((1 - crop) / 2, 6)}
+    if isinstance(captioner, MedGemmaCaptioner):
+        question = [{"type": "image"}, {"type": "text", "text": captioner.question}]
+        chat: list[dict[str, Any]] = [{"role": "user", "content": question}]
+        if captioner.system_prompt:
+            chat.insert(0, {"role": "system", "content": [{"type": "text", "text": captioner.system_prompt}]})
+        # Cells are read at the run's own size and enlarged by the processor.
+        return GEMMA_CODE.format(
+            **filled | {"size": int(settings.get("image_size") or captioner.image_size)}, chat=json.dumps(chat)
+        )
+    own = isinstance(captioner, BlipCaptioner) and hasattr(captioner.model.config.vision_config, "stem")
+    return BLIP_CODE.format(**filled, trust=", trust_remote_code=True" if own else "")
+
+
+def _decoding(captioner: Captioner) -> str:
+    settings = ", ".join(f"{name} {value}" for name, value in captioner.decoding.settings().items())
+    text = f"Decoding, as in the scores below: {settings}."
+    if isinstance(captioner, MedGemmaCaptioner) and {"no_repeat_ngram_size", "repetition_penalty"} & set(
+        captioner.decoding.settings()
+    ):
+        text += (
+            " Here `transformers` counts the prompt's words as repeated ones, the scores do not: captions can differ."
+        )
+    return text
+
+
+def _data(data: Mapping[str, Any], run: Run) -> str:
+    settings = data.get("init_args") or {}
+    lines = []
+    for source in settings.get("sources") or []:
+        arguments = ", ".join(f"{key}: {_told(value)}" for key, value in (source.get("init_args") or {}).items())
+        lines.append(f"- `{source['class_path']}`{f' ({arguments})' if arguments else ''}")
+    size, crop = settings.get("image_size"), settings.get("crop") or 1.0
+    lines += [f"\nCells are the central {crop:.0%} of the image's shorter side, resized to {size} x {size} pixels."]
+    trained = run.folder / "training_cells.parquet"
+    lines += [f"Trained on {len(pd.read_parquet(trained)):,} cells."] if trained.is_file() else []
+    return "\n".join(lines)
+
+
+def _told(value: Any) -> Any:
+    """A card is published: no folders of the machine that trained."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def _scores(run: Run) -> str:
+    metrics: dict[str, Any] = dict(run.scores)
+    if not metrics:
+        return "This run was not tested."
+    rows = [
+        "| cells | number | accuracy % | majority % | macro-F1 % | BLEU | ROUGE-L |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for split, scores in metrics.items():
+        model, majority = scores["model"], scores["baselines"].get(MAJORITY, {})
+        percents = [_percent(value) for value in (model["accuracy"], majority.get("accuracy"), model["macro_f1"])]
+        texts = [f"{model[key]:.3f}" for key in ("bleu", "rouge_l")]
+        rows.append(f"| {split} | {model['cells']} | " + " | ".join([*percents, *texts]) + " |")
+    split, last = list(metrics.items())[-1]
+    rows += ["", f"Attributes stated in captions of {split} cells; silence counts as wrong.", ""]
+    rows += ["| attribute | labelled cells | stated % | accuracy % |", "|---|---|---|---|"]
+    for key, row in last["model"]["attributes"].items():
+        rows.append(f"| {key} | {row['count']} | {_percent(row['coverage'])} | {_percent(row['accuracy'])} |")
+    return "\n".join(rows)
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f}"
+
+
+def _making(config: Mapping[str, Any], run: Run) -> str:
+    versions = {"torch": torch, "lightning": lightning, "transformers": transformers, "peft": peft}
+    tools = ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
+    settings = {key: config[key] for key in ("seed_everything", "model") if config.get(key) is not None}
+    # Lightning's own defaults are of no interest.
+    settings["trainer"] = {
+        key: value for key, value in (config.get("trainer") or {}).items() if value not in (None, False)
+    }
+    kept = yaml.safe_dump(settings, sort_keys=False).rstrip()
+    folder = "/".join(run.folder.parts[-2:])
+    return f"HemBLIP run `{folder}`, exported with {tools}.\n\n```yaml\n{kept}\n```"

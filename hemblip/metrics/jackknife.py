@@ -1,0 +1,177 @@
+"""95 % intervals and p values over groups, by leaving out one group of cells after the other.
+
+Cells of one slide or patient are not independent, so a score's uncertainty is that over groups. All scores here are
+functions of sums over cells, so that leaving out a group is a subtraction. The jackknife's standard error (Efron and
+Stein, Ann Stat 9:586, 1981) goes with Student's t, whose degrees of freedom fall below the number of groups less one
+where few groups carry most of the variance (Satterthwaite, Biometrics 2:110, 1946; as for clustered data in Bell and
+McCaffrey, Surv Methodol 28:169, 2002), and with the logit scale for scores that have limits. With 6 to 60 groups it
+covers the truth about as often as it says, where percentiles of the bootstrap do not: experiments/intervals.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import t as student
+
+from hemblip.errors import DataError
+
+Values = NDArray[np.float64]
+
+FEW = 10
+"""Groups below which tables warn."""
+
+MOST = 2000
+"""Groups left out one by one; of more, as many sets of them, so that a million cells cost no more."""
+
+BLOCK = 500
+"""Scores made at a time."""
+
+OUTSIDE = 0.025
+"""Of the distribution, on either side of an interval."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What scores are made from, cell by cell.
+
+    Attributes:
+        cells: summands (N, S).
+        score: sums (..., S) -> scores (..., M), NaN where there is nothing to score.
+        names: of the scores (M).
+        count: sums (..., S) -> cells (..., M) that a score is about; None if it is about all.
+        limits: least and greatest value that a score can have.
+    """
+
+    cells: Values
+    score: Callable[[Values], Values]
+    names: tuple[str, ...]
+    count: Callable[[Values], Values] | None = None
+    limits: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Scores of all cells, and of those that are left when groups are left out.
+
+    Attributes:
+        values: (M,), NaN where there is nothing to score.
+        without: (G, M), each without one group.
+        groups: (M,), groups with cells that the score is about.
+    """
+
+    values: Values
+    without: Values
+    groups: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score, or a difference of two, and its 95 % interval.
+
+    Attributes:
+        value: of the cells as they are; None if there is nothing to score.
+        low: lower end; None with fewer than 2 groups, or where one group alone makes the score.
+        high: upper end.
+        groups: number of groups with cells that the score is about.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    groups: int
+
+
+def leave_out(sums: Sums, groups: Sequence[object]) -> LeftOut:
+    """Score the cells with and without each group.
+
+    Args:
+        sums: of N cells.
+        groups: slide or patient of each cell (N,).
+
+    Raises:
+        DataError: there are no cells, or not as many as groups.
+    """
+    if not len(groups):
+        raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
+    if len(sums.cells) != len(groups):
+        raise DataError(f"{len(sums.cells)} cells were scored but {len(groups)} have a group; give the same cells")
+    names, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    each = _summed(sums.cells, group, len(names))
+    whole = each.sum(0)
+    behind = np.ones((len(names), len(sums.names))) if sums.count is None else sums.count(each)
+    rest = whole - _summed(each, np.arange(len(names)) % MOST, min(MOST, len(names)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = [sums.score(rest[start : start + BLOCK]) for start in range(0, len(rest), BLOCK)]
+        return LeftOut(sums.score(whole), np.concatenate(parts), (behind > 0).sum(0))
+
+
+def _summed(rows: Values, place: NDArray[np.int64], places: int) -> Values:
+    sums = np.zeros((places, rows.shape[1]))
+    np.add.at(sums, place, rows)
+    return sums
+
+
+def interval(value: float, without: Values, groups: int, limits: tuple[float, float] | None = None) -> Interval:
+    """Make a 95 % interval.
+
+    Args:
+        value: a score, or a difference of two; NaN where there is none.
+        without: the same, each without one group (G,).
+        groups: those with cells that it is about; the others' absence changes nothing.
+        limits: of a score; None of a difference, whose interval is symmetric.
+    """
+    if not np.isfinite(value):
+        return Interval(None, None, None, groups)
+    error, freedom = _standard_error(value, without, groups)
+    if np.isnan(error):
+        return Interval(float(value), None, None, groups)
+    reach = float(student.ppf(1 - OUTSIDE, freedom)) * error
+    if limits is None:
+        return Interval(float(value), float(value - reach), float(value + reach), groups)
+    low, span = limits[0], limits[1] - limits[0]
+    share = min(1.0, max(0.0, (value - low) / span))
+    if min(share, 1 - share) < 1e-12:  # all groups agree: the rarest disagreement that could have gone unseen
+        edge = OUTSIDE ** (1 / groups)
+        ends = (edge, 1.0) if share > 0.5 else (0.0, 1 - edge)
+    else:
+        steep = reach / span / (share * (1 - share))  # the logit's slope: its own error, without infinities
+        ends = float(expit(logit(share) - steep)), float(expit(logit(share) + steep))
+    return Interval(float(value), low + span * ends[0], low + span * ends[1], groups)
+
+
+def p_value(difference: float, without: Values, groups: int) -> float | None:
+    """Two-sided p of no difference, below 0.05 where the interval excludes 0; arguments as of `interval`.
+
+    None where there is no interval. A difference that no group changes has the p of the sign test over groups.
+    """
+    error, freedom = _standard_error(difference, without, groups)
+    if np.isnan(error):
+        return None
+    if error == 0:
+        return 1.0 if difference == 0 else float(2 * 0.5**groups)
+    return float(2 * student.sf(abs(difference) / error, freedom))
+
+
+def _standard_error(value: float, without: Values, groups: int) -> tuple[float, float]:
+    """Standard error and its degrees of freedom; NaN where there is none."""
+    apart = without - value
+    if groups < 2 or not np.isfinite(apart).all():
+        return np.nan, np.nan
+    apart[np.abs(apart) < 1e-12] = 0.0  # rounding
+    parts = min(groups, len(without))
+    square, fourth = (apart**2).sum(), (apart**4).sum()
+    # The expected square of a normal square is 3, so that equal groups have about as many degrees as groups.
+    freedom = parts - 1 if fourth == 0 else max(1.0, min(parts - 1, 3 * square**2 / fourth))
+    return float(np.sqrt((parts - 1) / parts * square)), float(freedom)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Correct p values for their number (Holm, Scand J Stat 6:65, 1979)."""
+    order = np.argsort(p, kind="stable")
+    corrected = np.maximum.accumulate([(len(p) - rank) * p[index] for rank, index in enumerate(order)])
+    result = np.empty(len(p))
+    result[order] = np.minimum(corrected, 1.0)
+    return [float(value) for value in result]

@@ -1,0 +1,86 @@
+"""`hemblip.load`: a captioner as it was left by a run, in a checkpoint or in an exported folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentError, ArgumentParser
+
+from hemblip.data.preparation import Preparation
+from hemblip.errors import CheckpointError
+from hemblip.models.captioner import Captioner
+from hemblip.run import Run
+
+EXPORTED = "hemblip.json"
+"""In an exported folder: class, decoding, preparation of cells, and what training had."""
+
+
+def load(path: str | Path, device: str | None = None) -> Captioner:
+    """Load a captioner that describes pictures: `load("runs/demo").describe(["cell.png"])`.
+
+    Args:
+        path: a run folder (`runs/<name>` for its newest version), a checkpoint, or a folder that `export` wrote.
+        device: as torch names it; the first GPU where there is one, else the CPU.
+
+    Raises:
+        CheckpointError: it is none of them, or weights and settings do not belong together.
+        ModelAccessError: the base model cannot be reached.
+    """
+    place = Path(path)
+    if (place / EXPORTED).is_file():
+        captioner = _exported(place)
+    elif place.suffix == ".ckpt" or (place / "config.yaml").is_file():
+        captioner = Run(place).captioner()
+    elif versions := Run.versions(place):
+        captioner = versions[-1].captioner()
+    elif place.exists():
+        raise CheckpointError(f"{place}: no run folder, checkpoint or exported model; give one of them")
+    else:
+        raise CheckpointError(f"{place}: no such file or folder; give a run folder, a checkpoint or an exported model")
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return captioner.to(torch.device(chosen)).eval()
+
+
+def build(settings: Mapping[str, Any], origin: str) -> Captioner:
+    """Make a captioner of its settings, `class_path` and `init_args`.
+
+    Raises:
+        CheckpointError: they fit no captioner; `origin`, where they come from, is named.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(Captioner, "model")
+    try:
+        parsed = parser.parse_object({"model": dict(settings)})
+    except ArgumentError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{origin}: its model cannot be built ({reason})") from error
+    captioner: Captioner = parser.instantiate_classes(parsed).model
+    return captioner
+
+
+def exported_settings(captioner: Captioner) -> dict[str, Any]:
+    """What `load` needs beside the weights of an exported folder, ready for JSON."""
+    settings = captioner.settings()
+    kept = ("decoding", "system_prompt", "question")
+    chosen = {name: value for name, value in settings["init_args"].items() if name in kept}
+    return {
+        "class_path": settings["class_path"],
+        "init_args": chosen,
+        "cells": captioner.preparation.settings(),
+        "taught": captioner.taught,
+    }
+
+
+def _exported(folder: Path) -> Captioner:
+    path = folder / EXPORTED
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        given = {**told["init_args"], "pretrained": str(folder), "adaptation": "full"}
+        captioner = build({"class_path": told["class_path"], "init_args": given}, str(path))
+        captioner.preparation = Preparation.of_settings(told["cells"], str(path))
+        captioner.taught = told["taught"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not as `export` wrote it ({error}); export the run again") from error
+    return captioner

@@ -1,0 +1,97 @@
+"""What a reviewer asks of a run first, and whether two runs can be compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from hemblip.errors import DataError
+from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
+from hemblip.run import PLACES, Run
+
+
+def settings(run: Run) -> dict[str, str]:
+    """What a reviewer asks first: class, adaptation, seed, decoding, epochs."""
+    model = _mapping(run.config.get("model"))
+    given = _mapping(model.get("init_args"))
+    found = {
+        "Class": str(model.get("class_path", "")).rsplit(".", 1)[-1],
+        "Pretrained": given.get("pretrained"),
+        "Adaptation": given.get("adaptation"),
+        "Learning rate": given.get("learning_rate"),
+        "Seed": run.config.get("seed_everything"),
+        "Decoding": _decoding(_mapping(given.get("decoding"))) if model else None,
+    }
+    if "epoch" in run.curves and len(run.curves):
+        found["Epochs"] = int(run.curves["epoch"].max()) + 1
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def _decoding(given: Mapping[str, Any]) -> str:
+    """Name what a captioner's decoding does, without the settings that change nothing."""
+    from hemblip.models.decoding.settings import Decoding  # brings torch, which a table of captions does without
+
+    names = {setting.name for setting in fields(Decoding)}
+    known = {name: value for name, value in given.items() if name in names and value is not None}
+    chosen = Decoding(**known).settings()
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items() if name != "do_sample")
+
+
+def differing_decoding(runs: Sequence[Run]) -> str | None:
+    """Warn if captions were decoded with different settings; None if they agree or are not known."""
+    found = {run.label: settings(run).get("Decoding") for run in runs if run.config}
+    if len(set(found.values())) < 2:
+        return None
+    return (
+        f"Decoding settings differ between {', '.join(found)} (see the table of runs): differences between captioners "
+        "may be differences of decoding."
+    )
+
+
+def check_same_cells(runs: Sequence[Run]) -> list[str]:
+    """Make sure that scores of the runs can be compared.
+
+    Returns:
+        Warnings for the report: what differs without making a comparison impossible.
+
+    Raises:
+        DataError: two runs describe different cells of one split, or one cell with another group or annotation.
+    """
+    warnings = []
+    for split, place in PLACES.items():
+        having = [run for run in runs if split in run.described]
+        lacking = [run.label for run in runs if split not in run.described]
+        if having and lacking:
+            warnings.append(f"{place} cells were not described by {', '.join(lacking)}: n/a in the tables.")
+        for run in having[1:]:
+            _check_pair(having[0], run, split)
+            if (having[0].predictions(split)["reference"] != run.predictions(split)["reference"]).any():
+                warnings.append(
+                    f"{place} reference captions of {having[0].label} and {run.label} differ: "
+                    "their BLEU, ROUGE-L and BERTScore are not comparable; attribute scores are."
+                )
+    return warnings
+
+
+def _check_pair(first: Run, second: Run, split: str) -> None:
+    one, other = first.predictions(split), second.predictions(split)
+    ids, others = set(one["cell_id"]), set(other["cell_id"])
+    if ids != others:
+        odd = min(ids ^ others)
+        raise DataError(
+            f"{first.label} and {second.label} describe different {split} cells ({len(ids)} and {len(others)}, "
+            f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); "
+            "test both with the same data config"
+        )
+    for column in ("group", *TRUE_KEYS):  # groups are left out whole: other groups would be other intervals
+        differs = one[column].fillna("") != other[column].fillna("")
+        if differs.any():
+            cell = one.loc[differs, "cell_id"].iloc[0]
+            raise DataError(
+                f"{first.label} and {second.label}: cell '{cell}' has {column.removeprefix(TRUE_PREFIX)} "
+                f"'{one.loc[differs, column].iloc[0]}' in one and '{other.loc[differs, column].iloc[0]}' in the other; "
+                "test both with the same data config"
+            )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

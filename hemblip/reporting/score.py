@@ -1,0 +1,158 @@
+"""Scores, intervals and a report of anybody's captions: `hemblip.score` and `python -m hemblip score`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hemblip.atomic import replacing_folder, write_text
+from hemblip.data.tables import Table, read_table, texts
+from hemblip.errors import DataError
+from hemblip.metrics import score as score_rows
+from hemblip.metrics.intervals import Measured
+from hemblip.morphology import KEYS
+from hemblip.predictions import prediction_table, rows
+from hemblip.run import PLACES, Run
+
+SCORES = "scores.json"
+
+ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
+    "reference": ("reference", "references", "ground_truth", "target"),
+    "model": ("model",),
+}
+"""What a table of captions may hold beside what every table is asked for, and by which names."""
+
+
+def score(
+    captions: Sequence[str],
+    references: Sequence[str | Sequence[str]] | None = None,
+    annotations: Sequence[Mapping[str, str | None]] | pd.DataFrame | None = None,
+    groups: Sequence[object] | None = None,
+) -> dict[str, Any]:
+    """Score captions of white blood cells, whoever wrote them; no torch is needed.
+
+    Args:
+        captions: N texts.
+        references: N texts, or lists of texts, of which the first counts in scores with one reference.
+        annotations: N mappings of attribute keys to values, or a table with such columns; what is not annotated may be
+            left out.
+        groups: slide or patient of each cell, over which intervals are; each cell its own if left out.
+
+    Returns:
+        As `hemblip.metrics.score`, and `intervals`: score -> its 95 % interval `[low, high]`, where it has one, such as
+        `accuracy/cell_type`. What cannot be scored is None.
+
+    Raises:
+        DataError: the lists differ in length or are empty, or a value is not in the schema.
+
+    Example:
+        >>> hemblip.score(["A large neutrophil."], annotations=[{"cell_type": "neutrophil"}])["accuracy"]
+    """
+    return _scored(rows(captions, references, annotations, groups))
+
+
+def score_command(
+    tables: list[str] | None = None, output: str = "scores", columns: dict[str, str] | None = None
+) -> None:
+    """Score the captions of tables: every score with its interval, the tables of the paper's form, and report.html.
+
+    Example: `python -m hemblip score captions.csv --output scores`
+
+    Args:
+        tables: CSV, TSV, Parquet or JSON Lines with a column `caption`, and where there are, `reference`, columns of
+            attributes such as `cell_type`, `group` (slide or patient), `image` and `model`.
+        output: folder to write; an earlier one of `score` is replaced, anything else refused.
+        columns: name that is known -> the name that it has in these tables, as in {caption: text}.
+    """
+    from hemblip.reporting.compare import summary, write_comparison
+    from hemblip.reporting.comparison import Comparison
+
+    if not tables:
+        raise DataError("no table to score; give one, as in `python -m hemblip score captions.csv`")
+    runs = [run for table in tables for run in runs_of_table(Path(table), columns)]
+    found = {run.label: {split: _scored(run.predictions(split)) for split in run.described} for run in runs}
+    comparison = Comparison(runs)
+    with replacing_folder(Path(output), "score") as folder:
+        write_text(folder / SCORES, json.dumps(found, indent=2, allow_nan=False) + "\n")
+        write_comparison(comparison, folder)
+    print(summary(comparison).to_string())
+    for warning in comparison.warnings:
+        print(f"note: {warning}")
+    print(f"scores   {output}/{SCORES}\nreport   {output}/report.html")
+
+
+def runs_of_table(path: Path, columns: Mapping[str, str] | None = None) -> list[Run]:
+    """Read a table of captions as runs, one a model.
+
+    Args:
+        path: see `score_command`; a table that `test` wrote is taken as it is.
+        columns: see `score_command`.
+
+    Raises:
+        DataError: it cannot be read, has no captions, or holds values that are not in the schema.
+    """
+    table = _read(path, columns)
+    return [Run.of_rows(part, path, str(model)) for model, part in table.groupby("model", sort=False)]
+
+
+def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
+    found = read_table(path, ["caption"], columns)
+    if not found.rows:
+        raise DataError(f"{path}: holds no rows; give a table with captions")
+    parts: dict[tuple[str, str], list[dict[str, str]]] = {}
+    reference, model = (_column(found, name, columns) for name in ("reference", "model"))
+    for number, row in enumerate(found.rows):
+        split = row.get("split", "")
+        key = (row.get(model, "") or path.stem, split if split in PLACES else "test")
+        parts.setdefault(key, []).append({"cell_id": f"{number:06d}", **row})
+    made, known = [], found.known
+    for (name, split), some in parts.items():
+        cells = [row["cell_id"] for row in some]
+        if repeated := next((cell for cell, count in Counter(cells).items() if count > 1), None):
+            raise DataError(f"{path}: cell_id '{repeated}' stands in several rows of {name}; one row a cell and model")
+        made.append(
+            rows(
+                [row["caption"] for row in some],
+                [texts(row.get(reference, "")) or "" for row in some] if reference else None,
+                pd.DataFrame([_annotation(row) for row in some]),
+                [row["group"] for row in some] if "group" in known else None,
+                [_beside(row["image"], path) for row in some] if "image" in known else None,
+                cells,
+                name,
+                split,
+                path.stem,
+            )
+        )
+    return prediction_table(row for table in made for row in table.to_dict("records"))
+
+
+def _column(table: Table, name: str, columns: Mapping[str, str] | None) -> str:
+    names = {column.lower(): column for column in table.columns}
+    return (columns or {}).get(name) or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
+
+
+def _annotation(row: Mapping[str, str]) -> dict[str, str | None]:
+    """The annotation is in columns named like the attributes; in a table that `test` wrote, `true_` stands before."""
+    return {key: row.get(f"true_{key}", row.get(key, "")) or None for key in KEYS}
+
+
+def _beside(image: str, path: Path) -> str:
+    """Images are looked for beside the table too."""
+    beside = path.parent / image
+    return str(beside) if image and not Path(image).exists() and beside.exists() else image
+
+
+def _scored(table: pd.DataFrame) -> dict[str, Any]:
+    scores: dict[str, Any] = score_rows(table)
+    measured = Measured([table])
+    intervals = {name: measured.interval(name) for name in measured.names}
+    return {
+        **scores,
+        "groups": measured.groups,
+        "intervals": {name: [one.low, one.high] for name, one in intervals.items() if one.low is not None},
+    }

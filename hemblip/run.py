@@ -1,0 +1,424 @@
+"""A run folder as one object: `runs/<name>/version_<n>/` with config, weights, curves, predictions and scores."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from hemblip.atomic import alone, write_text
+from hemblip.errors import CheckpointError, DataError
+from hemblip.predictions import read_predictions
+
+if TYPE_CHECKING:
+    from hemblip.data.preparation import Preparation
+    from hemblip.models.captioner import Captioner
+
+RUNS = Path("runs")
+
+PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
+"""Split -> where its cells come from, as the paper's tables name it."""
+
+BASELINES = "baselines"
+"""Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
+
+LEFT_OUT = "left_out"
+"""In `metrics.json`, beside the scores of a split: a line a source that could not give all its entries as cells."""
+
+BEST = Path("checkpoints", "best.ckpt")
+"""Within a run folder: the weights with the best validation loss."""
+
+RESUME_POINT = Path("checkpoints", "last.ckpt")
+"""Within a run folder: all that is needed to go on."""
+
+SWEEP_TABLE = "sweep.csv"
+"""What `sweep` leaves beside its trials."""
+
+TABLE3 = "table3.csv"
+"""What `probe` leaves in a run folder."""
+
+_CHOSEN = "HEMBLIP_RUN_FOLDER"
+"""Set by the first process, so that the ranks that it starts use the same folder."""
+
+_PER_RUN = ("seed_everything", "name", "resume", "ckpt_path", "wandb", "group")
+"""Settings that may differ between seeds of one model."""
+
+
+class Run:
+    """One trained (or untrained) captioner and what it said. Nothing is read before it is asked for.
+
+    Args:
+        path: run folder, or a checkpoint in one, whose weights are then the run's.
+        name: of the model; if None that of the folder, or of the one above a `version_<n>`.
+
+    Attributes:
+        folder: of the run.
+        weights: checkpoint that `captioner` takes: the best one unless another is named.
+        name: of the model; runs of one name that differ only in their seed are one model.
+    """
+
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
+        path = Path(path)
+        if path.suffix == ".ckpt":
+            self.folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+            self.weights = path
+        else:
+            self.folder, self.weights = path, path / BEST
+        place = self.folder.resolve()
+        self.name = name or (place.parent.name if _number(place) is not None else place.name)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @classmethod
+    def create(cls, name: str) -> Run:
+        """Make the next free folder of runs called `name`: commands that start at once get one each."""
+        while True:
+            folder = _agreed(_version(name, max(_numbers(RUNS / name), default=-1) + 1))
+            if not _first():
+                return cls(folder)
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if folder.is_dir():
+                    continue
+                raise DataError(f"{folder}: cannot be made, something else has its name; move it away") from None
+            except OSError as error:
+                files = [f"{above} is a file" for above in folder.parents if above.exists() and not above.is_dir()]
+                reason = files[0] if files else error.strerror
+                raise DataError(f"{folder}: cannot be made ({reason}); choose another --name or folder") from error
+            return cls(folder)
+
+    @classmethod
+    def resume(cls, name: str) -> Run:
+        """Give the newest run called `name` that can go on, else the newest, or a first one."""
+        folders = [_version(name, number) for number in _numbers(RUNS / name)] or [_version(name, 0)]
+        able = [folder for folder in folders if any((folder / "checkpoints").glob("*last.ckpt"))]
+        return cls(_agreed((able or folders)[-1]))
+
+    @classmethod
+    def newest(cls, name: str) -> Run:
+        """Give the newest run called `name`.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        if not (numbers := _numbers(RUNS / name)):
+            raise CheckpointError(f"{RUNS / name}: holds no run; run `python -m hemblip fit` with this name first")
+        return cls(_version(name, numbers[-1]))
+
+    @classmethod
+    def versions(cls, folder: Path) -> list[Run]:
+        """Give the runs of a name's folder, from the oldest to the newest."""
+        return [cls(folder / f"version_{number}") for number in _numbers(folder)]
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: str) -> Run:
+        """Give the run that a checkpoint belongs to.
+
+        Raises:
+            CheckpointError: there is no such file.
+        """
+        path = Path(checkpoint)
+        if not path.is_file():
+            near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
+            raise CheckpointError(
+                f"--ckpt_path {path}: no such file; {'there is ' + ', '.join(near) if near else 'run fit first'}"
+            )
+        return cls(path)
+
+    @classmethod
+    def untrained(cls, name: str, model: object) -> Run:
+        """Give the run of published weights: what they say of several sets of cells is one run.
+
+        It is the newest of that name, if it was not trained and has the same captioner, else a new one.
+
+        Args:
+            name: of runs.
+            model: settings of the captioner, as in `config.yaml`.
+        """
+        newest = cls(_version(name, max(_numbers(RUNS / name), default=0)))
+        if newest.config.get("model") == model and not (newest.folder / "checkpoints").exists():
+            return cls(_agreed(newest.folder))
+        return cls.create(name)
+
+    @classmethod
+    def find(cls, path: str | Path) -> Run:
+        """Find the run that `path` means: itself, or its newest tested version.
+
+        Raises:
+            DataError: there is no such folder, or it holds no run that was tested or probed.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise DataError(f"{path}: no such run folder; give runs/<name> or runs/<name>/version_<n>")
+        if (path / "predictions").is_dir() or (path / TABLE3).is_file():
+            return cls(path)
+        versions = [path / f"version_{number}" for number in _numbers(path)]
+        if not versions:
+            raise DataError(f"{path}: holds neither predictions nor version_<n> folders; give a run folder")
+        told = [cls(version) for version in versions if cls(version).described or (version / TABLE3).is_file()]
+        if not told:
+            raise DataError(
+                f"{path}: none of its {len(versions)} versions was tested; run `python -m hemblip test` first"
+            )
+        return told[-1]
+
+    @classmethod
+    def of_rows(cls, table: pd.DataFrame, path: str | Path, name: str) -> Run:
+        """Give prediction rows of one model, from wherever they come, as a run that has nothing else.
+
+        Args:
+            table: see `hemblip.predictions.rows`.
+            path: of the table that they were read from.
+            name: of the model.
+        """
+        run = cls(path, name)
+        run._tables.update({str(split): rows.reset_index(drop=True) for split, rows in table.groupby("split")})
+        return run
+
+    @property
+    def label(self) -> str:
+        """Name and version, without the folders above them."""
+        version = self.folder.resolve().name
+        return f"{self.name}/{version}" if version != self.name else self.name
+
+    @property
+    def resume_point(self) -> Path:
+        """The checkpoint that training goes on from."""
+        return self.folder / RESUME_POINT
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The settings, as `config.yaml` has them; empty without one, as in a folder of predictions alone.
+
+        Raises:
+            DataError: the file is torn, or holds no settings.
+        """
+        path = self.folder / "config.yaml"
+        if not path.is_file():
+            return {}
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+            reason = " ".join(str(error).split())[:150]
+            raise DataError(f"{path}: not readable as YAML ({reason}); put back the run's config") from error
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: holds no settings; put back the run's config")
+        return found
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The settings of the captioner: `class_path` and `init_args`.
+
+        Raises:
+            CheckpointError: there are none.
+            DataError: see `config`.
+        """
+        path = self.folder / "config.yaml"
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such file; give a run folder, such as runs/blip_lora/version_0")
+        if not isinstance(model := self.config.get("model"), dict):
+            raise CheckpointError(f"{path}: has no section `model`; give the folder of a run of `fit` or `test`")
+        return model
+
+    def captioner(self, **changed: Any) -> Captioner:
+        """Build the captioner with its weights, in evaluation mode on the CPU.
+
+        Args:
+            **changed: settings of the model that are not the run's.
+
+        Raises:
+            CheckpointError: the run has no config or no such checkpoint, or they do not belong together.
+            ModelAccessError: the base model cannot be reached.
+        """
+        from hemblip.models.captioner import SETTINGS
+        from hemblip.models.checkpoints import load_weights, read_checkpoint
+        from hemblip.models.loading import build
+
+        origin, model = self.folder / "config.yaml", None
+        if self.weights.is_file() and not origin.is_file():  # a checkpoint on its own
+            origin, model = self.weights, read_checkpoint(self.weights).get(SETTINGS)
+            if model and not str(model.get("class_path")).startswith("hemblip."):
+                raise CheckpointError(f"{origin}: of {model.get('class_path')}, which is not HemBLIP's; load its run")
+        model = model or self.model
+        captioner = build({**model, "init_args": {**(model.get("init_args") or {}), **changed}}, str(origin))
+        if cells := self._cells():
+            captioner.preparation = cells
+        # A model that is only tested has no checkpoint, and needs none.
+        if captioner.adaptation != "base" or self.weights.is_file():
+            load_weights(captioner, self.weights)
+        return captioner.eval()
+
+    def _cells(self) -> Preparation | None:
+        """How the run's config prepares cells: its own checkpoints of today say it too, older ones do not."""
+        from hemblip.data.preparation import Preparation
+
+        data = self.config.get("data")
+        given = data.get("init_args") if isinstance(data, dict) else None
+        if not isinstance(given, dict) or not isinstance(size := given.get("image_size"), int):
+            return None
+        return Preparation.of_settings({**given, "size": size}, str(self.folder / "config.yaml"))
+
+    @property
+    def described(self) -> list[str]:
+        """Splits of `PLACES` whose cells were described."""
+        return [split for split in PLACES if split in self._tables or self.rows_of(split).is_file()]
+
+    def check_described(self) -> None:
+        """Raise DataError if no test or external cell was described."""
+        if not self.described:
+            raise DataError(
+                f"{self.folder / 'predictions'}: neither test.parquet nor external.parquet; run `python -m hemblip "
+                "test` with the run's checkpoint"
+            )
+
+    def rows_of(self, split: str) -> Path:
+        """Name the table of a split's prediction rows."""
+        return self.folder / "predictions" / f"{split}.parquet"
+
+    def predictions(self, split: str) -> pd.DataFrame:
+        """Read the prediction rows of a split, by `cell_id`.
+
+        Raises:
+            DataError: there are none, they cannot be read, or are of several models.
+        """
+        if split not in self._tables:
+            path = self.rows_of(split)
+            table = read_predictions(path)
+            models = table["model"].unique()
+            if len(models) > 1:
+                raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one a file")
+            self._tables[split] = table.sort_values("cell_id", ignore_index=True)
+        return self._tables[split]
+
+    def baselines(self, split: str) -> pd.DataFrame | None:
+        """Read the prediction rows of all baselines of a split, told apart by `model`; None without any."""
+        name = f"{BASELINES}/{split}"
+        if name not in self._tables and self.rows_of(name).is_file():
+            self._tables[name] = read_predictions(self.rows_of(name))
+        return self._tables.get(name)
+
+    @cached_property
+    def validation(self) -> pd.DataFrame | None:
+        """Prediction rows of validation cells, on which confidences are calibrated; None without usable ones."""
+        try:
+            return read_predictions(self.rows_of("val"))
+        except DataError:
+            return None
+
+    @cached_property
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """What was logged while training, `metrics.csv`; empty without it, as for a captioner that was not trained.
+
+        Raises:
+            DataError: it is no CSV.
+        """
+        path = self.folder / "metrics.csv"
+        if not path.is_file() or path.stat().st_size == 0:
+            return pd.DataFrame()
+        try:
+            return pd.read_csv(path)
+        except (ValueError, pd.errors.ParserError) as error:
+            raise DataError(f"{path}: not readable as CSV ({error})") from error
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Scores by split, `metrics.json`; none if it was not tested.
+
+        Raises:
+            DataError: the file is no JSON.
+        """
+        return self._read_json("metrics.json", "test the run again")
+
+    def write_scores(self, split: str, scores: Mapping[str, object]) -> Path:
+        """Put the scores of one split into `metrics.json`, atomically, and give its path."""
+        path = self.folder / "metrics.json"
+        with alone(path):  # two commands may test one run
+            write_text(path, json.dumps({**self.scores, split: scores}, indent=2, allow_nan=False) + "\n")
+        return path
+
+    def left_out(self, split: str) -> list[str]:
+        """Give the lines about entries that the sources of a split could not give as cells."""
+        scores = self.scores.get(split)
+        return list(scores.get(LEFT_OUT, [])) if isinstance(scores, Mapping) else []
+
+    def is_seed_of(self, other: Run) -> bool:
+        """Whether both are the same model trained from other random numbers: only the seed in their configs differs."""
+        if self.name != other.name or not self.config or not other.config:
+            return False
+        if self.config.get("seed_everything") == other.config.get("seed_everything"):
+            return False
+        one, two = ({k: v for k, v in run.config.items() if k not in _PER_RUN} for run in (self, other))
+        return one == two
+
+    def discard_if_empty(self) -> None:
+        """Leave no folder of a command that wrote nothing."""
+        if _first():
+            with suppress(OSError):  # it is not empty
+                for path in (self.folder, self.folder.parent, RUNS):
+                    path.rmdir()
+
+    def _read_json(self, name: str, fix: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path}: not readable as JSON ({error}); {fix}") from error
+
+
+def sweep_runs(path: Path) -> list[Run]:
+    """Give the tested runs of a sweep's table, `runs/<name>/sweep.csv`, in its order.
+
+    Raises:
+        DataError: there is no such table, it has no column `run`, or none of its runs was tested.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such table; `python -m hemblip sweep` writes it")
+    table = pd.read_csv(path)
+    if "run" not in table.columns:
+        raise DataError(f"{path}: missing column run; give a table that `python -m hemblip sweep` wrote")
+    told = [run for run in map(Run, table["run"].dropna()) if "test" in run.described]
+    if not told:
+        raise DataError(f"{path}: none of its {len(table)} runs was tested; sweep with --test all")
+    return told
+
+
+def _version(name: str, number: int) -> Path:
+    return RUNS / name / f"version_{number}"
+
+
+def _number(folder: Path) -> int | None:
+    match = re.fullmatch(r"version_(\d+)", folder.name)
+    return int(match[1]) if match else None
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Versions below the folder of a name, from the oldest to the newest."""
+    return sorted(number for path in folder.glob("version_*") if (number := _number(path)) is not None)
+
+
+def _first() -> bool:
+    """Whether this process is the first of its run, as torchrun, SLURM and Lightning tell it."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def _agreed(folder: Path) -> Path:
+    """What the first process of this machine chose."""
+    if _CHOSEN in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return Path(os.environ[_CHOSEN])
+    os.environ[_CHOSEN] = str(folder)
+    return folder

@@ -1,0 +1,285 @@
+"""The command line from images to scores, and what it says about mistakes."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from hemblip.cli.main import main
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS
+from hemblip.predictions import read_predictions
+from hemblip.run import Run
+
+ROOT = Path(__file__).parents[2]
+TINY = str(ROOT / "tests" / "conf" / "tiny.yaml")
+RUN = Path("runs/tiny/version_0")
+BEST = str(RUN / "checkpoints" / "best.ckpt")
+
+HUB_LORA = ["--model.init_args.pretrained", "hub/blip", "--model.init_args.adaptation", "lora"]
+
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if "sweeps" not in path.parts)
+CONFIGS.remove(ROOT / "configs" / "parts" / "decoding.yaml")  # a part of others
+COMMANDS = ("audit", "prepare", "probe", "caption")
+"""Folders of configs, named like their command; other configs are for `fit`."""
+
+
+def test_fit_test_and_predict(workplace, capsys):
+    assert main(["fit", "--config", TINY]) == 0
+    assert {"data", "model", "training", "precision", "results", "finished"} <= first_words(capsys.readouterr().out)
+    logged = pd.read_csv(RUN / "metrics.csv")
+    assert {"train_loss", "val_loss", "val_accuracy", "learning_rate", "cells_per_second"} <= set(logged.columns)
+    assert yaml.safe_load((RUN / "config.yaml").read_text())["data"]["init_args"]["image_size"] == 32
+    assert not list(RUN.rglob("val.parquet")) and not Run(RUN).scores  # a sample, and not of the best weights
+
+    describe = ["predict", "--config", TINY, "--ckpt_path", BEST]
+    assert main([*describe, "--risk", "0.2"]) == 2
+    assert "--risk 0.2 needs runs/tiny/version_0/predictions/val.parquet" in one_line(capsys)
+    assert main(["validate", "--config", TINY, "--ckpt_path", BEST]) == 0
+    assert len(read_predictions(RUN / "predictions" / "val.parquet")) == 24  # all, not the sample of 4
+
+    assert main(["test", "--config", TINY, "--ckpt_path", BEST, "--evaluation.multi_reference", "true"]) == 0
+    rows = read_predictions(RUN / "predictions" / "test.parquet")
+    assert (rows["references"].map(len) > 1).all() and (rows["references"].str[0] == rows["reference"]).all()
+    scores = Run(RUN).scores["test"]["model"]
+    assert scores["multi_reference"]["references"] > 1
+    assert scores["multi_reference"]["rouge_l"] >= scores["rouge_l"]
+    assert rows["cell_id"].is_unique and set(rows["split"]) == {"test"} and set(rows["model"]) == {"tiny"}
+    assert "test" in Run(RUN).scores
+    assert str(RUN / "predictions" / "test.parquet") in capsys.readouterr().out
+
+    images = str(Path(rows["image"].iloc[0]).parent)
+    assert main([*describe, "--images", images, "--output", "o.csv"]) == 0
+    captions = pd.read_csv("o.csv")
+    assert len(captions) == 120 and {"cell_id", "image", "caption", "confidence", *KEYS} <= set(captions.columns)
+    assert main([*describe, "--images", images, "--output", "less.csv", "--risk", "0.5"]) == 0
+    less = pd.read_csv("less.csv")
+    assert (
+        less["cell_id"].equals(captions["cell_id"])
+        and less[[*KEYS]].notna().sum().sum() < captions[[*KEYS]].notna().sum().sum()
+    )
+    assert main([*describe, "--images", "nowhere"]) == 2
+    assert "nowhere" in one_line(capsys)
+
+
+def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
+    """The training cells' images need not be where a trained run is tested."""
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    cells = pd.read_parquet(RUN / "training_cells.parquet")
+    cells.assign(image="/gone/" + cells["cell_id"]).to_parquet(RUN / "training_cells.parquet")
+    assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"baselines +n/a \(.*/gone/", told) and (RUN / "report.html").is_file()
+    scores = Run(RUN).scores["test"]
+    assert scores["model"]["cells"] == 24 and set(scores["baselines"]) == {"majority value", "modal caption"}
+
+
+def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monkeypatch):
+    def fails(*_, **__):
+        raise DataError("no room for a page")
+
+    monkeypatch.setattr("hemblip.callbacks.caption_evaluation.write_report", fails)
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
+    assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)
+    assert len(Run(RUN).scores["test"]["baselines"]) == 4
+
+
+def first_words(text):
+    return {line.split()[0] for line in text.splitlines() if line.strip()}
+
+
+def one_line(capsys):
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1 and "Traceback" not in error
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fit", "--config", "configs/nope.yaml"], "configs/nope.yaml"),
+        (["fit", "--config", TINY, "--trainer.max_epoch", "3"], "--trainer.max_epoch"),
+        (
+            ["fit", "--config", TINY, "--trainer.max_epochs", "three"],
+            "trainer.max_epochs: Expected int. Got value: three",
+        ),
+        (["fit", "--config", TINY, "--data.init_args.image_size", "48"], "48 x 48"),
+        (["fit", "--config", TINY, "--model", "NoCaptioner"], "NoCaptioner"),
+        (["test", "--config", TINY, "--ckpt_path", "nope.ckpt"], "nope.ckpt: no such file"),
+        (["test", "--config", TINY], "its weights are random; give the checkpoint of a run"),
+        (["predict", "--config", TINY, "--images", "."], "its weights are random"),
+        (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
+        (["fit"], "required"),
+        (["fits"], "no command 'fits'; did you mean fit?"),
+        (["fit", "--config"], "--config on the command line names no file"),
+        (["probe", "--config", "nope.yaml"], "nope.yaml"),
+    ],
+)
+def test_mistakes_give_one_line(workplace, capsys, words, said):
+    assert main(words) == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("data.init_args.batch_size", "0", "data.init_args.batch_size is 0; it is at least 1"),
+        ("data.init_args.image_size", "-1", "image_size is -1"),
+        ("data.init_args.num_workers", "-1", "num_workers is -1"),
+        ("data.init_args.limit", "0", "limit is 0"),
+        ("data.init_args.seed", "-1", "seed is -1"),
+        ("data.init_args.styles", "[]", "styles is empty"),
+        ("data.init_args.crop", "3", "crop is 3.0; it is above 0 and at most 1"),
+        ("data.init_args.augmentation.zoom", "-1", "zoom is -1.0"),
+        ("data.init_args.augmentation.colour", "5", "colour is 5.0"),
+        ("data.init_args.augmentation.tilt", "90", "augmentation.tilt is 90.0; it is at least 0 and at most 45"),
+        ("data.init_args.cache_gigabytes", "0", "cache_gigabytes is 0.0; it is above 0"),
+        ("model.init_args.learning_rat", "3", "model: BlipCaptioner: Option 'learning_rat' is not accepted"),
+        ("model.init_args.learning_rate", "0", "learning_rate is 0.0; it is above 0"),
+        ("model.init_args.learning_rate", ".nan", "learning_rate is nan"),
+        ("model.init_args.warmup", "2", "warmup is 2.0"),
+        ("model.init_args.weight_decay", "-1", "weight_decay is -1.0"),
+        ("model.init_args.label_smoothing", "1", "label_smoothing is 1.0; it is at least 0 and below 1"),
+        ("model.init_args.compact.heads", "3", "hidden_size 16 is not a multiple of compact.heads 3"),
+        ("model.init_args.compact.vision_layers", "-1", "vision_layers is -1"),
+        ("model.init_args.compact.stem", "[]", "stem is []"),
+        ("model.init_args.adaptation", "lore", "lore"),
+        ("evaluation.validation_cells", "-1", "validation_cells is -1"),
+        ("trainer.accelerator", "tpu", "torch_xla"),
+        ("trainer.accelerator", "foo", "accelerator='foo'"),
+        ("trainer.devices", "0", "trainer.devices is 0; on a CPU"),
+        ("trainer.strategy", "foo", "strategy='foo'"),
+        ("trainer.max_epochs", "-5", "-5"),
+        ("trainer.check_val_every_n_epoch", "0", "check_val_every_n_epoch is 0"),
+        ("trainer.gradient_clip_val", "-1", "gradient_clip_val is -1"),
+        ("trainer.enable_checkpointing", "false", "enable_checkpointing is false"),
+        (
+            "early_stopping.monitor",
+            "val_los",
+            "early_stopping.monitor is 'val_los'; validation logs val_loss, val_bleu",
+        ),
+        ("early_stopping.patience", "-1", "patience is -1"),
+        ("checkpoint.filename", "../x", "best weights in checkpoints/best.ckpt, so leave it out"),
+        ("trainer.devices", "99", "trainer.devices is 99; on a CPU it is a number of processes"),
+        ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
+        ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
+        ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
+        ("model.init_args.decoding.num_beams", "0", "decoding.num_beams is 0; it is at least 1"),
+        ("checkpoint.monitor", "val_los", "checkpoint.monitor is 'val_los'"),
+        ("checkpoint.mode", "up", "got up"),
+        ("seed_everything", "-1", "seed_everything is -1; it is at least 0 and at most 4294967295"),
+        ("name", "../x", "name is '../x'; results go to runs/<name>"),
+        ("name", "", "name is ''"),
+    ],
+)
+def test_values_that_cannot_be(workplace, capsys, setting, value, said):
+    assert main(["fit", "--config", TINY, f"--{setting}", value]) == 2
+    assert said in one_line(capsys)
+    assert not Path("runs").exists()
+
+
+def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
+    words = ["--early_stopping.monitor", "val_bleu", "--evaluation.validation_cells", "0"]
+    assert main(["fit", "--config", TINY, *words]) == 2
+    assert "validation logs val_loss" in one_line(capsys)
+
+
+@pytest.mark.parametrize("words", [["--trainer.limit_val_batches", "0"], ["--trainer.check_val_every_n_epoch", "3"]])
+def test_training_without_validation_says_so_and_keeps_the_last_weights(workplace, capsys, words):
+    assert main(["fit", "--config", TINY, *words]) == 0
+    assert "note: no validation (trainer." in capsys.readouterr().out
+    assert torch.load(BEST, weights_only=False)["epoch"] == 1
+
+
+def test_validation_more_seldom_than_there_are_batches(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.val_check_interval", "1000"]) == 2
+    assert "trainer.val_check_interval: `val_check_interval` (1000) must be" in one_line(capsys)
+
+
+def test_no_epochs(workplace):
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "0"]) == 0
+
+
+def test_bad_images_are_listed_and_the_others_described(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    drawn = sorted(Path("data/synthetic").rglob("*.png"))[:3]
+    Path("mine").mkdir()
+    for path in drawn:
+        shutil.copy(path, "mine")
+    (Path("mine") / drawn[0].name).write_bytes(drawn[0].read_bytes()[:99])
+    words = ["predict", "--config", TINY, "--images", "mine", "--ckpt_path", BEST]
+    assert main(words) == 0
+    assert f"mine/{drawn[0].name}: not a readable image" in capsys.readouterr().out
+    assert pd.read_csv("captions.csv")["cell_id"].tolist() == [path.name for path in drawn[1:]]
+    assert main([*words, "--output", "captions.txt"]) == 2
+    assert "ends in neither" in one_line(capsys)
+
+
+def test_torn_and_foreign_checkpoints(workplace, capsys):
+    Path("torn.ckpt").write_bytes(b"PK\x03\x04 torn")
+    assert main(["test", "--config", TINY, "--ckpt_path", "torn.ckpt"]) == 2
+    assert "torn.ckpt: not a readable checkpoint" in one_line(capsys)
+    torch.save({"state_dict": {}, "hemblip": {"pretrained": "other"}, "pytorch-lightning_version": "2.6.6"}, "o.ckpt")
+    assert main(["test", "--config", TINY, "--ckpt_path", "o.ckpt"]) == 2
+    assert "has pretrained 'other', the config asks for 'compact'" in one_line(capsys)
+
+
+def test_typo_in_a_config(workplace, capsys):
+    text = Path(TINY).read_text().replace("batch_size", "batchsize")
+    Path("typo.yaml").write_text(text)
+    assert main(["fit", "--config", "typo.yaml"]) == 2
+    assert "typo.yaml: data: InternalCells: Option 'batchsize' is not accepted" in one_line(capsys)
+    Path("latin.yaml").write_bytes("# Größe\n".encode("latin-1"))
+    assert main(["fit", "--config", "latin.yaml"]) == 2
+    assert "latin.yaml: not a text in UTF-8" in one_line(capsys)
+    Path("torn.yaml").write_text("model: [")
+    assert main(["fit", "--config", "torn.yaml"]) == 2
+    assert "torn.yaml" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no settings; a config has"),
+        ("# later\n", "holds no settings; a config has"),
+        ("[1, 2]", "holds no settings but '[1, 2]'; a config has"),
+        ("fit", "holds no settings but 'fit'"),
+    ],
+)
+def test_a_config_without_settings(workplace, capsys, text, said):
+    Path("mine.yaml").write_text(text)
+    Path("torn.yaml").write_text("[")
+    for words in (["--config", "mine.yaml"], ["--config=mine.yaml", "--config", "torn.yaml"]):
+        assert main(["audit", *words]) == 2
+        assert f"error: mine.yaml: {said}" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "probe", "prepare", "audit", "compare"])
+def test_help_and_print_config(capsys, command):
+    assert main([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "--config" in told and "usage: python -m hemblip" in told and "__main__" not in told
+    if command == "predict":  # what it alone has is not below hundreds of lines
+        assert told.index("--images IMAGES") < told.index("--output OUTPUT") < told.index("--trainer CONFIG")
+    assert main([command, "--print_config"]) == 0
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def test_every_config_is_parsed(workplace, capsys, monkeypatch, path):
+    command = path.parent.name if path.parent.name in COMMANDS else "fit"
+    monkeypatch.chdir(ROOT)
+    words = (
+        ["--data", str(path), "--model", "BlipCaptioner"] if path.parent.name == "parts" else ["--config", str(path)]
+    )
+    assert main([command, *words, "--print_config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 21

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from hemblip.cli.main import main
+from hemblip.data import InternalCells
+from hemblip.data.sources import Synthetic
+from hemblip.data.taught import constant_keys, never_seen, taught_values
+from hemblip.morphology import KEYS, SCHEMA, extract_attributes
+from hemblip.predictions import read_predictions
+
+TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
+
+ALL_TYPES = list(SCHEMA["cell_type"])
+
+
+def training(**columns):
+    return pd.DataFrame({key: columns.get(key, [None, None]) for key in KEYS})
+
+
+def test_values_are_listed_once_in_schema_order_and_gaps_are_none():
+    taught = taught_values(training(cell_size=["large", "small"], diagnosis=["healthy", None]))
+    assert taught["cell_size"] == ["small", "large"] and taught["diagnosis"] == ["healthy"]
+    assert taught["granules"] == [] and list(taught) == list(KEYS)
+    assert constant_keys(taught) == ["diagnosis"]
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "types", "sentence"),
+    [
+        (["healthy"], ALL_TYPES, "This model has never seen leukemic cells."),
+        (["healthy", "ALL", "AML", "CLL", "CML"], ALL_TYPES, "This model has never seen cells of APML."),
+        (["AML"], ALL_TYPES[:12], "cells of ALL, cells of APML, cells of CLL, cells of CML, healthy cells or atypical"),
+        (list(SCHEMA["diagnosis"]), ALL_TYPES, ""),
+        ([], [], ""),
+    ],
+)
+def test_what_was_never_seen_is_one_sentence(diagnoses, types, sentence):
+    taught = {**{key: [] for key in KEYS}, "diagnosis": diagnoses, "cell_type": types}
+    assert sentence in never_seen(taught) and bool(never_seen(taught)) == bool(sentence)
+
+
+class HealthyTraining(Synthetic):
+    """Drawn cells of which leukemic ones are in the test split only."""
+
+    def records(self):
+        table = super().records()
+        return table.assign(split=["val" if row % 3 else "train" for row in range(len(table))]).assign(
+            split=lambda cells: cells["split"].where(cells["diagnosis"] == "healthy", "test")
+        )
+
+
+@pytest.mark.parametrize("teach_constants", [False, True])
+def test_what_has_one_value_in_training_is_not_stated(workplace, teach_constants):
+    cells = InternalCells([HealthyTraining(cells=40, size=32)], image_size=32, teach_constants=teach_constants)
+    cells.setup()
+    assert cells.taught()["diagnosis"] == ["healthy"]
+    told = cells.manifest["captions"].map(lambda captions: [extract_attributes(text)["diagnosis"] for text in captions])
+    assert told.map(any).all() == told.map(any).any() == teach_constants
+
+
+def test_it_is_neither_scored_nor_forgotten_by_the_checkpoint(workplace):
+    source = "[{class_path: data.test_taught.HealthyTraining, init_args: {cells: 40, size: 32}}]"
+    words = ["--config", TINY, "--data.init_args.sources", source, "--trainer.max_epochs", "1"]
+    assert main(["fit", *words]) == 0
+    best = "runs/tiny/version_0/checkpoints/best.ckpt"
+    assert torch.load(best, weights_only=True)["hemblip_taught"]["diagnosis"] == ["healthy"]
+    assert main(["test", *words, "--ckpt_path", best]) == 0
+    rows = read_predictions(Path("runs/tiny/version_0/predictions/test.parquet"))
+    assert rows["true_diagnosis"].isna().all() and rows["true_cell_type"].notna().all()
+    others = read_predictions(Path("runs/tiny/version_0/predictions/baselines/test.parquet"))
+    assert others["diagnosis"].isna().all() and others["cell_type"].notna().any()
