@@ -1,4 +1,4 @@
-"""Parts of a sentence that say nothing of the cell: what is not abnormal, what other cells lack, what it could be too."""
+"""Parts of a sentence that say nothing of the cell: what is not abnormal, what others lack, what it could be too."""
 
 import re
 from itertools import accumulate
@@ -10,15 +10,20 @@ _OTHERS = (
 )
 _FEATURE = r"(?:an? |this )?(?:feature|finding|sign|change|characteristic|trait|property|appearance) |(?:which|that) "
 _REST = r".*?(?= ;| \.$| but\b| however\b| , (?:and |with |which |while |yet )?(?:the|its|it|this)\b|$)"
-_UNREMARKABLE = "abnormal|abnormality|abnormalities|abnormally|toxic|atypical|unusual|dysplastic|dysplasia|aberrant|pathological|full|complete"
+_UNREMARKABLE = (
+    "abnormal|abnormality|abnormalities|abnormally|toxic|atypical|unusual|dysplastic|dysplasia|aberrant|pathological"
+    "|full|complete"
+)
 
 _ASIDES = re.compile(
     # "without abnormal granules", "no abnormalities in size or granularity", "lacks full granule development"
     r"\b(?:no|without|lacks?|lacking|none of)(?: the| any| evidence of| signs? of| visible| obvious| clear| significant"
     rf"| definite| apparent| overt| other)* (?:{_UNREMARKABLE})\b{_REST}"
     # "a feature not typically seen in normal monocytes", "which is not expected in a mature lymphocyte"
-    rf"|(?:, )?(?:{_FEATURE})?(?:(?:that|which|is|are) )*\b(?:not|never|rarely|seldom|unusual|uncommon|unexpected|atypical)"
-    rf"(?:(?: \w+){{0,3}}? (?:in|for|among)|(?: \w+)? (?:feature|typical|characteristic|representative) of) {_OTHERS}[^,;.]*"
+    rf"|(?:, )?(?:{_FEATURE})?(?:(?:that|which|is|are) )*\b(?:not|never|rarely|seldom|unusual|uncommon|unexpected"
+    rf"|atypical)"
+    rf"(?:(?: \w+){{0,3}}? (?:in|for|among)|(?: \w+)? (?:feature|typical|characteristic"
+    rf"|representative) of) {_OTHERS}[^,;.]*"
     # "it could also be a promonocyte", "with or without vacuoles"
     r"|\b(?:could|may|might|can) (?:also|alternatively|instead|equally) be\b[^.;]*"
     r"|\bwith or without\b[^.,;]*"

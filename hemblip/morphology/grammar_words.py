@@ -103,7 +103,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "normal": "normal|normal appearing|normal looking|non {malignant,neoplastic,leukemic,cancerous}"
     "|nonmalignant|benign",
     "all": "all",
-    "near": "{below,above,beneath,under,beside} {it,the cell,this cell}|behind|in front of|between|in between|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
+    "near": "{below,above,beneath,under,beside} {it,the cell,this cell}|behind|in front of|between|in between"
+    "|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
     "|close to|another"
     "|other|others|a second|adjacent"
     "|surrounding|touching|abutting|side by side with|in the vicinity of|several other|one other"
@@ -111,7 +112,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|at the edge of the field|accompanying|bystander|additional|flanked by|close by|next to it"
     "|at the border of the image|in the rest of the field|amid|among|amongst|in the surrounding area|second"
     "|alongside a|alongside the|alongside several",
-    "reject": "{should,must,may,might,could,can} be considered|{needs,has} to be considered|runner up|second choice|second best|unlikely|excluded|ruled out|is excluded|can be excluded"
+    "reject": "{should,must,may,might,could,can} be considered|{needs,has} to be considered|runner up"
+    "|second choice|second best|unlikely|excluded|ruled out|is excluded|can be excluded"
     "|can be ruled out|less likely|is not favored"
     "|rejected|dismissed|abandoned|refuted|is not supported|not supported|not favored|improbable|is out"
     "|can be discarded|discounted|not the case",

@@ -31,7 +31,8 @@ CELL_TYPES: Mapping[str, str] = {
     "promyelocyte": "promyelocyte|promyelocytic cell",
     "other": "plasma cell|plasmacyte|megakaryocyte|hairy cell|prolymphocyte|granulocyte|agranulocyte|erythroblast"
     "|normoblast|mast cell"
-    "|nucleated red cell|nucleated red blood cell|nrbc|smudge cell|macrophage|immature lymphoid cell|immature lymphocytic cell|immature lymphocyte"
+    "|nucleated red cell|nucleated red blood cell|nrbc|smudge cell|macrophage|immature lymphoid cell"
+    "|immature lymphocytic cell|immature lymphocyte"
     "|precursor lymphoid cell|lymphoid precursor|histiocyte|proerythroblast",
 }
 """Type -> names in the singular, separated by `|`; the last two types are outside the schema."""
