@@ -79,7 +79,9 @@ def _of_run(words: Sequence[str]) -> list[str]:
         raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
     if not Path(given["--run"]).exists() and (shipped := SHIPPED / given["--run"] / "predict.yaml").is_file():
         if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
-            raise ConfigError(f"--run {given['--run']}: it comes with HemBLIP, to describe your cells: predict --images")
+            raise ConfigError(
+                f"--run {given['--run']}: it comes with HemBLIP, to describe your cells: predict --images"
+            )
         pretrained = ["--model.init_args.pretrained", str(shipped.parent)]
         return [kept[0], "--config", str(shipped), *pretrained, *kept[1:]]
     run = Run.meant(given["--run"])

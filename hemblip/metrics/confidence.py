@@ -59,7 +59,7 @@ def _ends(written: Sequence[str], text: str) -> list[int]:
     """How many characters of `text` each piece and those before it have written."""
     ends = list(itertools.accumulate(len(piece) for piece in written))
     joined = "".join(written)
-    if joined == text:
+    if joined.casefold() == text.casefold() and len(joined) == len(text):  # capitals are given afterwards
         return ends
     # Characters of several tokens (bytes) became one, or a contraction was written.
     reached = [0] * (len(joined) + 1)

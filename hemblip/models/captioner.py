@@ -34,6 +34,7 @@ from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor,
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.morphology import extract_attributes
+from hemblip.morphology.spelling import printed
 from hemblip.ranks import gather
 from hemblip.run import Run
 
@@ -290,7 +291,7 @@ class Captioner(L.LightningModule, ABC):
         generations = []
         for text, tokens in zip(texts, generated, strict=True):
             pieces = [self.piece(token.token) for token in tokens]
-            caption = text.strip()
+            caption = printed(text)
             scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
             generations.append(Generation(caption, scores))
         return generations

@@ -24,6 +24,8 @@ _ASIDES = re.compile(
     rf"|atypical)"
     rf"(?:(?: \w+){{0,3}}? (?:in|for|among)|(?: \w+)? (?:feature|typical|characteristic"
     rf"|representative) of) {_OTHERS}[^,;.]*"
+    # "which normal lymphocytes do not have"
+    rf"|(?:, )?(?:{_FEATURE})+{_OTHERS} (?:(?:do|does) not (?:have|show|contain|possess)|(?:usually )?lacks?)\b"
     # "it could also be a promonocyte", "with or without vacuoles"
     r"|\b(?:could|may|might|can) (?:also|alternatively|instead|equally) be\b[^.;]*"
     r"|\bwith or without\b[^.,;]*"

@@ -246,5 +246,7 @@ class Reader(Denials):
                 self.state(place, "cell_type", "")  # "a small blast or a lymphocyte"
             if self.statements.leaves_open("cell_type", place):  # "a lymphocyte or a small blast"
                 self.pending = []
+                if self.sentence.since_article(place, place - 4) is not None:
+                    self.statements.withdraw(OWNED["cell"])
         if not item.adjective and not self.sentence.is_first_part(place):
             self.arrive(Head.of(item.name, place))

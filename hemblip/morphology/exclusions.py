@@ -78,7 +78,9 @@ class Exclusions(Phrases):
     def _near(self, place: int, item: Item) -> None:
         subject = all(other.kind in ("det", "word", "value") for other in self.sentence.between(-1, place))
         noun = self.sentence.next_thing(place).name in ("cell", "other")
-        if item.name in _OTHERS and subject and noun and not any(other.kind == "self" for other in self.sentence):
+        if place == 0 and item.name.endswith((" it", " them", " cell")):  # "above it, a large monocyte"
+            self.excluded = self._elsewhere = True
+        elif item.name in _OTHERS and subject and noun and not any(other.kind == "self" for other in self.sentence):
             self.leave_out()  # "two other cells are visible: ..."
             self._elsewhere = True
         elif item.name.startswith(("in the", "elsewhere", "at the", "nearby")):

@@ -47,7 +47,7 @@ _CONDITIONS = word_set("conditions|infection|infections|disorders|diseases|malig
 _WOULD = word_set("would")
 _FITTING = word_set("consistent|compatible|keeping|line")
 _NEIGHBORS = word_set("platelet|platelets|thrombocyte|thrombocytes|erythrocyte|erythrocytes|rbc|rbcs")
-_COMMON = word_set("common|involved|responsible|known|mainly|mostly|primarily")
+_COMMON = word_set("occur|appear|common|involved|responsible|known|mainly|mostly|primarily")
 _INDEFINITE = word_set("a|an")
 
 

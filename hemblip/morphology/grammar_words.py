@@ -64,7 +64,8 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "|but rather|;",
     "that": "that|which|who|whose",
     "det": "a|an|the|this|its|these|their|any|his|her|some|our|such|each|{all,most,some,many} of {its,the,these,their}",
-    "contrast": "{deviates,deviating,deviation,departs,departing,departure,altered,deviate,depart} from"
+    "contrast": "{changed,changes,change} from"
+    "|{deviates,deviating,deviation,departs,departing,departure,altered,deviate,depart} from"
     "|{lost,loses,losing,loss of}|no longer {has,shows,have,show,is,displays}"
     "|{help,helps,helping} {,to }{tell,distinguish,differentiate,discriminate,separate}|look like|looked like"
     "|in distinction {to,from}|{pass,passes} for"
@@ -99,11 +100,12 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "indentation": "{indentation,indentations,indent,notch,cleft,concavity,hilum}",
     "where": "{to,on,at,in} {the,its} {left,right,far left,far right,top,bottom,edge,corner,periphery,margin,border"
     ",upper left,upper right,lower left,lower right,upper corner,lower corner,left side,right side,left corner"
-    ",right corner,background}",
+    ",right corner,upper left corner,upper right corner,lower left corner,lower right corner,top left,top right"
+    ",bottom left,bottom right,background}",
     "normal": "normal|normal appearing|normal looking|non {malignant,neoplastic,leukemic,cancerous}"
     "|nonmalignant|benign",
     "all": "all",
-    "near": "{below,above,beneath,under,beside} {it,the cell,this cell}|behind|in front of|between|in between"
+    "near": "{below,above,beneath,under,beside} {it,them,the cell,this cell}|behind|in front of|between|in between"
     "|next to|beside|near|adjacent to|neighboring|neighbouring|nearby"
     "|close to|another"
     "|other|others|a second|adjacent"

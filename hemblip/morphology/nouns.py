@@ -71,7 +71,7 @@ THINGS: Mapping[str, str] = {
     "chromatin": "chrom|chromatin|nuclear chromatin|chromatin texture|chromatin pattern|nuclear texture"
     "|nuclear density"
     "|nuclear material|chromatin strands",
-    "nucleolus": "nucleolus|nucleoli|nucleolar|nucleolar prominence|nucleolie|nucleolii|nucleoluses",
+    "nucleolus": "nucleolus|nucleoli|nucleolar|nucleolar prominence|nucleoluses",
     "cytoplasm": "cytoplasmic features|cytoplasmic characteristics|cytoplasmic findings|cytoplasmic details|cyto"
     "|cytoplasmic rim|cytoplasmic border|cytoplasmic band|cytoplasmic collar|cytopl|cytoplasm|cytoplasmic"
     "|cytoplasma|cytosol|ground substance|cytoplasms",
@@ -87,7 +87,7 @@ THINGS: Mapping[str, str] = {
     "|smear|slide|image|inclusion|auer rod|field|stain|picture|photo|view|photograph|micrograph|object|circle|flower"
     "|dot|spot|group of cells|ball|red corpuscle|backdrop|scale bar|patient|cluster|group|debris|lamina|projection"
     "|pseudopod|plasma membrane|lobe|halo|dohle body|circles|crystal|bleb|fragment|cluster of cells|artefact"
-    "|artifact|vessel|blood vessel|capillary|particle",
+    "|artifact|vessel|blood vessel|capillary|particle|pore|bodies",
 }
 """Thing -> nouns and their adjectives; "other" are things that own no attribute of the cell described."""
 

@@ -187,10 +187,13 @@ class Phrases:
         self.flush()
         if self.before.header is not None:
             self._orphans = self.attach(self._orphans, Head.of(self.before.header, 0))
+        lobes = [modifier for modifier in self._orphans if is_noun(modifier.item)]
         if self.last is not None:
             self.attach(self._orphans, Head.of("cell", 0))
         elif self.before.subject is not None:
             self.attach(self._orphans, Head.of(self.before.subject, 0))
+        elif lobes:  # "more than three lobes are seen"
+            self.attach(lobes, Head.of("nucleus", 0))
 
     def spoken(self, aside: str | None) -> Spoken:
         """What the next sentence can refer to, `aside` if only what was left out names it."""

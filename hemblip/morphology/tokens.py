@@ -9,6 +9,8 @@ from typing import NamedTuple
 from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
 from hemblip.morphology.names import CELL_TYPES, DISEASES
 from hemblip.morphology.nouns import ADJECTIVES, ASPECT_NOUNS, DENIABLE, THINGS
+from hemblip.morphology.schema import SCHEMA
+from hemblip.morphology.slips import Slips
 from hemblip.morphology.value_words import VALUE_WORDS
 
 
@@ -73,6 +75,7 @@ _SPELLING = (
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
     (re.compile(r"\(\s*-\s*\)"), " absent "),
     (re.compile(r"\(\s*[~<>≈]?\s*\d+(?:[._]\d+)?\s*%\s*\)"), " "),
+    (re.compile(r"\b(?:t|inv|del)\s?\([\dqp;: ]+\)(?:\([\dqp;:. ]+\))?"), " "),
     (re.compile(r"w(?<!\ww)/o\b"), "without"),
     (re.compile(r"w(?<!\ww)/(?=\s|[a-z])"), "with "),
     (re.compile(r"(?m)^[ \t]*#+[ \t]+(?=\w)"), "\n§ "),
@@ -154,18 +157,26 @@ def _entries() -> Iterable[tuple[str, Item]]:
             yield wording, Item("aspect", aspect)
 
 
-def _index() -> tuple[dict[tuple[str, ...], Item], dict[str, int]]:
-    """Wordings as tuples of tokens, and the length of the longest that begins with each token."""
+def _index() -> tuple[dict[tuple[str, ...], Item], dict[str, list[int]]]:
+    """Wordings as tuples of tokens, and the lengths of those that begin with each token, longest first."""
     index: dict[tuple[str, ...], Item] = {}
-    longest: dict[str, int] = {}
+    lengths: dict[str, set[int]] = {}
     for wording, item in _entries():
         words = tuple(_TOKEN.findall(wording))
         index.setdefault(words, item)
-        longest[words[0]] = max(longest.get(words[0], 0), len(words))
-    return index, longest
+        lengths.setdefault(words[0], set()).add(len(words))
+    return index, {word: sorted(found, reverse=True) for word, found in lengths.items()}
 
 
-_WORDINGS, _LONGEST = _index()
+_WORDINGS, _LENGTHS = _index()
+
+
+def _slips() -> Slips:
+    names = [name for name in SCHEMA["cell_type"] if " " not in name]
+    return Slips({word for words in _WORDINGS for word in words}, [*names, *map(_plural, names)])
+
+
+_SLIPS = _slips()
 
 
 def sentences(text: str) -> list[tuple[str, ...]]:
@@ -175,7 +186,7 @@ def sentences(text: str) -> list[tuple[str, ...]]:
     """
     found: list[tuple[str, ...]] = []
     current: list[str] = []
-    for token in (*_TOKEN.findall(text), "\n"):
+    for token in map(_SLIPS.mend, (*_TOKEN.findall(text), "\n")):
         if token == HEADING:
             current = [HEADING]
         elif token not in _ENDS:
@@ -211,8 +222,8 @@ def measured_items(tokens: tuple[str, ...]) -> list[tuple[Item, int]]:
     found = []
     place = 0
     while place < len(tokens):
-        for length in range(min(_LONGEST.get(tokens[place], 0), len(tokens) - place), 0, -1):
-            item = _WORDINGS.get(tokens[place : place + length])
+        for length in _LENGTHS.get(tokens[place], ()):
+            item = _WORDINGS.get(tokens[place : place + length]) if place + length <= len(tokens) else None
             if item is not None:
                 break
         else:

@@ -70,7 +70,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, str]] = {
         "regular": "{regular,regularly} {,shaped,contoured,outlined,formed}",
     },
     "nuclear_cytoplasmic_ratio": {
-        "low": "low|reduced|decreased|small|lower|diminished|lowered",
+        "low": "low|very low|very small|reduced|decreased|small|lower|diminished|lowered",
         "high": "high|elevated|increased|large|very large|raised|higher|very high|big|heightened",
     },
     "chromatin": {

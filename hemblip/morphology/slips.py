@@ -1,0 +1,58 @@
+"""Slips of the pen: one letter off in a long word that resembles one word of the vocabulary only."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+SHORTEST = 6
+"""Letters of the shortest word that is mended; shorter ones have too many neighbours."""
+
+MENDED = (
+    "nucleus nuclei nuclear nucleolus nucleoli chromatin cytoplasm cytoplasmic vacuole vacuoles vacuolation granule"
+    " granules granular granulation basophilia leukocyte leukemia irregular irregularly bilobed multilobed trilobed"
+    " segmented unsegmented condensed inconspicuous indistinct prominent conspicuous abundant plentiful moderate"
+    " moderately slightly scanty vacuolated agranular basophilic purple reddish pinkish bluish spherical"
+)
+"""Words that a slip can be meant for, beside the names of cells: no other English word is one letter off."""
+
+
+class Slips:
+    """Mends words.
+
+    Args:
+        known: words that are no slips.
+        names: the names of cells.
+    """
+
+    def __init__(self, known: Iterable[str], names: Iterable[str]) -> None:
+        self._known = frozenset(known)
+        meant = {*MENDED.split(), *names}
+        self._neighbours: dict[str, set[str]] = {}
+        for word in meant:
+            if len(word) >= SHORTEST:
+                for form in _shortened(word):
+                    self._neighbours.setdefault(form, set()).add(word)
+        self.mend = lru_cache(maxsize=16384)(self._mend)
+
+    def _mend(self, word: str) -> str:
+        """Return the word that `word` is a slip of, or itself."""
+        if len(word) < SHORTEST or word in self._known or word.endswith("er"):
+            return word
+        near = {other for form in _shortened(word) for other in self._neighbours.get(form, ())}
+        near = {other for other in near if _one_slip(word, other)}
+        best = max(sorted(near), key=len, default=word)  # of a noun and its plural, the plural
+        return best if near <= {best, best.removesuffix("s")} else word
+
+
+def _shortened(word: str) -> set[str]:
+    """The word, and what is left of it without one letter; words one slip apart share one of these."""
+    return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether a letter is missing, too many or another, or two neighbours are swapped."""
+    if len(one) != len(other):
+        longer, shorter = sorted((one, other), key=len, reverse=True)
+        return len(longer) - len(shorter) == 1 and shorter in _shortened(longer)
+    places = [place for place, letters in enumerate(zip(one, other, strict=True)) if letters[0] != letters[1]]
+    swapped = len(places) == 2 and places[1] - places[0] == 1 and sorted(one) == sorted(other)
+    return len(places) == 1 or swapped
