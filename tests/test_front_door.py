@@ -224,6 +224,14 @@ def test_the_command_scores_tables(workplace, table, capsys, suffix):
     assert "out: holds notes.txt" in capsys.readouterr().err and Path("out/notes.txt").exists()
 
 
+def test_what_predict_read_from_its_captions_is_no_annotation(workplace, capsys):
+    row = {"cell_id": "a", "caption": "A large monocyte.", "cell_type": "monocyte", "confidence_cell_type": 0.9}
+    pd.DataFrame([row]).to_csv("captions.csv", index=False)
+    assert main(["score", "captions.csv"]) == 0
+    scores = json.loads(Path("scores/scores.json").read_text())
+    assert next(iter(scores.values()))["test"]["attributes"] == {}
+
+
 def test_tables_beside_each_other(workplace, table, capsys):
     for name, part in table.groupby("model"):
         part.drop(columns="model").to_csv(f"{name}.csv", index=False)

@@ -16,7 +16,7 @@ from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
 from hemblip.metrics.intervals import Measured
 from hemblip.morphology import KEYS
-from hemblip.predictions import prediction_table, rows
+from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, rows
 from hemblip.run import PLACES, Run
 
 SCORES = "scores.json"
@@ -111,6 +111,9 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
         key = (row.get(model, "") or path.stem, split if split in PLACES else "test")
         parts.setdefault(key, []).append({"cell_id": f"{number:06d}", **row})
     made, known = [], found.known
+    # In tables that `test` or `predict` wrote, columns named like the attributes are what captions state.
+    ours = any(column.startswith((TRUE_PREFIX, CONFIDENCE_PREFIX)) for column in found.columns)
+    prefix = TRUE_PREFIX if ours else ""
     for (name, split), some in parts.items():
         cells = [row["cell_id"] for row in some]
         if repeated := next((cell for cell, count in Counter(cells).items() if count > 1), None):
@@ -119,7 +122,7 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
             rows(
                 [row["caption"] for row in some],
                 [texts(row.get(reference, "")) or "" for row in some] if reference else None,
-                pd.DataFrame([_annotation(row) for row in some]),
+                pd.DataFrame([_annotation(row, prefix) for row in some]),
                 [row["group"] for row in some] if "group" in known else None,
                 [_beside(row["image"], path) for row in some] if "image" in known else None,
                 cells,
@@ -136,9 +139,8 @@ def _column(table: Table, name: str, columns: Mapping[str, str] | None) -> str:
     return (columns or {}).get(name) or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
 
 
-def _annotation(row: Mapping[str, str]) -> dict[str, str | None]:
-    """The annotation is in columns named like the attributes; in a table that `test` wrote, `true_` stands before."""
-    return {key: row.get(f"true_{key}", row.get(key, "")) or None for key in KEYS}
+def _annotation(row: Mapping[str, str], prefix: str) -> dict[str, str | None]:
+    return {key: row.get(prefix + key, "") or None for key in KEYS}
 
 
 def _beside(image: str, path: Path) -> str:
