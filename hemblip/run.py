@@ -17,6 +17,8 @@ import yaml
 
 from hemblip.atomic import alone, write_text
 from hemblip.errors import CheckpointError, DataError
+from hemblip.morphology import KEYS, extract_attributes
+from hemblip.morphology.extract import extractor_version
 from hemblip.predictions import read_predictions
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ BEST = Path("checkpoints", "best.ckpt")
 
 RESUME_POINT = Path("checkpoints", "last.ckpt")
 """Within a run folder: all that is needed to go on."""
+
+TRAINING_CELLS = "training_cells.parquet"
+"""Manifest of the training cells, in the run folder."""
 
 SWEEP_TABLE = "sweep.csv"
 """What `sweep` leaves beside its trials."""
@@ -314,14 +319,14 @@ class Run:
             models = table["model"].unique()
             if len(models) > 1:
                 raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one a file")
-            self._tables[split] = table.sort_values("cell_id", ignore_index=True)
+            self._tables[split] = self._read_anew(table.sort_values("cell_id", ignore_index=True), split)
         return self._tables[split]
 
     def baselines(self, split: str) -> pd.DataFrame | None:
         """Read the prediction rows of all baselines of a split, told apart by `model`; None without any."""
         name = f"{BASELINES}/{split}"
         if name not in self._tables and self.rows_of(name).is_file():
-            self._tables[name] = read_predictions(self.rows_of(name))
+            self._tables[name] = self._read_anew(read_predictions(self.rows_of(name)), split)
         return self._tables.get(name)
 
     @cached_property
@@ -331,6 +336,13 @@ class Run:
             return read_predictions(self.rows_of("val"))
         except DataError:
             return None
+
+    def _read_anew(self, table: pd.DataFrame, split: str) -> pd.DataFrame:
+        """Read captions with today's rules if others had read them."""
+        if self.extractors().get(split, extractor_version()) == extractor_version():
+            return table
+        read = pd.DataFrame([extract_attributes(caption) for caption in table["caption"]], index=table.index)
+        return table.assign(**{key: read[key].astype(object).where(read[key].notna(), None) for key in KEYS})
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
@@ -366,6 +378,25 @@ class Run:
         with alone(path):  # two commands may test one run
             write_text(path, json.dumps({**self.scores, split: scores}, indent=2, allow_nan=False) + "\n")
         return path
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What was recorded of training (`fit`) and of each set tested, `provenance.json`; empty for older runs.
+
+        Raises:
+            DataError: the file is no JSON.
+        """
+        return self._read_json("provenance.json", "remove it, or test the run again")
+
+    def record(self, part: str, facts: Mapping[str, Any]) -> None:
+        """Put what one part was made with into `provenance.json`, atomically."""
+        path = self.folder / "provenance.json"
+        with alone(path):
+            write_text(path, json.dumps({**self.provenance, part: facts}, indent=2) + "\n")
+
+    def extractors(self) -> dict[str, str]:
+        """Name the extractor version that each set's captions were read with, where it is known."""
+        return {part: str(facts["extractor"]) for part, facts in self.provenance.items() if "extractor" in facts}
 
     def left_out(self, split: str) -> list[str]:
         """Give the lines about entries that the sources of a split could not give as cells."""

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import alone
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
@@ -266,7 +267,9 @@ class HemblipCLI(LightningCLI):
             settings["logger"] = fit_loggers(
                 self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
             )
-            self.trainer_defaults["callbacks"] = [RunSummary()]
+            self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
+        if self.subcommand in ("validate", "test"):
+            self.trainer_defaults["callbacks"] = [Provenance()]
         return super().instantiate_trainer(**settings, **kwargs)
