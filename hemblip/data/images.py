@@ -66,6 +66,10 @@ def read_image(path: str | Path) -> Pixels:
         raise ImageError(f"{path}: no such image file; check the data folder", "image missing") from error
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path}: more pixels than the {MAX_PIXELS:,} allowed; crop it first", "image too large"
+        ) from error
     except Exception as error:  # decoders raise whatever they come across: struct.error, TypeError, MemoryError, ...
         said = " ".join((str(error) or type(error).__name__).replace(str(path), "it").split())[:200]
         raise ImageError(f"{path}: not a readable image ({said}); repair or remove it") from error

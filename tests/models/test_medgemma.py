@@ -145,11 +145,11 @@ def test_token_types_reach_the_model(captioner, batch, method, monkeypatch):
 def test_the_vision_tower_sees_a_tested_batch_once(captioner, batch, beams):
     captioner.eval().decoding = Decoding(num_beams=beams, max_new_tokens=6)
     with torch.no_grad():
-        alone = captioner.loss_per_cell(batch)[0], captioner.describe(batch)
+        alone = captioner.loss_per_cell(batch)[0], captioner.describe_batch(batch)
         seen = []
         captioner.model.model.vision_tower.register_forward_hook(lambda *_: seen.append(1))
         captioner.on_test_batch_start(batch, 0)
-        shared = captioner.loss_per_cell(batch)[0], captioner.describe(batch)
+        shared = captioner.loss_per_cell(batch)[0], captioner.describe_batch(batch)
         captioner.on_test_batch_end(None, batch, 0)
     assert len(seen) == 1
     assert torch.equal(shared[0], alone[0]) and shared[1] == alone[1]
