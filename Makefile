@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 
-.PHONY: demo test slow lint pins clean
+.PHONY: demo test test-oldest slow lint pins pins-oldest clean
 
 .venv/installed: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "HemBLIP needs Python 3.11 or newer: make PYTHON=python3.11"; exit 2; }
@@ -11,11 +11,20 @@ PINS := constraints.txt pyproject.toml
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+# The same with the lower bound of each dependency that pyproject.toml names.
+.venv-oldest/installed: constraints-oldest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint constraints-oldest.txt --editable ".[dev]"
+	touch $@
+
 demo: .venv/installed
 	$(BIN)/python -m hemblip demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow -n 0
@@ -32,5 +41,12 @@ pins: .venv/installed
 	{ sed -n '1,/^[^#]/{/^#/p;}' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; sed -n '/^# Not in/,$$p' constraints.txt; } > constraints.partial
 	mv constraints.partial constraints.txt
 
+# The lower bounds and what goes with them, by uv's resolver, which alone knows how.
+pins-oldest:
+	{ sed -n '1,/^[^#]/{/^#/p;}' constraints-oldest.txt; \
+	  uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --resolution lowest-direct --extra dev pyproject.toml; \
+	} > constraints.partial
+	mv constraints.partial constraints-oldest.txt
+
 clean:
-	rm -rf .venv runs data build *.egg-info
+	rm -rf .venv .venv-oldest runs data build *.egg-info

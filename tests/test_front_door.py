@@ -55,9 +55,10 @@ import hemblip.models.captioner, hemblip.reporting.report, hemblip.corpus.audit,
 ours = {"NO_ALBUMENTATIONS_UPDATE", "TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_PROGRESS_BARS"} & os.environ.keys()
 print(heavy, ours, Image.MAX_IMAGE_PIXELS, matplotlib.get_backend(), os.listdir())
 """
+    ours = {"NO_ALBUMENTATIONS_UPDATE", "TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_PROGRESS_BARS"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}  # commands in this process set them
+    environment = {**kept, "MPLBACKEND": "svg", "PYTHONPATH": str(Path(hemblip.__file__).parents[1])}
     command = [sys.executable, "-c", code]
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    environment |= {"MPLBACKEND": "svg", "PYTHONPATH": str(Path(hemblip.__file__).parents[1])}
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path).stdout
     assert told == "[] set() 89478485 svg []\n"
 

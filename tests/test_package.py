@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import hemblip
 from hemblip.cli.configs import MOVED, folder, resolved
@@ -43,6 +44,17 @@ def test_declared_is_imported_and_imported_is_declared():
     assert not undeclared
     unused = declared - PLUGINS - {"umap-learn", "timm"} - set().union(*distributions.values())
     assert not unused
+
+
+def test_lower_bounds_are_those_that_are_tested():
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints-oldest.txt").read_text(), re.MULTILINE))
+    lines = [*PROJECT["dependencies"], *(line for part in PROJECT["optional-dependencies"].values() for line in part)]
+    bounds = [re.match(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", line) for line in lines]
+    lowest = {bound[1].lower(): Version(bound[2]) for bound in bounds if bound}
+    unpinned = {"bitsandbytes", "timm", "umap-learn"}  # extras that tests do without
+    assert {name: Version(pins[name]) for name in lowest.keys() - unpinned} == {
+        name: bound for name, bound in lowest.items() if name not in unpinned
+    }
 
 
 def test_the_version_is_one(capsys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from hemblip import __version__
 from hemblip.atomic import write_text
 from hemblip.morphology import SCHEMA
 from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, make_cards
@@ -127,7 +127,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
         .render(
             title=title,
             lead=lead(comparison),
-            version=version("hemblip"),
+            version=__version__,
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
             script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
             facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
