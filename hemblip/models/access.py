@@ -1,17 +1,48 @@
 """Reaching pretrained weights: what stands in the way, said in one line with what to do about it."""
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
+from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub import errors as hub
 
 from hemblip.errors import ModelAccessError
 
 GIB = 2**30
+
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+"""One of these is in each model's folder."""
+
+
+def where(pretrained: str, revision: str | None) -> dict[str, Any]:
+    """Say to `from_pretrained` where to look, and that no code is to come from there.
+
+    A pinned commit that is in the local cache cannot have changed: the hub is not asked.
+
+    Args:
+        pretrained: hub id or folder.
+        revision: commit, tag or branch on the hub.
+    """
+    settings: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    if revision is not None and re.fullmatch("[0-9a-f]{40}", revision) and not Path(pretrained).exists():
+        with suppress(ValueError):  # no hub id; the error of loading says so
+            wanted = [isinstance(try_to_load_from_cache(pretrained, name, revision=revision), str) for name in WEIGHTS]
+            config = try_to_load_from_cache(pretrained, "config.json", revision=revision)
+            settings["local_files_only"] = any(wanted) and isinstance(config, str)
+    return settings
+
+
+def _cached(pretrained: str) -> list[str]:
+    """Commits of a model in the local cache."""
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{pretrained.replace('/', '--')}" / "snapshots"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 @contextmanager
@@ -25,10 +56,14 @@ def reaching(pretrained: str, revision: str | None) -> Iterator[None]:
     Raises:
         ModelAccessError: no such model, no token, licence not accepted, or no network.
     """
+    # Its telemetry asks the network even for what lies in the cache.
+    telling, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
     try:
         yield
     except (OSError, ValueError) as error:
         raise ModelAccessError(explain(pretrained, revision, error)) from error
+    finally:
+        constants.HF_HUB_DISABLE_TELEMETRY = telling
 
 
 def explain(pretrained: str, revision: str | None, error: BaseException) -> str:
@@ -50,6 +85,12 @@ def explain(pretrained: str, revision: str | None, error: BaseException) -> str:
     if any(isinstance(cause, hub.HFValidationError) for cause in causes):
         return f"{pretrained}: neither a folder here nor a hub id (owner/name); correct `pretrained`"
     if any(isinstance(cause, ConnectionError | hub.LocalEntryNotFoundError) for cause in causes):
+        others = [commit for commit in _cached(pretrained) if commit != revision]
+        if revision is not None and others:
+            return (
+                f"{pretrained}: commit {revision} is not whole in the local cache and the hub cannot be reached; there "
+                f"is {', '.join(others)}, which `revision` can name; or connect once"
+            )
         return (
             f"{pretrained}: not in the local cache and the hub cannot be reached; connect once, or copy the folder "
             "here and give its path as `pretrained`, or use `pretrained: compact`, which needs no download"

@@ -9,7 +9,7 @@ from transformers import AutoConfig, BertTokenizer, BlipForConditionalGeneration
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, check_range
-from hemblip.models.access import reaching
+from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
@@ -188,13 +188,13 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
         ModelAccessError: no network, no such model.
     """
     with reaching(pretrained, revision):
-        config = AutoConfig.from_pretrained(pretrained, revision=revision)
+        config = AutoConfig.from_pretrained(pretrained, **where(pretrained, revision))
     if config.model_type != "blip":
         raise ConfigError(f"pretrained '{pretrained}' is {config.model_type}, not BLIP; use for example {BLIP_BASE}")
     kind = ConvStemBlip if hasattr(config.vision_config, "stem") else BlipForConditionalGeneration
     with reaching(pretrained, revision):
-        tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
-        model, report = kind.from_pretrained(pretrained, revision=revision, output_loading_info=True)
+        tokenizer = BertTokenizer.from_pretrained(pretrained, **where(pretrained, revision))
+        model, report = kind.from_pretrained(pretrained, output_loading_info=True, **where(pretrained, revision))
     if model.dtype == torch.float16:  # stored in half the bytes
         model.float()
     head = model.text_decoder.cls.predictions

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BitsAndBytesConfig, Gemma3Config, Gemma3
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from hemblip.errors import ConfigError
-from hemblip.models.access import check_memory, local_device, reaching
+from hemblip.models.access import check_memory, local_device, reaching, where
 from hemblip.models.compact_gemma import compact_gemma, compact_revision, compact_tokenizer
 
 MEDGEMMA = "google/medgemma-4b-it"
@@ -55,8 +55,8 @@ def load(
         check_quantization()
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     with reaching(pretrained, revision):
-        config = Gemma3Config.from_pretrained(pretrained, revision=revision)
-        tokenizer = AutoTokenizer.from_pretrained(pretrained, revision=revision)
+        config = Gemma3Config.from_pretrained(pretrained, **where(pretrained, revision))
+        tokenizer = AutoTokenizer.from_pretrained(pretrained, **where(pretrained, revision))
     if config.model_type != "gemma3" or not hasattr(tokenizer, "boi_token"):
         raise ConfigError(f"pretrained '{pretrained}' is not a Gemma 3 with images; use for example {MEDGEMMA}")
     quantization = quantized(config, whole_layers) if quantize_4bit else {}
@@ -64,7 +64,7 @@ def load(
     with reaching(pretrained, revision):
         model, report = Gemma3ForConditionalGeneration.from_pretrained(
             pretrained,
-            revision=revision,
+            **where(pretrained, revision),
             dtype=dtype,
             attn_implementation="sdpa",
             output_loading_info=True,

@@ -1,11 +1,17 @@
 """What a user reads when pretrained weights cannot be had."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from huggingface_hub import errors as hub
 from huggingface_hub.utils import httpx
+from tiny_blip import tiny
 
 from hemblip.errors import ModelAccessError
+from hemblip.export.export import write_model
 from hemblip.models import access
 from hemblip.models.access import check_memory, reaching
 from hemblip.models.gemma_weights import quantized
@@ -67,3 +73,34 @@ def test_each_rank_loads_to_its_own_gpu(monkeypatch, variables, device):
     assert quantized(model.config, 0)["device_map"] == {"": device}
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda gpu: (10 * (gpu == device), 100))
     check_memory("a", 10, "fix")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_pinned_commit_in_the_cache_is_loaded_without_asking(tmp_path, whole):
+    """The hub is a machine that must not be looked up."""
+    commit, other = "a" * 40, "b" * 40
+    snapshots = tmp_path / "hub" / "models--owner--blip" / "snapshots"
+    captioner = tiny()
+    write_model(captioner, snapshots / (commit if whole else other))
+    code = f"""
+import socket
+asked = []
+def refuse(host, *_, **__):
+    asked.append(host)
+    raise socket.gaierror(-2, "no network")
+socket.getaddrinfo = refuse
+from hemblip.errors import ModelAccessError
+from hemblip.models import BlipCaptioner
+try:
+    BlipCaptioner(pretrained="owner/blip", revision="{commit}")
+except ModelAccessError as error:
+    print(error)
+print("asked", len(asked))
+"""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+    environment = {**kept, "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    if whole:
+        assert done.stdout == "asked 0\n"
+    else:
+        assert f"commit {commit} is not whole in the local cache" in done.stdout and f"there is {other}" in done.stdout
