@@ -288,10 +288,11 @@ class Captioner(L.LightningModule, ABC):
         texts: list[str] = self.tokenizer.batch_decode(
             [[token.token for token in tokens] for tokens in generated], skip_special_tokens=True
         )
+        uncased = getattr(self.tokenizer, "do_lower_case", False)
         generations = []
         for text, tokens in zip(texts, generated, strict=True):
             pieces = [self._piece(token.token) for token in tokens]
-            caption = printed(text)
+            caption = printed(text) if uncased else text.strip()
             scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
             generations.append(Generation(caption, scores))
         return generations

@@ -6,9 +6,8 @@ chromatin is dense"). Denial reaches to the end of its noun phrase, comparison t
 
 from hemblip.morphology.denials import Denials
 from hemblip.morphology.exclusions import AMONG
+from hemblip.morphology.lexicon import ATYPICAL, OWNED
 from hemblip.morphology.modifiers import Head, is_noun
-from hemblip.morphology.names import ATYPICAL
-from hemblip.morphology.nouns import OWNED
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.statements import Statement
 from hemblip.morphology.tokens import Item, word_set

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from hemblip.morphology.lexicon import DENIABLE
 from hemblip.morphology.modifiers import Head
-from hemblip.morphology.nouns import DENIABLE
 from hemblip.morphology.phrases import NOTHING, Spoken
 from hemblip.morphology.properties import Properties
 from hemblip.morphology.schema import NEGATIVE_VALUES

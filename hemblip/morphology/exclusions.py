@@ -1,7 +1,7 @@
 """What a sentence does not say of the cell: comparisons, neighbours, what is undecided, unlikely or out of view."""
 
+from hemblip.morphology.lexicon import OWNED
 from hemblip.morphology.modifiers import Head
-from hemblip.morphology.nouns import OWNED
 from hemblip.morphology.phrases import Phrases, Spoken
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.sentence import Sentence

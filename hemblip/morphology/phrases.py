@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hemblip.morphology.lexicon import DENIABLE, OWNED
 from hemblip.morphology.modifiers import Head, Modifier, is_noun, key_of, overruled, separated, tells_kind
-from hemblip.morphology.nouns import DENIABLE, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statements

@@ -1,8 +1,8 @@
 """Size, shape, colour, texture and amount as nouns: whose they are, and which attribute they narrow a value to."""
 
 from hemblip.morphology.exclusions import Exclusions
+from hemblip.morphology.lexicon import ASPECTS, OWNED
 from hemblip.morphology.modifiers import Head
-from hemblip.morphology.nouns import ASPECTS, OWNED
 from hemblip.morphology.phrases import Spoken
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.tokens import Item
