@@ -45,7 +45,7 @@ ALONE = _of_values("alone")
 WRITE = _of_values("write")
 """What is written: adjectives that stand before a noun, names of cells and diseases, healthy people."""
 
-AFTER = {key: WRITE[key] | values for key, values in _of_values("after").items()}
+AFTER: Values = {key: {**WRITE[key], **values} for key, values in _of_values("after").items()}
 """What is written after "is", where that differs."""
 
 PHRASES = _of_values("phrase")
