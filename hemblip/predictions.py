@@ -35,18 +35,18 @@ CONFIDENCE_PREFIX = "confidence_"
 CONFIDENCE_KEYS: tuple[str, ...] = tuple(CONFIDENCE_PREFIX + key for key in KEYS)
 
 OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", "references", *CONFIDENCE_KEYS)
-"""Kept where rows have them; `references` are all captions of a cell, of which `reference` is the first."""
+"""Of ours, where rows have them; `references` are all captions of a cell, of which `reference` is the first."""
 
 
 def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     """Make the table from rows gathered over all ranks: each cell and model once, ordered by id.
 
     Args:
-        rows: mappings with the names of `COLUMNS`, and of `OPTIONAL_COLUMNS` as they have them; a cell that a sampler
-            gave out twice may repeat.
+        rows: mappings with the names of `COLUMNS`, and any others; a cell that a sampler gave out twice may repeat.
 
     Returns:
-        Table with the columns `COLUMNS`, then the optional ones; unstated attributes are `None`.
+        Table with the columns `COLUMNS`, then `OPTIONAL_COLUMNS` that rows have, then others as they came; unstated
+        attributes are `None`.
 
     Raises:
         DataError: a column is missing.
@@ -56,7 +56,8 @@ def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     check(table, "prediction rows")
     table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
-    return _without_nan(table[[*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]])
+    ours = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]
+    return _without_nan(table[[*ours, *(column for column in table.columns if column not in ours)]])
 
 
 def rows(
@@ -69,6 +70,7 @@ def rows(
     model: str = "captions",
     split: str = "test",
     source: str = "captions",
+    others: Sequence[Mapping[str, object]] | None = None,
 ) -> pd.DataFrame:
     """Make prediction rows of anybody's captions; everything but these may be left out.
 
@@ -82,6 +84,8 @@ def rows(
         model: who wrote the captions.
         split: "test" or "external".
         source: where the cells come from.
+        others: N mappings of further columns to values, kept as they are; `confidence` and those of
+            `OPTIONAL_COLUMNS` mean what they mean in rows of ours.
 
     Raises:
         DataError: the lists differ in length, or an annotation is not in the schema.
@@ -90,6 +94,7 @@ def rows(
     if isinstance(annotations, pd.DataFrame):
         annotations = annotations.to_dict("records")
     given = {"references": references, "annotations": annotations, "groups": groups, "images": images, "cells": cells}
+    given |= {"others": others}
     for name, values in given.items():
         if values is not None and len(values) != count:
             raise DataError(f"{count} captions but {len(values)} {name}; give one a caption")
@@ -109,6 +114,7 @@ def rows(
                 "group": str(cells[place] if groups is None else groups[place]),
                 "image": "" if images is None else str(images[place]),
                 **{"reference": several[0], "caption": text, "confidence": None},
+                **(others[place] if others is not None else {}),
                 **({"references": several} if len(several) > 1 else {}),
                 **extract_attributes(text),
                 **{TRUE_PREFIX + key: None if _absent(value) else value for key, value in known.items()},

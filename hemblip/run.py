@@ -17,13 +17,16 @@ import yaml
 
 from hemblip.atomic import alone, write_text
 from hemblip.errors import CheckpointError, DataError
+from hemblip.morphology import KEYS, extract_attributes
+from hemblip.morphology.extract import extractor_version
 from hemblip.predictions import read_predictions
 
 if TYPE_CHECKING:
     from hemblip.data.preparation import Preparation
     from hemblip.models.captioner import Captioner
 
-RUNS = Path("runs")
+RUNS = "HEMBLIP_RUNS"
+"""Environment variable: the folder of all runs, `runs` unless it is set; `--runs` sets it."""
 
 PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
 """Split -> where its cells come from, as the paper's tables name it."""
@@ -39,6 +42,9 @@ BEST = Path("checkpoints", "best.ckpt")
 
 RESUME_POINT = Path("checkpoints", "last.ckpt")
 """Within a run folder: all that is needed to go on."""
+
+TRAINING_CELLS = "training_cells.parquet"
+"""Manifest of the training cells, in the run folder."""
 
 SWEEP_TABLE = "sweep.csv"
 """What `sweep` leaves beside its trials."""
@@ -83,7 +89,7 @@ class Run:
     def create(cls, name: str) -> Run:
         """Make the next free folder of runs called `name`: commands that start at once get one each."""
         while True:
-            folder = _agreed(_version(name, max(_numbers(RUNS / name), default=-1) + 1))
+            folder = _agreed(_version(name, max(_numbers(runs_folder() / name), default=-1) + 1))
             if not _first():
                 return cls(folder)
             try:
@@ -101,7 +107,7 @@ class Run:
     @classmethod
     def resume(cls, name: str) -> Run:
         """Give the newest run called `name` that can go on, else the newest, or a first one."""
-        folders = [_version(name, number) for number in _numbers(RUNS / name)] or [_version(name, 0)]
+        folders = [_version(name, number) for number in _numbers(runs_folder() / name)] or [_version(name, 0)]
         able = [folder for folder in folders if any((folder / "checkpoints").glob("*last.ckpt"))]
         return cls(_agreed((able or folders)[-1]))
 
@@ -112,8 +118,10 @@ class Run:
         Raises:
             CheckpointError: there is none.
         """
-        if not (numbers := _numbers(RUNS / name)):
-            raise CheckpointError(f"{RUNS / name}: holds no run; run `python -m hemblip fit` with this name first")
+        if not (numbers := _numbers(runs_folder() / name)):
+            raise CheckpointError(
+                f"{runs_folder() / name}: holds no run; run `python -m hemblip fit` with this name first"
+            )
         return cls(_version(name, numbers[-1]))
 
     @classmethod
@@ -122,13 +130,26 @@ class Run:
         return [cls(folder / f"version_{number}") for number in _numbers(folder)]
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: str) -> Run:
-        """Give the run that a checkpoint belongs to.
+    def meant(cls, path: str | Path, name: str = "") -> Run:
+        """Give the run that a path means.
+
+        Args:
+            path: a checkpoint, whose weights are then the run's, a run folder, the folder of a name for its newest
+                version, or `best` or `last` for weights of the newest run called `name`.
+            name: of runs.
 
         Raises:
-            CheckpointError: there is no such file.
+            CheckpointError: there is no such file or run.
         """
-        path = Path(checkpoint)
+        if str(path) in ("best", "last"):
+            run = cls.newest(name)
+            return run if str(path) == "best" else cls(run.resume_point)
+        path = Path(path)
+        if path.is_dir():
+            run = next(reversed(cls.versions(path)), cls(path))
+            if not run.weights.is_file() and not (run.folder / "config.yaml").is_file():
+                raise CheckpointError(f"{path}: no run folder; give runs/<name>/version_<n>, or a checkpoint in one")
+            return run
         if not path.is_file():
             near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
             raise CheckpointError(
@@ -146,7 +167,7 @@ class Run:
             name: of runs.
             model: settings of the captioner, as in `config.yaml`.
         """
-        newest = cls(_version(name, max(_numbers(RUNS / name), default=0)))
+        newest = cls(_version(name, max(_numbers(runs_folder() / name), default=0)))
         if newest.config.get("model") == model and not (newest.folder / "checkpoints").exists():
             return cls(_agreed(newest.folder))
         return cls.create(name)
@@ -298,14 +319,14 @@ class Run:
             models = table["model"].unique()
             if len(models) > 1:
                 raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one a file")
-            self._tables[split] = table.sort_values("cell_id", ignore_index=True)
+            self._tables[split] = self._read_anew(table.sort_values("cell_id", ignore_index=True), split)
         return self._tables[split]
 
     def baselines(self, split: str) -> pd.DataFrame | None:
         """Read the prediction rows of all baselines of a split, told apart by `model`; None without any."""
         name = f"{BASELINES}/{split}"
         if name not in self._tables and self.rows_of(name).is_file():
-            self._tables[name] = read_predictions(self.rows_of(name))
+            self._tables[name] = self._read_anew(read_predictions(self.rows_of(name)), split)
         return self._tables.get(name)
 
     @cached_property
@@ -315,6 +336,13 @@ class Run:
             return read_predictions(self.rows_of("val"))
         except DataError:
             return None
+
+    def _read_anew(self, table: pd.DataFrame, split: str) -> pd.DataFrame:
+        """Read captions with today's rules if others had read them."""
+        if self.extractors().get(split, extractor_version()) == extractor_version():
+            return table
+        read = pd.DataFrame([extract_attributes(caption) for caption in table["caption"]], index=table.index)
+        return table.assign(**{key: read[key].astype(object).where(read[key].notna(), None) for key in KEYS})
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
@@ -351,25 +379,55 @@ class Run:
             write_text(path, json.dumps({**self.scores, split: scores}, indent=2, allow_nan=False) + "\n")
         return path
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What was recorded of training (`fit`) and of each set tested, `provenance.json`; empty for older runs.
+
+        Raises:
+            DataError: the file is no JSON.
+        """
+        return self._read_json("provenance.json", "remove it, or test the run again")
+
+    def record(self, part: str, facts: Mapping[str, Any]) -> None:
+        """Put what one part was made with into `provenance.json`, atomically."""
+        path = self.folder / "provenance.json"
+        with alone(path):
+            write_text(path, json.dumps({**self.provenance, part: facts}, indent=2) + "\n")
+
+    def extractors(self) -> dict[str, str]:
+        """Name the extractor version that each set's captions were read with, where it is known."""
+        return {part: str(facts["extractor"]) for part, facts in self.provenance.items() if "extractor" in facts}
+
     def left_out(self, split: str) -> list[str]:
         """Give the lines about entries that the sources of a split could not give as cells."""
         scores = self.scores.get(split)
         return list(scores.get(LEFT_OUT, [])) if isinstance(scores, Mapping) else []
 
     def is_seed_of(self, other: Run) -> bool:
-        """Whether both are the same model trained from other random numbers: only the seed in their configs differs."""
+        """Whether both are the same model trained from other random numbers: only seeds in their configs differ."""
         if self.name != other.name or not self.config or not other.config:
             return False
-        if self.config.get("seed_everything") == other.config.get("seed_everything"):
-            return False
-        one, two = ({k: v for k, v in run.config.items() if k not in _PER_RUN} for run in (self, other))
-        return one == two
+        return self.seeds != other.seeds and self._without_seeds() == other._without_seeds()
+
+    @property
+    def seeds(self) -> tuple[Any, Any]:
+        """`seed_everything`, and the seed of splits and limits; None where the config has none."""
+        cells = self.config.get("data")
+        given = cells.get("init_args") if isinstance(cells, Mapping) else None
+        return self.config.get("seed_everything"), given.get("seed") if isinstance(given, Mapping) else None
+
+    def _without_seeds(self) -> dict[str, Any]:
+        kept = {name: value for name, value in self.config.items() if name not in _PER_RUN}
+        cells = kept.get("data")
+        if isinstance(cells, Mapping) and isinstance(given := cells.get("init_args"), Mapping):
+            kept["data"] = {**cells, "init_args": {name: value for name, value in given.items() if name != "seed"}}
+        return kept
 
     def discard_if_empty(self) -> None:
         """Leave no folder of a command that wrote nothing."""
         if _first():
             with suppress(OSError):  # it is not empty
-                for path in (self.folder, self.folder.parent, RUNS):
+                for path in (self.folder, self.folder.parent, runs_folder()):
                     path.rmdir()
 
     def _read_json(self, name: str, fix: str) -> dict[str, Any]:
@@ -397,8 +455,13 @@ def sweep_runs(path: Path) -> list[Run]:
     return told
 
 
+def runs_folder() -> Path:
+    """Where runs go, and are looked for by name."""
+    return Path(os.environ.get(RUNS) or "runs")
+
+
 def _version(name: str, number: int) -> Path:
-    return RUNS / name / f"version_{number}"
+    return runs_folder() / name / f"version_{number}"
 
 
 def _number(folder: Path) -> int | None:

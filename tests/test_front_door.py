@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import torch
 from finished_run import finished_run
-from models.tiny_blip import TINY, tiny
 from PIL import Image
+from tiny_blip import TINY, tiny
 
 import hemblip
 from hemblip.cli.main import main
@@ -55,10 +55,9 @@ import hemblip.models.captioner, hemblip.reporting.report, hemblip.corpus.audit,
 ours = {"NO_ALBUMENTATIONS_UPDATE", "TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_PROGRESS_BARS"} & os.environ.keys()
 print(heavy, ours, Image.MAX_IMAGE_PIXELS, matplotlib.get_backend(), os.listdir())
 """
-    command, environment = (
-        [sys.executable, "-c", code],
-        {**os.environ, "MPLBACKEND": "svg", "PYTHONPATH": str(Path(hemblip.__file__).parents[1])},
-    )
+    command = [sys.executable, "-c", code]
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    environment |= {"MPLBACKEND": "svg", "PYTHONPATH": str(Path(hemblip.__file__).parents[1])}
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path).stdout
     assert told == "[] set() 89478485 svg []\n"
 
@@ -86,7 +85,24 @@ def test_what_load_describes_is_what_predict_writes(workplace, cells, settings):
             assert {key: value or None for key, value in row.items() if key in KEYS} == one.attributes
             assert set(one.confidence) == {key for key, value in one.attributes.items() if value}
             for key, sure in one.confidence.items():
-                assert float(row[CONFIDENCE_PREFIX + key]) == pytest.approx(sure)
+                assert float(row[CONFIDENCE_PREFIX + key]) == sure
+
+
+def test_predict_needs_no_config_and_runs_may_lie_elsewhere(workplace, cells, capsys):
+    folder = run_of(workplace / "elsewhere")
+    source = ["--data.sources", "[{class_path: hemblip.data.sources.Synthetic, init_args: {cells: 8, size: 32}}]"]
+    shared = [*source, "--images", str(cells)]
+    for number, path in enumerate((folder, folder.parent, folder / "checkpoints" / "best.ckpt")):
+        assert main(["predict", "--run", str(path), *shared, "--output", f"{number}.csv"]) == 0
+    config = ["--config", str(folder / "config.yaml"), "--ckpt_path"]
+    assert main(["predict", *config, str(folder), *shared, "--output", "3.csv"]) == 0
+    assert main(["predict", "--runs", "elsewhere", *config, "best", *shared, "--output", "4.csv"]) == 0
+    assert "HEMBLIP_RUNS" not in os.environ
+    assert len({Path(f"{number}.csv").read_text() for number in range(5)}) == 1
+    assert main(["predict", "--run", "nowhere", *shared]) == 2
+    assert "nowhere: no such file" in capsys.readouterr().err
+    assert main(["predict", "--run", str(cells), *shared]) == 2
+    assert "no run folder" in capsys.readouterr().err
 
 
 def test_pictures_of_any_kind_and_any_number(tmp_path, cells):
@@ -122,10 +138,17 @@ def test_crop_travels_with_the_checkpoint_and_the_export(tmp_path, cells, monkey
     assert hemblip.load("alone.ckpt").preparation == captioner.preparation
 
 
-def test_lightnings_own_way_to_load_a_checkpoint(tmp_path):
-    folder = run_of(tmp_path, **LORA)
+@pytest.mark.parametrize("settings", [{}, LORA], ids=["full", "lora"])
+def test_lightnings_own_way_to_load_a_checkpoint(tmp_path, cells, settings):
+    folder = run_of(tmp_path, **settings)
     again = BlipCaptioner.load_from_checkpoint(folder / "checkpoints" / "best.ckpt", map_location="cpu")
-    assert again.adaptation == "lora" and again.decoding.num_beams == 2 and not again.training
+    assert again.adaptation == settings.get("adaptation", "full")
+    assert again.decoding.num_beams == 2 and not again.training
+    assert again.describe([cells / "0.png"]) == hemblip.load(folder, device="cpu").describe([cells / "0.png"])
+
+
+def test_a_checkpoint_of_another_captioner_is_refused(tmp_path):
+    folder = run_of(tmp_path)
     from hemblip.models import MedGemmaCaptioner
 
     with pytest.raises(CheckpointError, match="of a BlipCaptioner, not of a MedGemmaCaptioner"):
@@ -205,6 +228,70 @@ def test_the_command_scores_tables(workplace, table, capsys, suffix):
     Path("out/notes.txt").write_text("mine")
     assert main(["score", f"t.{suffix}", "--output", "out"]) == 2
     assert "out: holds notes.txt" in capsys.readouterr().err and Path("out/notes.txt").exists()
+
+
+def test_what_predict_read_from_its_captions_is_no_annotation(workplace, capsys):
+    row = {"cell_id": "a", "caption": "A large monocyte.", "cell_type": "monocyte", "confidence_cell_type": 0.9}
+    pd.DataFrame([row]).to_csv("captions.csv", index=False)
+    assert main(["score", "captions.csv"]) == 0
+    scores = json.loads(Path("scores/scores.json").read_text())
+    assert next(iter(scores.values()))["test"]["attributes"] == {}
+
+
+def test_the_command_needs_no_torch_and_keeps_columns_that_it_does_not_know(workplace, table):
+    table.drop(columns="cell_size").to_csv("t.csv", index=False)
+    code = """
+import sys
+from hemblip.cli.main import main
+assert main(["score", "t.csv", "--output", "out"]) == 0
+assert not {"torch", "lightning", "transformers", "wandb"} & sys.modules.keys()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(hemblip.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
+    scored = pd.read_parquet("out/predictions.parquet")
+    assert scored["comment"].tolist() == ["x"] * 4 and scored["group"].tolist() == ["p0", "p1"] * 2
+    scores = json.loads(Path("out/scores.json").read_text())
+    attributes = next(iter(scores.values()))["test"]["attributes"]
+    assert attributes["cell_type"]["count"] == 2 and "cell_size" not in attributes
+
+
+def test_what_captions_state_is_no_annotation(workplace):
+    row = hemblip.rows(["A large neutrophil."]).iloc[0]
+    stated = {key: row[key] for key in KEYS} | {"confidence": 0.75, "confidence_cell_type": 0.5}
+    pd.DataFrame([{"cell_id": "a", "image": "a.png", "caption": row["caption"], **stated}]).to_csv("p.csv", index=False)
+    assert main(["score", "p.csv", "--output", "out"]) == 0
+    scored = pd.read_parquet("out/predictions.parquet").iloc[0]
+    assert scored["cell_type"] == "neutrophil" and scored["true_cell_type"] is None
+    assert scored["confidence"] == 0.75 and scored["confidence_cell_type"] == 0.5
+
+
+def test_a_table_that_test_wrote_is_taken_as_it_is(workplace):
+    kept = {"bbox": [1.0, 2.0, 3.0, 4.0], "width_factor": 0.5, "confidence": 0.25}
+    sources = [
+        hemblip.rows(["A large neutrophil."], ["A."], TRUTH[:1], [name], cells=[name], source=name, others=[kept])
+        for name in "ab"
+    ]
+    whole = pd.concat(sources, ignore_index=True).assign(references=[["A.", "B."], ["A."]])
+    whole.to_parquet("t.parquet")
+    assert main(["score", "t.parquet", "--output", "out"]) == 0
+    pd.testing.assert_frame_equal(
+        pd.read_parquet("out/predictions.parquet"), pd.read_parquet("t.parquet"), check_like=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"confidence": "high"}, "confidence holds 'high', which is no number; rename this column"),
+        ({"cell_id": "a"}, "cell_id 'a' stands in several rows of gpt"),
+        ({"cell_id": "a", "source": ["s", "t"] * 2}, "cell_id 'a' stands in several rows of gpt"),
+        ({"cell_id": "a", "split": ["test", "external"] * 2}, "cell_id 'a' stands in several rows of gpt"),
+    ],
+)
+def test_tables_that_cannot_be_scored_are_one_line(workplace, table, capsys, changes, said):
+    table.assign(**changes).to_csv("t.csv", index=False)
+    assert main(["score", "t.csv", "--output", "out"]) == 2
+    assert said in capsys.readouterr().err and not Path("out").exists()
 
 
 def test_tables_beside_each_other(workplace, table, capsys):

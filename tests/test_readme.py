@@ -1,6 +1,5 @@
 """What the README tells users to do."""
 
-import os
 import re
 import shlex
 from pathlib import Path
@@ -17,8 +16,6 @@ OURS = [shlex.split(line)[3:] for line in COMMANDS if line.startswith("python -m
 CELLS = ["--data.init_args.sources.init_args.cells", "100"]
 SMALL = {
     "fit": [*CELLS, "--trainer.max_epochs", "1", "--trainer.check_val_every_n_epoch", "1"],
-    "test": CELLS,
-    "predict": CELLS,
     "probe": [f"--{kind}.init_args.sources.init_args.cells=100" for kind in ("internal", "external")],
 }
 """Settings that make the commands short."""
@@ -31,7 +28,7 @@ def test_there_are_commands():
 @pytest.mark.parametrize("words", OURS, ids=" ".join)
 def test_commands_are_parsed(monkeypatch, capsys, words):
     monkeypatch.chdir(ROOT)
-    if words[0] != "compare":  # takes run folders, not a config
+    if not any(word.startswith("runs/") for word in words):  # made by the commands before
         assert main([*words, "--print_config"]) == 0
 
 
@@ -43,7 +40,8 @@ def test_make_targets_and_files_exist():
         assert (ROOT / (path[0] or path[1])).exists(), path
 
 
-def test_python_examples():
+def test_python_examples(monkeypatch):
+    monkeypatch.chdir(ROOT)
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(block, {})
 
@@ -52,11 +50,6 @@ def test_python_examples():
 def test_commands_run_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    second = "configs/medgemma_smoke.yaml"
-    best = "runs/medgemma_smoke/version_0/checkpoints/best.ckpt"
-    before = {"compare": [["fit", "--config", second], ["test", "--config", second, "--ckpt_path", best]]}
+    (tmp_path / "hemblip").symlink_to(ROOT / "hemblip")
     for words in OURS:
-        if words[0] == "audit" and "HEMBLIP_DATA" not in os.environ:
-            continue  # it is about downloaded cells
-        for command in [*before.get(words[0], []), words]:
-            assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+        assert main([*words, *SMALL.get(words[0], [])]) == 0, words

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from finished_run import finished_run
-from models.tiny_blip import TINY, tiny
+from tiny_blip import TINY, tiny
 
 from hemblip.errors import CheckpointError, DataError, HemblipError
 from hemblip.models.medgemma import MedGemmaCaptioner
@@ -45,9 +45,9 @@ def test_a_checkpoint_names_its_run(workplace):
     path = workplace / "runs/x/version_0/checkpoints/best.ckpt"
     path.parent.mkdir(parents=True)
     path.touch()
-    assert Run.of_checkpoint(str(path)).folder == path.parents[1]
+    assert Run.meant(str(path)).folder == path.parents[1]
     with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file; there is .*best\.ckpt"):
-        Run.of_checkpoint(str(path.with_name("last.ckpt")))
+        Run.meant(str(path.with_name("last.ckpt")))
 
 
 def test_what_published_weights_say_of_several_sets_of_cells_is_one_run(workplace):

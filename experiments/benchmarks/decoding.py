@@ -3,11 +3,13 @@
     OMP_NUM_THREADS=1 python experiments/benchmarks/decoding.py --cells 4 --repeats 2
 
 Before: the caption from `generate` of transformers, the whole decoder again for the probabilities of its tokens, each
-prefix of it decoded to text, and the image encoded anew for the loss. After: `describe`, alone and in a test step. Both
-in turn (A B A B), in processor time; ratios are medians over the turns.
+prefix of it decoded to text, and the image encoded anew for the loss, with transformers' attention. After: `describe`,
+alone and in a test step, as captioners do it. Both in turn (A B A B), in processor time, on a GPU in elapsed time;
+ratios are medians over the turns.
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -18,12 +20,13 @@ from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 from hemblip.data.dataset import Batch
 from hemblip.models import BlipCaptioner
 from hemblip.models.decoding import Decoding
+from hemblip.models.fused_attention import fuse_attention
 
 SPECIAL = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
 
 
 def true_size(decoding: Decoding) -> BlipCaptioner:
-    """BLIP-base with random weights and a vocabulary of its size."""
+    """BLIP-base with random weights and a vocabulary of its size, with transformers' attention."""
     captioner = BlipCaptioner("compact", decoding=decoding)
     vision = {"image_size": 384, "initializer_range": 0.02}
     captioner.model = BlipForConditionalGeneration(
@@ -40,7 +43,7 @@ def describe_before(captioner: BlipCaptioner, batch: Batch) -> tuple[list[list[i
     patches = captioner.encode(batch["images"])
     config = captioner.generation_config()
     ids = captioner.model.text_decoder.generate(
-        input_ids=torch.full((len(patches), 1), config.bos_token_id),
+        input_ids=torch.full((len(patches), 1), config.bos_token_id, device=patches.device),
         encoder_hidden_states=patches,
         generation_config=config,
     )
@@ -53,10 +56,10 @@ def describe_before(captioner: BlipCaptioner, batch: Batch) -> tuple[list[list[i
     return captions, [row[: len(caption)].tolist() for row, caption in zip(values, captions, strict=True)]
 
 
-def check(captioner: BlipCaptioner, batch: Batch) -> list[int]:
+def check(eager: BlipCaptioner, fused: BlipCaptioner, batch: Batch) -> list[int]:
     """Compare tokens and log-probabilities of both ways, give the lengths of the captions."""
-    captions, values = describe_before(captioner, batch)
-    generated = captioner.generate_tokens(batch)
+    captions, values = describe_before(eager, batch)
+    generated = fused.generate_tokens(batch)
     assert [[token for token, _ in row] for row in generated] == captions
     gaps = [
         abs(value - expected)
@@ -81,11 +84,15 @@ def tested(captioner: BlipCaptioner, batch: Batch) -> None:
     captioner.on_test_batch_end()
 
 
-def processor_time(function: Callable[[BlipCaptioner, Batch], object], captioner: BlipCaptioner, batch: Batch) -> float:
-    """Seconds of processor time of one call."""
-    start = time.process_time()
+def seconds(function: Callable[[BlipCaptioner, Batch], object], captioner: BlipCaptioner, batch: Batch) -> float:
+    """Time of one call: the processor's, or what has passed on a GPU."""
+    gpu = captioner.device.type == "cuda"
+    clock = time.perf_counter if gpu else time.process_time
+    start = clock()
     function(captioner, batch)
-    return time.process_time() - start
+    if gpu:
+        torch.cuda.synchronize()
+    return clock() - start
 
 
 def main() -> None:
@@ -97,13 +104,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     settings = parser.parse_args()
     torch.manual_seed(0)
-    captioner = true_size(Decoding(num_beams=settings.beams, max_new_tokens=settings.tokens))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    eager = true_size(Decoding(num_beams=settings.beams, max_new_tokens=settings.tokens)).to(device)
+    fused = copy.deepcopy(eager)
+    fuse_attention(fused.model)
     images = torch.randint(0, 256, (settings.cells, 3, 384, 384), dtype=torch.uint8)
     caption = " ".join(f"word{index}" for index in range(200, 200 + settings.tokens - 1))
     cells = [str(cell) for cell in range(settings.cells)]
     batch: Batch = {"images": images, "captions": [caption] * settings.cells, "cell_ids": cells}
     with torch.no_grad():
-        print(f"{settings}, {torch.get_num_threads()} threads, captions of {check(captioner, batch)} tokens")
+        lengths = check(eager, fused, batch)
+        print(f"{settings}, {device}, {torch.get_num_threads()} threads, captions of {lengths} tokens", flush=True)
         ways = {
             "describe": (describe_before, lambda captioner, batch: captioner.describe_batch(batch)),
             "test step": (tested_before, tested),
@@ -111,13 +122,13 @@ def main() -> None:
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for _ in range(settings.repeats):
             for name, (before, after) in ways.items():
-                times[name].append((processor_time(before, captioner, batch), processor_time(after, captioner, batch)))
-        encoding = processor_time(lambda captioner, batch: captioner.encode(batch["images"]), captioner, batch)
+                times[name].append((seconds(before, eager, batch), seconds(after, fused, batch)))
+        encoding = seconds(lambda captioner, batch: captioner.encode(batch["images"]), fused, batch)
     print(f"encoding alone {encoding:.1f} s")
     for name, pairs in times.items():
-        before, after = (statistics.median(column) for column in zip(*pairs, strict=True))
+        first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(one / other for one, other in pairs)
-        print(f"{name:<12}before {before:6.1f} s, after {after:6.1f} s, ratio {ratio:.2f}", flush=True)
+        print(f"{name:<12}before {first:6.1f} s, after {second:6.1f} s, ratio {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":

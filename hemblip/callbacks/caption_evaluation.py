@@ -31,7 +31,7 @@ from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.run import BASELINES, LEFT_OUT, Run
+from hemblip.run import BASELINES, LEFT_OUT, TRAINING_CELLS, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -44,9 +44,6 @@ DRAWN_CELLS = 8
 
 KEPT = ("cell_id", "split", "source", "group", "image", "bbox", "width_factor")
 """Columns of the manifest that prediction rows carry."""
-
-TRAINING_CELLS = "training_cells.parquet"
-"""Manifest of the training cells, in the run folder."""
 
 
 class CaptionEvaluation(L.Callback):

@@ -69,6 +69,11 @@ COMMANDS = {
         "the search of a W&B sweep file on this machine, without an account",
         "--file configs/sweeps/smoke.yaml --trials 4",
     ),
+    "explain": Command(
+        "hemblip.explain.explain:explain",
+        "which pixels made which statement, and whether to believe it",
+        "--run runs/demo/version_0 --method occlusion",
+    ),
     "configs": Command(
         "hemblip.cli.configs:configs",
         "the configs that come with HemBLIP, and copies of them",

@@ -1,7 +1,9 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -14,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import alone
 from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.errors import error_line
@@ -24,7 +27,8 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.run import Run
+from hemblip.models.loading import SHIPPED
+from hemblip.run import RUNS, Run
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -38,8 +42,9 @@ def run(words: Sequence[str], example: str) -> None:
         ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.
         HemblipError: what the command finds.
     """
+    before = os.environ.get(RUNS)
     try:
-        HemblipCLI(words, example)
+        HemblipCLI(_of_run(words), example)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
     except ValueError as error:
@@ -51,6 +56,42 @@ def run(words: Sequence[str], example: str) -> None:
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
             "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
         ) from error
+    finally:
+        os.environ.pop(RUNS, None)
+        os.environ.update({} if before is None else {RUNS: before})
+
+
+def _of_run(words: Sequence[str]) -> list[str]:
+    """Let `--run` stand for the config and the weights of a run, and `--runs` for the folder of all."""
+    kept, given = [words[0]], {}
+    rest = iter([part for word in words[1:] for part in _parts(word)])
+    for word in rest:
+        if word in ("--run", "--runs"):
+            given[word] = next(rest, "")
+            if not given[word]:
+                raise ConfigError(f"{word} on the command line names no folder")
+        else:
+            kept.append(word)
+    if "--runs" in given:
+        os.environ[RUNS] = given["--runs"]
+    if "--run" not in given:
+        return kept
+    if words[0] == "fit":
+        raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
+    if not Path(given["--run"]).exists() and (shipped := SHIPPED / given["--run"] / "predict.yaml").is_file():
+        if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
+            raise ConfigError(
+                f"--run {given['--run']}: it comes with HemBLIP, to describe your cells: predict --images"
+            )
+        pretrained = ["--model.init_args.pretrained", str(shipped.parent)]
+        return [kept[0], "--config", str(shipped), *pretrained, *kept[1:]]
+    run = Run.meant(given["--run"])
+    weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
+    return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith(("--run=", "--runs=")) else [word]
 
 
 class HemblipCLI(LightningCLI):
@@ -155,10 +196,13 @@ class HemblipCLI(LightningCLI):
             rank_zero_only(print)(f"note: no validation ({reason}): {told}")
         if self.subcommand != "fit":
             self.run = (
-                Run.of_checkpoint(config.ckpt_path)
+                Run.meant(config.ckpt_path, config.name)
                 if config.ckpt_path is not None
                 else Run.untrained(config.name, self._settings()["model"])
             )
+            if config.ckpt_path is not None:
+                trained = config.model.init_args.get("adaptation") != "base" or self.run.weights.is_file()
+                config.ckpt_path = str(self.run.weights) if trained else None
         elif config.resume:
             self.run = Run.resume(config.name)
             self._keep_alone()
@@ -223,7 +267,9 @@ class HemblipCLI(LightningCLI):
             settings["logger"] = fit_loggers(
                 self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
             )
-            self.trainer_defaults["callbacks"] = [RunSummary()]
+            self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
+        if self.subcommand in ("validate", "test"):
+            self.trainer_defaults["callbacks"] = [Provenance()]
         return super().instantiate_trainer(**settings, **kwargs)

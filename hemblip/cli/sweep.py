@@ -21,7 +21,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
-from hemblip.run import BEST, RUNS
+from hemblip.run import BEST, runs_folder
 
 if TYPE_CHECKING:
     import optuna
@@ -51,7 +51,7 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
     if trials < 1:
         raise ConfigError(f"--trials {trials}: at least 1")
     chosen = read_sweep(Path(file))
-    folder = RUNS / chosen.name
+    folder = runs_folder() / chosen.name
     with _alone(folder) as lock:
         search = Search(chosen, folder, seed, lock)
         search.run(trials)
@@ -149,7 +149,7 @@ class Search:
             began = time.monotonic()
             # The checkpoint that is kept, and tested, is that of the epoch that counts.
             kept = ["--checkpoint.monitor", self.chosen.metric, "--checkpoint.mode", self.chosen.goal]
-            words = ["--name", str(folder.relative_to(RUNS)), "--resume", "true", *kept]
+            words = ["--name", str(folder.relative_to(runs_folder())), "--resume", "true", *kept]
             error = self._command("fit", words, trial.params, folder)
             value = None if error else self._score(folder)
             if not error and value is None:

@@ -7,12 +7,13 @@ import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
+from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks.checkpoint_files import CheckpointFiles
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
-from hemblip.metrics.abstention import abstain, fit_thresholds
+from hemblip.metrics.abstention import abstain, fit_thresholds, promise
 from hemblip.predictions import captions_path, captions_table, read_predictions, write_captions
 from hemblip.ranks import gather
 
@@ -33,6 +34,7 @@ class HemblipTrainer(L.Trainer):
         output: str = "captions.csv",
         risk: float | None = None,
         ckpt_path: str | None = None,
+        weights_only: bool | None = None,
     ) -> None:
         """Describe cells and write captions and the attributes that they state as a table.
 
@@ -44,7 +46,8 @@ class HemblipTrainer(L.Trainer):
             output: table to write, `.csv` or `.parquet`.
             risk: leave out of captions what is not sure enough for at most this share of statements to be wrong, above
                 0 and below 1, as the run's `validate` showed; None leaves captions as they are.
-            ckpt_path: checkpoint to describe with.
+            ckpt_path: checkpoint to describe with, or a run folder.
+            weights_only: so that the config of a run serves; a checkpoint's weights are all that is ever read.
         """
         path = captions_path(output)
         thresholds = None if risk is None else self._thresholds(risk)
@@ -69,7 +72,9 @@ class HemblipTrainer(L.Trainer):
                 f"--risk {risk} needs {validation}, which is not there; run `python -m hemblip validate` first, with "
                 "the same checkpoint"
             )
-        return fit_thresholds(read_predictions(validation), risk)
+        rows = read_predictions(validation)
+        rank_zero_only(print)(promise(rows, risk))
+        return fit_thresholds(rows, risk)
 
 
 def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:

@@ -18,6 +18,7 @@ from hemblip.data.records import SPLITS
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, torn_groups
 from hemblip.errors import ConfigError, DataError
+from hemblip.metrics.jackknife import FEW
 
 EXTERNAL = "external"
 
@@ -142,7 +143,7 @@ def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame 
             "## Shortcuts",
             "Balanced accuracy of one classifier (random forest, cross-validated by group, 95 % interval over groups) "
             "that sees only a part of each cell. A view above chance is a shortcut; the background ring is outside the "
-            "inscribed circle.",
+            f"inscribed circle. Take intervals from fewer than {FEW} groups with care.",
             table_text(scores.round(3)) if len(scores) else "No question has two answers in these cells.",
         ]
     return "\n\n".join(parts) + "\n"

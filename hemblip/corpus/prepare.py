@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("cell_id", "image")),
         ("bbox", pa.list_(pa.float64())),
         ("width_factor", pa.float64()),
+        ("masks", pa.string()),
         *((name, pa.string()) for name in ("source", "domain", "group", "split", *KEYS)),
         ("captions", pa.list_(pa.string())),
     ]
@@ -209,7 +210,10 @@ def _changed(sources: Sequence[Source]) -> pd.DataFrame:
 def _write(card: Card, target: Path) -> None:
     """Write all files before the first gets its name; when the manifest is there, all files are of one run."""
     root = Path(os.environ.get("HEMBLIP_DATA", ".")).absolute()
-    table = card.manifest.assign(image=[_portable(image, root) for image in card.manifest["image"]])
+    table = card.manifest.assign(
+        image=[_portable(image, root) for image in card.manifest["image"]],
+        masks=[mask and _portable(mask, root) for mask in card.manifest["masks"]],
+    )
     with ExitStack() as files:  # they get their names in the opposite order, the manifest last
 
         def partial(path: Path) -> Path:

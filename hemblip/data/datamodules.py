@@ -3,11 +3,13 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import lightning as L
 import pandas as pd
+import torch
 from torch.utils.data import DataLoader
 
 from hemblip.data.cache import GIGABYTES, cached_cells
@@ -126,8 +128,13 @@ class CellDataModule(L.LightningDataModule):
             found = ", ".join(sorted(set(self.manifest["split"])))
             raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
         if split not in self._sets:
-            self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.seed)
+            self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.training_seed)
         return self._sets[split]
+
+    @cached_property
+    def training_seed(self) -> int:
+        """Seed of order, augmentation and caption draw: that of `seed_everything`, else of torch's generator."""
+        return int(os.environ.get("PL_GLOBAL_SEED", torch.initial_seed() % 2**32))
 
     @property
     def preparation(self) -> Preparation:
@@ -171,7 +178,7 @@ class InternalCells(CellDataModule):
         batch_size: cells a batch and rank.
         num_workers: loader processes; 0 loads in the training process.
         limit: most cells a split, stratified, for smoke runs.
-        seed: of splits, shuffling, augmentation and caption draw.
+        seed: of splits and of `limit`; order, augmentation and caption draw follow `seed_everything`.
         augmentation: of training cells.
         crop: side of the central square that is used, as a share of the image's shorter side.
         styles: caption styles of cells that bring no captions; None for all. The first is the reference.
@@ -224,7 +231,7 @@ class InternalCells(CellDataModule):
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""
         dataset = self.dataset("train", self.augmentation)
-        self._batches = TrainingBatches(len(dataset), self.batch_size, self.seed, **self._ranks())
+        self._batches = TrainingBatches(len(dataset), self.batch_size, self.training_seed, **self._ranks())
         self._batches.set_position(*self._position)
         return self._loader(dataset, self._batches)
 
@@ -237,6 +244,7 @@ class InternalCells(CellDataModule):
             "epoch": self.trainer.current_epoch + epochs,
             "batches": batches,
             "global_batch": self.batch_size * self.trainer.world_size,
+            "training_seed": self.training_seed,
         }
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
@@ -254,6 +262,7 @@ class InternalCells(CellDataModule):
                 f"command has {now}; resume with the same batch size times devices"
             )
         self._position = (epoch, batches)
+        self.training_seed = state_dict.get("training_seed", self.seed)  # version 0.1 had one seed for all
 
     def val_dataloader(self) -> DataLoader[Example]:
         """Cells of "val"."""

@@ -66,6 +66,10 @@ def read_image(path: str | Path) -> Pixels:
         raise ImageError(f"{path}: no such image file; check the data folder", "image missing") from error
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path}: more pixels than the {MAX_PIXELS:,} allowed; crop it first", "image too large"
+        ) from error
     except Exception as error:  # decoders raise whatever they come across: struct.error, TypeError, MemoryError, ...
         said = " ".join((str(error) or type(error).__name__).replace(str(path), "it").split())[:200]
         raise ImageError(f"{path}: not a readable image ({said}); repair or remove it") from error
@@ -102,8 +106,7 @@ def read_cell(path: str, bbox: Sequence[float] | None = None, width_factor: floa
     if bbox is not None:
         if flaw := box_flaw(bbox, (pixels.shape[1], pixels.shape[0])):
             raise box_error(path, bbox, flaw)
-        x, y, width, height = (round(value) for value in bbox)
-        pixels = _padded(pixels, x, y, width, height)
+        pixels = cut_box(pixels, bbox)
     if width_factor != 1.0:
         height, width = pixels.shape[:2]
         size = (max(1, round(width * width_factor)), height)
@@ -136,14 +139,16 @@ def box_flaw(bbox: Sequence[float] | None, size: tuple[int, int]) -> str:
     return LARGE if width * height > MAX_PIXELS else ""
 
 
-def _padded(pixels: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
-    """The box of an image, mirrored where it leaves it."""
+def cut_box(pixels: Pixels, bbox: Sequence[float]) -> Pixels:
+    """Cut [x, y, width, height] out of an image (H, W, ...), mirrored where it leaves it."""
+    x, y, width, height = (round(value) for value in bbox)
     limits = pixels.shape[:2]
     before, after = (max(-y, 0), max(-x, 0)), (max(y + height - limits[0], 0), max(x + width - limits[1], 0))
     inside = pixels[max(y, 0) : y + height, max(x, 0) : x + width]
     if not any((*before, *after)):
         return inside
-    return np.pad(inside, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="symmetric")
+    sides = [(before[0], after[0]), (before[1], after[1]), *[(0, 0)] * (pixels.ndim - 2)]
+    return np.pad(inside, sides, mode="symmetric")
 
 
 @lru_cache(maxsize=16)

@@ -14,6 +14,7 @@ MANIFEST_COLUMNS: tuple[str, ...] = (
     "image",
     "bbox",
     "width_factor",
+    "masks",
     "source",
     "domain",
     "group",
@@ -22,8 +23,9 @@ MANIFEST_COLUMNS: tuple[str, ...] = (
     "captions",
 )
 """`bbox` is [x, y, width, height] in pixels, may reach over the border (see `images.read_cell`), and is None for the
-whole image; `width_factor` stretches a crop horizontally, to undo a camera's squeeze; `group` is the patient, slide or
-cell that must not be split; `captions` is a list."""
+whole image; `width_factor` stretches a crop horizontally, to undo a camera's squeeze; `masks` is a label image of
+nucleus and cytoplasm (`hemblip.data.masks`), None where there is none; `group` is the patient, slide or cell that must
+not be split; `captions` is a list."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 
@@ -69,7 +71,7 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
         raise DataError(
             f"{origin}: {len(repeated)} cell ids repeat, first '{repeated.iloc[0]}'; each cell needs its own"
         )
-    for column in ("cell_id", "image", "source", "bbox", "split", *KEYS):
+    for column in ("cell_id", "image", "source", "bbox", "masks", "split", *KEYS):
         table[column] = table[column].astype(object).where(table[column].notna(), None)
     for column in ("cell_id", "image", "source"):
         table[column] = _converted(table, column, _name, "a text", origin)

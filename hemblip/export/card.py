@@ -12,6 +12,7 @@ import torch
 import transformers
 import yaml
 
+from hemblip.data.taught import never_seen
 from hemblip.export.onnx import onnx_code
 from hemblip.metrics.baselines import MAJORITY
 from hemblip.models.blip import BLIP_BASE, BlipCaptioner
@@ -117,10 +118,15 @@ def model_card(captioner: BlipCaptioner | MedGemmaCaptioner, run: Run, folder: s
         f"\n## Training data\n\n{_data(data, run)}",
         f"\n## Scores\n\n{_scores(run)}",
         f"\n## Intended use\n\n{INTENDED_USE}",
-        f"\n## Limits\n\n{LIMITS}",
+        f"\n## Limits\n\n{_unseen(captioner)}{LIMITS}",
         f"\n## How it was made\n\n{_making(config, run)}",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _unseen(captioner: Captioner) -> str:
+    told = never_seen(captioner.taught) if captioner.taught else ""
+    return f"- {told} It calls them something that it knows.\n" if told else ""
 
 
 def _origin(captioner: Captioner, run: Run) -> str:

@@ -1,22 +1,22 @@
 """Saying less: which statements to leave out so that those left are as right as one wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.stats import binom
 
 from hemblip.errors import ConfigError
-from hemblip.metrics.calibration import expected_calibration_error, judged
+from hemblip.metrics.calibration import expected_calibration_error, judged, judged_cells
 from hemblip.morphology import KEYS, describe
 from hemblip.predictions import CONFIDENCE_PREFIX
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STEPS = 50
-"""Thresholds tried on the way from the surest statements to all."""
+SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25, 0.1)
+"""Of the statements, the surest ones: what is tried, the largest first."""
 
 
 def risk_coverage(confidence: Values, right: Flags) -> pd.DataFrame:
@@ -48,18 +48,23 @@ def area_under_risk(confidence: Values, right: Flags) -> float | None:
     return float((curve["risk"].to_numpy() * steps).sum())
 
 
-def threshold_for_risk(confidence: Values, right: Flags, risk: float, certainty: float = 0.9) -> float | None:
+def threshold_for_risk(
+    confidence: Values, right: Flags, risk: float, certainty: float = 0.9, groups: Sequence[object] | None = None
+) -> float | None:
     """Choose on validation cells how sure a statement must be to be made.
 
-    Goes from few sure statements to many and stops at the first step where it is not `certainty` certain (exact
-    binomial bound) that at most `risk` of such statements are wrong; because it stops there, the certainty holds for
-    the threshold that comes out (fixed-sequence testing), as long as statements are independent.
+    Of `SHARES` of the statements, the surest ones each, the largest is taken whose risk is bounded by `risk`. All
+    bounds hold together with `certainty` (Bonferroni), so that the choice among them costs nothing of it (Learn then
+    Test, Angelopoulos et al., arXiv 2110.01052). For statements that are drawn independently the bound is the exact
+    binomial one; for groups, whose statements may be wrong together, it is Hoeffding's and Bentkus' for the mean over
+    groups of the share wrong (section 3 there).
 
     Args:
         confidence: (S,) of validation statements.
         right: (S,).
         risk: share of wrong statements that is tolerated, above 0 and below 1.
         certainty: above 0 and below 1.
+        groups: slide or patient of each statement (S,); None if they are drawn independently.
 
     Returns:
         Statements at least this sure are made; None if there are too few cells, or none of them is sure enough.
@@ -69,23 +74,85 @@ def threshold_for_risk(confidence: Values, right: Flags, risk: float, certainty:
     """
     if not (0 < risk < 1 and 0 < certainty < 1):
         raise ConfigError(f"risk {risk} and certainty {certainty}: both are above 0 and below 1")
-    fewest = int(np.ceil(np.log(1 - certainty) / np.log(1 - risk)))  # below, even no error would prove nothing
-    curve = risk_coverage(confidence, right)
-    counts, thresholds = curve["count"].to_numpy(), curve["threshold"].to_numpy()
-    wrong = np.rint(curve["risk"].to_numpy() * counts)
-    enough = np.flatnonzero(counts >= fewest)
-    chosen: float | None = None
-    for step in np.unique(np.linspace(0, len(enough) - 1, STEPS).astype(int)) if len(enough) else []:
-        place = enough[step]
-        if beta.ppf(certainty, wrong[place] + 1, counts[place] - wrong[place]) > risk:
+    order = np.argsort(-confidence, kind="stable")
+    sure, wrong = confidence[order], ~right[order]
+    names = None if groups is None else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1][order]
+    doubt = (1 - certainty) / len(SHARES)
+    for share in SHARES:
+        place = round(share * len(sure)) - 1
+        if place < 0:
             break
-        chosen = float(thresholds[place])
-    return chosen
+        made = sure >= sure[place]  # equally sure ones stay together
+        if names is None:
+            chance = _independent(wrong[made], risk)
+        else:
+            chance = _bounded(_group_losses(wrong[made], names[made]), risk)
+        if chance <= doubt:
+            return float(sure[place])
+    return None
+
+
+def _group_losses(wrong: Flags, names: NDArray[np.int64]) -> Values:
+    """Share wrong of each group that makes a statement."""
+    counts = np.bincount(names)
+    return np.bincount(names, wrong)[counts > 0] / counts[counts > 0]
+
+
+def _independent(wrong: Flags, risk: float) -> float:
+    """Chance of so few wrong statements, or fewer, if the risk were just too large."""
+    return float(binom.cdf(wrong.sum(), len(wrong), risk))
+
+
+def _bounded(losses: Values, risk: float) -> float:
+    """The same for losses within 0 and 1, of whatever distribution."""
+    count, mean = len(losses), float(losses.mean())
+    if mean >= risk:
+        return 1.0
+    spread = (1 - mean) * np.log((1 - mean) / (1 - risk)) + (mean * np.log(mean / risk) if mean else 0.0)
+    return float(min(np.exp(-count * spread), np.e * binom.cdf(np.ceil(count * mean), count, risk)))
+
+
+def fewest_groups(risk: float, certainty: float = 0.9) -> int:
+    """Groups below which no bound over groups could hold, even without an error."""
+    return int(np.ceil(np.log((1 - certainty) / len(SHARES)) / np.log(1 - risk)))
+
+
+def groups_of(validation: pd.DataFrame, risk: float, certainty: float = 0.9) -> int | None:
+    """Count the groups that thresholds are bounded over; None where cells are their own groups, or groups too few."""
+    count = int(validation["group"].nunique())
+    return count if fewest_groups(risk, certainty) <= count < len(validation) else None
+
+
+def promise(validation: pd.DataFrame, risk: float, certainty: float = 0.9) -> str:
+    """Say in a sentence what the thresholds promise, and of which cells."""
+    count = int(validation["group"].nunique())
+    told = (
+        f"With {certainty:.0%} certainty at most {risk:.0%} of the statements of an attribute are wrong, for cells "
+        "like those of validation"
+    )
+    if groups_of(validation, risk, certainty):
+        return f"{told}: on average over patients or slides, of which validation has {count}."
+    if count == len(validation):
+        return f"{told}, drawn independently."
+    needed = fewest_groups(risk, certainty)
+    return (
+        f"{told}, if they were drawn independently: a promise over patients or slides takes {needed} of them, and "
+        f"validation has {count}."
+    )
 
 
 def fit_thresholds(validation: pd.DataFrame, risk: float, certainty: float = 0.9) -> dict[str, float | None]:
-    """Choose each attribute's threshold on the prediction rows of validation cells; see `threshold_for_risk`."""
-    return {key: threshold_for_risk(*judged(validation, key), risk, certainty) for key in KEYS}
+    """Choose each attribute's threshold on the prediction rows of validation cells; see `threshold_for_risk`.
+
+    Over groups where there are enough, see `groups_of`.
+    """
+    grouped = groups_of(validation, risk, certainty) is not None
+    found: dict[str, float | None] = {}
+    for key in KEYS:
+        sure, right = judged(validation, key)
+        groups = validation["group"][judged_cells(validation, key)].tolist() if grouped else None
+        found[key] = threshold_for_risk(sure, right, risk, certainty, groups)
+    return found
 
 
 def abstain(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> pd.DataFrame:

@@ -40,14 +40,19 @@ def judged(table: pd.DataFrame, key: str) -> tuple[Values, Flags]:
     column = CONFIDENCE_PREFIX + key
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; captions of this run carry no confidences")
-    sure = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    verdicts = verdicts_of(table, key)
-    usable = can_be_judged(verdicts) & ~np.isnan(sure)
+    sure, usable = table[column].to_numpy(dtype=np.float64, na_value=np.nan), judged_cells(table, key)
     if ((sure[usable] < 0) | (sure[usable] > 1)).any():
         raise DataError(
             f"prediction rows: {column} holds values outside 0 to 1; write log-probabilities as probabilities"
         )
-    return sure[usable], (verdicts == Verdict.RIGHT)[usable]
+    return sure[usable], (verdicts_of(table, key) == Verdict.RIGHT)[usable]
+
+
+def judged_cells(table: pd.DataFrame, key: str) -> Flags:
+    """Tell of which prediction rows (N,) a statement of `judged` is."""
+    sure = table[CONFIDENCE_PREFIX + key].to_numpy(dtype=np.float64, na_value=np.nan)
+    usable: Flags = can_be_judged(verdicts_of(table, key)) & ~np.isnan(sure)
+    return usable
 
 
 def reliability(confidence: Values, right: Flags, bins: int = BINS) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
+from hemblip.models.fused_attention import fuse_attention
 from hemblip.models.sharding import shard
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
@@ -82,6 +83,7 @@ class BlipCaptioner(Captioner):
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
             self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
             self.model, self.tokenizer = _download(pretrained, self.revision)
+        fuse_attention(self.model)
         self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
@@ -134,7 +136,7 @@ class BlipCaptioner(Captioner):
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
         ids = self.token_ids(batch["captions"])
-        logits = self._logits(self.features(batch), ids)
+        logits = self.caption_logits(self.features(batch), ids)
         targets = ids[:, 1:]
         real = targets != self.tokenizer.pad_token_id
         smoothing = self.label_smoothing if self.training else 0.0
@@ -143,7 +145,7 @@ class BlipCaptioner(Captioner):
         )  # (B, T - 1)
         return (losses * real).sum(1), real.sum(1)
 
-    def _logits(self, patches: Tensor, ids: Tensor) -> Tensor:
+    def caption_logits(self, patches: Tensor, ids: Tensor) -> Tensor:
         """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on."""
         inputs = ids[:, :-1]
         output = self.model.text_decoder(
@@ -193,6 +195,8 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, revision=revision)
         model, report = kind.from_pretrained(pretrained, revision=revision, output_loading_info=True)
+    if model.dtype == torch.float16:  # stored in half the bytes
+        model.float()
     head = model.text_decoder.cls.predictions
     if "text_decoder.cls.predictions.decoder.bias" in report["missing_keys"]:
         # Files hold one of two names of a tensor; without tied embeddings the library does not bring them together.

@@ -288,17 +288,16 @@ class Captioner(L.LightningModule, ABC):
         texts: list[str] = self.tokenizer.batch_decode(
             [[token.token for token in tokens] for tokens in generated], skip_special_tokens=True
         )
-        uncased = getattr(self.tokenizer, "do_lower_case", False)
         generations = []
         for text, tokens in zip(texts, generated, strict=True):
-            pieces = [self._piece(token.token) for token in tokens]
-            caption = printed(text) if uncased else text.strip()
+            pieces = [self.piece(token.token) for token in tokens]
+            caption = printed(text)
             scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
             generations.append(Generation(caption, scores))
         return generations
 
-    def _piece(self, token: int) -> str:
-        """What a token writes after another one; nothing if it is a special one."""
+    def piece(self, token: int) -> str:
+        """Text that a token writes after another one; nothing if it is a special one."""
         if token not in self._pieces:
             first = self.tokenizer.convert_tokens_to_ids("a")
             self._pieces[token] = self.tokenizer.decode([first, token], skip_special_tokens=True).removeprefix("a")

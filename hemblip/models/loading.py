@@ -13,15 +13,19 @@ from hemblip.errors import CheckpointError
 from hemblip.models.captioner import Captioner
 from hemblip.run import Run
 
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Exported captioners that come with the package, each in a folder of its name."""
+
 EXPORTED = "hemblip.json"
 """In an exported folder: class, decoding, preparation of cells, and what training had."""
 
 
 def load(path: str | Path, device: str | None = None) -> Captioner:
-    """Load a captioner that describes pictures: `load("runs/demo").describe(["cell.png"])`.
+    """Load a captioner that describes pictures: `load("wbcatt-compact").describe(["cell.png"])`.
 
     Args:
-        path: a run folder (`runs/<name>` for its newest version), a checkpoint, or a folder that `export` wrote.
+        path: a run folder (`runs/<name>` for its newest version), a checkpoint, a folder that `export` wrote, or the
+            name of a captioner that comes with HemBLIP, `wbcatt-compact`.
         device: as torch names it; the first GPU where there is one, else the CPU.
 
     Raises:
@@ -29,6 +33,8 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
         ModelAccessError: the base model cannot be reached.
     """
     place = Path(path)
+    if not place.exists() and (SHIPPED / place.name / EXPORTED).is_file():
+        place = SHIPPED / place.name
     if (place / EXPORTED).is_file():
         captioner = _exported(place)
     elif place.suffix == ".ckpt" or (place / "config.yaml").is_file():

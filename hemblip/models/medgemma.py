@@ -136,17 +136,22 @@ class MedGemmaCaptioner(Captioner):
 
     def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
         """Give the logits (B, A, words) that predict `answers` (B, A), and no others."""
+        logits: Tensor = self.read_answers(batch, answers).logits
+        return logits
+
+    def read_answers(self, batch: Batch, answers: Tensor, **options: Any) -> Any:
+        """Read `answers` (B, A) after the prompt; the model's output, its logits those that predict answers."""
         prompts = self.prompt.expand(len(answers), -1)  # (B, P)
         ids = torch.cat([prompts, answers], 1)
         # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
         positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
-        logits: Tensor = self.model(
+        return self.model(
             **self._inputs(batch, ids),
             attention_mask=torch.cat([torch.ones_like(prompts), (answers != self.tokenizer.pad_token_id).long()], 1),
             logits_to_keep=positions,
             use_cache=False,
-        ).logits
-        return logits
+            **options,
+        )
 
     @torch.no_grad()
     def generate_tokens(self, batch: Batch) -> list[list[Generated]]:

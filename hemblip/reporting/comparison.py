@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from hemblip.data.sources.synthetic import Synthetic
+from hemblip.data.taught import never_seen, taught_values
+from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
 from hemblip.reporting.run_settings import check_same_cells, differing_decoding
-from hemblip.run import PLACES, Run
+from hemblip.run import PLACES, TRAINING_CELLS, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -116,6 +119,7 @@ class Comparison(Contest):
         self.warnings = check_same_cells(self.runs)
         if (warning := differing_decoding(self.runs)) is not None:
             self.warnings.append(warning)
+        self.warnings += _known_of(self.runs)
         self.bert, self.risk = bert, risk
         if bert is not None:
             bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
@@ -173,6 +177,22 @@ class Comparison(Contest):
             source: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
             for source, each in found.items()
         }
+
+
+def _known_of(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know of the cells and captions: drawn cells, what training lacked, captions read anew."""
+    told = []
+    tables = [run.predictions(split) for run in runs for split in run.described]
+    if all(set(table["source"]) <= {Synthetic.name} for table in tables):
+        told.append("Drawn cells, not photographs: these scores say nothing of real cells.")
+    for run in runs:
+        training = run.folder / TRAINING_CELLS
+        if training.is_file() and (lacking := never_seen(taught_values(pd.read_parquet(training)))):
+            told.append(f"{run.label}: {lacking}")
+        changed = [split for split, known in run.extractors().items() if known != extractor_version()]
+        if read := [PLACES[split].lower() for split in changed if split in PLACES]:
+            told.append(f"{run.label}: captions of {' and '.join(read)} cells were read anew, by the rules of today.")
+    return list(dict.fromkeys(told))
 
 
 def _described(run: Run, split: str) -> list[pd.DataFrame]:

@@ -23,7 +23,7 @@ from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
-from hemblip.reporting.run_settings import settings
+from hemblip.reporting.run_settings import origins, settings
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
@@ -156,6 +156,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             below=BELOW,
             published=PUBLISHED,
             glossary=glossary(comparison),
+            origins=[line for run in comparison.runs for line in origins(run)],
         )
     )
 

@@ -26,6 +26,28 @@ def settings(run: Run) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
 
 
+def origins(run: Run) -> list[str]:
+    """Say in a line a part what a run was trained and tested with, as far as it was recorded."""
+    lines = []
+    for part, facts in run.provenance.items():
+        packages = ", ".join(f"{name} {number}" for name, number in _mapping(facts.get("packages")).items() if number)
+        commit = str(facts.get("commit") or "")[:10] + (" with changes" if facts.get("changed") else "")
+        told = {
+            "hemblip": facts.get("hemblip"),
+            "commit": commit,
+            "device": facts.get("device"),
+            "precision": facts.get("precision"),
+            "ranks": facts.get("ranks"),
+            "seed": facts.get("seed"),
+            "data": facts.get("data"),
+            "reading rules": facts.get("extractor"),
+            "packages": packages,
+        }
+        known = "; ".join(f"{name} {value}" for name, value in told.items() if value not in (None, ""))
+        lines.append(f"{run.label}, {part}: {known}")
+    return lines
+
+
 def _decoding(given: Mapping[str, Any]) -> str:
     """Name what a captioner's decoding does, without the settings that change nothing."""
     from hemblip.models.decoding.settings import Decoding  # brings torch, which a table of captions does without

@@ -16,10 +16,16 @@ from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
 from hemblip.metrics.intervals import Measured
 from hemblip.morphology import KEYS
-from hemblip.predictions import prediction_table, rows
+from hemblip.predictions import CONFIDENCE_KEYS, TRUE_KEYS, TRUE_PREFIX, prediction_table, rows, write_predictions
 from hemblip.run import PLACES, Run
 
 SCORES = "scores.json"
+
+ROWS = "predictions.parquet"
+"""In the folder of `score`: what was scored, beside columns that only the table's owner knows."""
+
+MEASURES = ("confidence", "width_factor", *CONFIDENCE_KEYS)
+"""Columns of numbers, as `test` and `predict` write them."""
 
 ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
     "reference": ("reference", "references", "ground_truth", "target"),
@@ -65,7 +71,7 @@ def score_command(
 
     Args:
         tables: CSV, TSV, Parquet or JSON Lines with a column `caption`, and where there are, `reference`, columns of
-            attributes such as `cell_type`, `group` (slide or patient), `image` and `model`.
+            attributes such as `cell_type`, `group` (slide or patient), `image` and `model`; further columns are kept.
         output: folder to write; an earlier one of `score` is replaced, anything else refused.
         columns: name that is known -> the name that it has in these tables, as in {caption: text}.
     """
@@ -79,11 +85,13 @@ def score_command(
     comparison = Comparison(runs)
     with replacing_folder(Path(output), "score") as folder:
         write_text(folder / SCORES, json.dumps(found, indent=2, allow_nan=False) + "\n")
+        scored = [run.predictions(split) for run in runs for split in run.described]
+        write_predictions(pd.concat(scored, ignore_index=True), folder / ROWS)
         write_comparison(comparison, folder)
     print(summary(comparison).to_string())
     for warning in comparison.warnings:
         print(f"note: {warning}")
-    print(f"scores   {output}/{SCORES}\nreport   {output}/report.html")
+    print(f"scores   {output}/{SCORES}\nrows     {output}/{ROWS}\nreport   {output}/report.html")
 
 
 def runs_of_table(path: Path, columns: Mapping[str, str] | None = None) -> list[Run]:
@@ -104,30 +112,36 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
     found = read_table(path, ["caption"], columns)
     if not found.rows:
         raise DataError(f"{path}: holds no rows; give a table with captions")
-    parts: dict[tuple[str, str], list[dict[str, str]]] = {}
     reference, model = (_column(found, name, columns) for name in ("reference", "model"))
+    used, known = {reference, model, *KEYS, *TRUE_KEYS, *found.known.values()}, found.known
+    further = [column for column in found.columns if column not in used]
+    # A table of `predict` has what its captions state in the columns of annotations.
+    prefix = TRUE_PREFIX if {*TRUE_KEYS, *CONFIDENCE_KEYS} & {*found.columns} else ""
+    parts: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     for number, row in enumerate(found.rows):
         split = row.get("split", "")
-        key = (row.get(model, "") or path.stem, split if split in PLACES else "test")
+        key = (row.get(model, "") or path.stem, split if split in PLACES else "test", row.get("source") or path.stem)
         parts.setdefault(key, []).append({"cell_id": f"{number:06d}", **row})
-    made, known = [], found.known
-    for (name, split), some in parts.items():
-        cells = [row["cell_id"] for row in some]
-        if repeated := next((cell for cell, count in Counter(cells).items() if count > 1), None):
-            raise DataError(f"{path}: cell_id '{repeated}' stands in several rows of {name}; one row a cell and model")
-        made.append(
-            rows(
-                [row["caption"] for row in some],
-                [texts(row.get(reference, "")) or "" for row in some] if reference else None,
-                pd.DataFrame([_annotation(row) for row in some]),
-                [row["group"] for row in some] if "group" in known else None,
-                [_beside(row["image"], path) for row in some] if "image" in known else None,
-                cells,
-                name,
-                split,
-                path.stem,
-            )
+    cells = Counter((name, row["cell_id"]) for (name, *_), some in parts.items() for row in some)
+    if repeated := next((cell for cell, count in cells.items() if count > 1), None):
+        raise DataError(
+            f"{path}: cell_id '{repeated[1]}' stands in several rows of {repeated[0]}; one row a cell and model"
         )
+    made = [
+        rows(
+            [row["caption"] for row in some],
+            [texts(row[reference]) or "" for row in some] if reference else None,
+            [{key: row.get(prefix + key) or None for key in KEYS} for row in some],
+            [row["group"] for row in some] if "group" in known else None,
+            [_beside(row["image"], path) for row in some] if "image" in known else None,
+            [row["cell_id"] for row in some],
+            name,
+            split,
+            source,
+            [{column: _value(column, row[column], path) for column in further} for row in some],
+        )
+        for (name, split, source), some in parts.items()
+    ]
     return prediction_table(row for table in made for row in table.to_dict("records"))
 
 
@@ -136,9 +150,17 @@ def _column(table: Table, name: str, columns: Mapping[str, str] | None) -> str:
     return (columns or {}).get(name) or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
 
 
-def _annotation(row: Mapping[str, str]) -> dict[str, str | None]:
-    """The annotation is in columns named like the attributes; in a table that `test` wrote, `true_` stands before."""
-    return {key: row.get(f"true_{key}", row.get(key, "")) or None for key in KEYS}
+def _value(column: str, text: str, path: Path) -> object:
+    """What a further column holds: numbers and lists where we know it, else the text."""
+    if column == "references":
+        return texts(text) or None
+    if not text or column not in (*MEASURES, "bbox"):
+        return text or None
+    try:
+        return json.loads(text) if column == "bbox" else float(text)
+    except ValueError as error:
+        kind = "list" if column == "bbox" else "number"
+        raise DataError(f"{path}: {column} holds '{text[:50]}', which is no {kind}; rename this column") from error
 
 
 def _beside(image: str, path: Path) -> str:

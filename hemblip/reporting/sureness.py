@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds
+from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds, promise
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
 from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
@@ -65,6 +65,11 @@ def confidence_table(comparison: Comparison) -> Table | None:
         "Kept: share (%) of annotated attributes still stated when a caption leaves out what it is not sure enough of, "
         f"with thresholds chosen on validation cells so that at most {comparison.risk:.0%} of the statements are "
         "wrong; beside it the share (%) that is wrong on these cells.",
+        *dict.fromkeys(
+            promise(model.validation, comparison.risk)
+            for model in comparison.models
+            if model.validation is not None and has_statement_confidences(model.validation)
+        ),
     ]
     return Table("calibration", "Confidence of captions", "Model", columns, rows, notes)
 

@@ -35,7 +35,7 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
     line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
     line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
     if single:
-        lines.append(f"means without {', '.join(single)}: one annotated value only")
+        lines.append(_left_out(single))
     return "\n".join(lines)
 
 
@@ -56,7 +56,16 @@ def summary_table(metrics: Mapping[str, Any]) -> str:
             f"{_number(model['accuracy'], True):>12}{_number(majority.get('accuracy'), True):>12}"
             f"{_number(model['macro_f1'], True):>12}"
         )
+    lines += [f"{split}: {_left_out(single)}" for split, scores in metrics.items() if (single := _single(scores))]
     return "\n".join(lines)
+
+
+def _single(scores: Mapping[str, Any]) -> list[str]:
+    return list(scores["model"].get("single_valued", []))  # older runs have none
+
+
+def _left_out(single: Iterable[str]) -> str:
+    return f"means without {', '.join(single)}: one annotated value only"
 
 
 def _number(value: Any, share: bool) -> str:

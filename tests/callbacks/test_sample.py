@@ -18,13 +18,13 @@ BEST = "runs/tiny/version_0/checkpoints/best.ckpt"
 
 
 def test_one_beam_while_fitting_and_the_configured_ones_later(workplace, monkeypatch):
-    beams, describe = [], Captioner.describe
+    beams, describe = [], Captioner.describe_batch
 
     def noting(captioner, batch):
         beams.append(captioner.decoding.num_beams)
         return describe(captioner, batch)
 
-    monkeypatch.setattr(Captioner, "describe", noting)
+    monkeypatch.setattr(Captioner, "describe_batch", noting)
     words = ["--config", TINY, "--model.init_args.decoding.num_beams", "3", "--trainer.max_epochs", "1"]
     assert main(["fit", *words]) == 0
     assert set(beams) == {1}

@@ -97,7 +97,7 @@ def test_the_result_is_a_manifest_to_train_on(manifest):
 
 
 def test_the_shipped_config_works_offline(manifest, monkeypatch):
-    config = str(Path(__file__).parents[2] / "configs" / "captions.yaml")
+    config = str(Path(__file__).parents[2] / "configs" / "caption" / "grammar.yaml")
     monkeypatch.setattr("requests.Session.post", None)
     run_caption("--config", config)
     assert rows_of("data/captioned.parquet")["set/0"]["captions"].shape == (5,)
@@ -194,7 +194,7 @@ def test_a_cache_on_a_full_disk_keeps_what_it_has(manifest, monkeypatch, capsys)
 
     def connect_to_full_disk(*place, **settings):
         database = connect(*place, **settings)
-        database.execute("PRAGMA max_page_count = 4")  # of 4 kB: SQLite then says what it says of a full disk
+        database.execute("PRAGMA max_page_count = 8")  # of 4 kB: SQLite then says what it says of a full disk
         return database
 
     with serving() as server:

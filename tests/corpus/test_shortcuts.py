@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from metrics.by_hand import interval_by_hand
 from PIL import Image
+from sklearn.metrics import balanced_accuracy_score
 
 from hemblip.cli.main import main
 from hemblip.corpus import shortcuts
@@ -76,6 +78,17 @@ def test_nothing_to_find(tmp_path):
     found = scores(tmp_path, "nothing")
     assert (found["low"] < 0.5).all() and (found["high"] > 0.5).all()
     assert (found["balanced_accuracy"] < 0.75).all()
+
+
+def test_intervals_are_those_of_scoring_what_is_left_row_by_row(tmp_path, monkeypatch):
+    manifest = cells(tmp_path, "nothing")
+    truth, groups = manifest["source"].to_numpy(dtype=str), manifest["group"].to_numpy(dtype=str)
+    guess = np.where(np.random.default_rng(0).random(len(truth)) < 0.7, truth, "a")
+    monkeypatch.setattr(shortcuts, "_cross_validated", lambda *_: guess)
+    found = shortcut_scores(manifest).iloc[0]
+    left = [balanced_accuracy_score(truth[groups != one], guess[groups != one]) for one in sorted(set(groups))]
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, guess))
+    assert (found["low"], found["high"]) == pytest.approx(interval_by_hand(left, found["balanced_accuracy"], 12))
 
 
 def test_warning_where_source_and_diagnosis_are_one():

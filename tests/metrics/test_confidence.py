@@ -10,7 +10,10 @@ from hemblip.metrics.abstention import (
     abstain,
     area_under_risk,
     confidence_scores,
+    fewest_groups,
     fit_thresholds,
+    groups_of,
+    promise,
     risk_coverage,
     threshold_for_risk,
 )
@@ -92,6 +95,10 @@ def test_calibration_error_is_the_mean_gap():
     assert expected_calibration_error(sure[:0], right[:0]) is None
 
 
+def test_a_temperature_above_one_brings_confidences_nearer_to_one_half():
+    assert scaled(np.array([0.9, 0.5, 0.1]), 2.0) == pytest.approx([0.75, 0.5, 0.25])  # odds of 9 become 3
+
+
 def test_the_temperature_takes_overconfidence_away():
     table = confident_rows(1500)
     columns = [name for name in table.columns if name.startswith(CONFIDENCE_PREFIX)]
@@ -126,13 +133,56 @@ def test_risk_falls_with_coverage_if_confidence_means_something():
 
 def test_the_chosen_risk_holds_as_often_as_it_is_certain():
     random, held, silent = np.random.default_rng(0), 0, 0
-    for _ in range(100):
+    for _ in range(300):
         sure = random.uniform(0.3, 1, 600)
         threshold = threshold_for_risk(sure, random.random(600) < sure, 0.2, 0.9)
         silent += threshold is None
         # Statements are right as often as they are sure: what is stated is wrong as often as the mean says.
         held += threshold is None or 1 - (threshold + 1) / 2 <= 0.2
-    assert held >= 85 and silent <= 10
+    assert held >= 270 and silent <= 30
+
+
+@pytest.mark.parametrize(("wrong", "silent"), [(0.01, 0.0), (0.03, 0.2), (0.05, 0.97)])
+def test_what_is_well_within_the_risk_is_not_silenced(wrong, silent):
+    """1,000 statements whose confidence says nothing: the question is only whether so many errors pass."""
+    random, lost, kept = np.random.default_rng(1), 0, []
+    for _ in range(200):
+        right = random.random(1000) >= wrong
+        threshold = threshold_for_risk(random.random(1000), right, 0.05, 0.9)
+        lost += threshold is None
+        kept.append(threshold is not None)
+    assert lost / 200 <= silent
+    if wrong == 0.05:  # exactly the risk: to be made in no more draws than is promised
+        assert np.mean(kept) <= 0.1
+
+
+@pytest.mark.parametrize("count", [150, 400])
+def test_the_promise_holds_for_groups_whose_statements_are_wrong_together(count):
+    """One patient in twelve is described wrongly throughout: 8 % wrong, a twelfth of the groups."""
+    random, broken, naive, possible = np.random.default_rng(2), 0, 0, 0
+    for _ in range(200):
+        group = np.repeat(np.arange(count), 8)
+        bad = random.random(count) < 1 / 12
+        right = np.where(bad[group], random.random(len(group)) < 0.1, True)
+        sure = random.random(len(group))
+        broken += threshold_for_risk(sure, right, 0.07, 0.9, group) is not None
+        naive += threshold_for_risk(sure, right, 0.07, 0.9) is not None
+        possible += threshold_for_risk(sure, random.random(len(group)) > 0.01, 0.07, 0.9, group) is not None
+    assert broken / 200 <= 0.1 and possible / 200 >= 0.95
+    assert naive > broken  # statements of a patient are no independent draws
+
+
+def test_what_is_promised_is_said_with_the_number_of_groups():
+    table = confident_rows(60)
+    assert "drawn independently." in promise(table, 0.05) and groups_of(table, 0.05) is None
+    few = table.assign(group=[f"p{number % 12}" for number in range(60)])
+    assert groups_of(few, 0.05) is None
+    assert promise(few, 0.05).endswith(f"takes {fewest_groups(0.05)} of them, and validation has 12.")
+    assert 0.95 ** fewest_groups(0.05) <= 0.01 < 0.95 ** (fewest_groups(0.05) - 1)
+    many = confident_rows(300)
+    many = many.assign(group=[f"p{number % 150}" for number in range(300)])
+    assert groups_of(many, 0.05) == 150 and "of which validation has 150" in promise(many, 0.05)
+    assert fit_thresholds(many, 0.5)["cell_size"] is not None
 
 
 def test_too_few_cells_prove_nothing():

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from metrics.by_hand import difference_by_hand
+from metrics.by_hand import interval_by_hand as by_hand
 from metrics.drawn import row, rows
-from scipy.stats import t as student
 from sklearn.metrics import f1_score, recall_score
 
 from hemblip.errors import DataError
@@ -25,17 +26,6 @@ def test_values_are_those_of_the_plain_scores():
     for name in ("accuracy", "macro_f1", "exact_match", "bleu", "rouge_l", "sacrebleu", "hallucination"):
         assert found.interval(name).value == pytest.approx(scores[name])
     assert found.interval("contradicting").value == scores["incompatible"]["share"]
-
-
-def by_hand(values, value, groups, low=0.0, high=1.0):
-    """The jackknife as a text-book has it, on the logit scale between `low` and `high`."""
-    apart = np.array(values) - value
-    error = np.sqrt((groups - 1) / groups * (apart**2).sum())
-    freedom = min(groups - 1, 3 * (apart**2).sum() ** 2 / (apart**4).sum())
-    share = (value - low) / (high - low)
-    reach = student.ppf(0.975, freedom) * error / (high - low) / (share * (1 - share))
-    odds = np.log(share / (1 - share)) + np.array([-reach, reach])
-    return low + (high - low) / (1 + np.exp(-odds))
 
 
 def test_intervals_are_those_of_scoring_what_is_left_row_by_row():
@@ -93,13 +83,9 @@ def test_differences_are_those_of_what_is_left_and_so_is_their_p():
     for name in ("bleu", "accuracy", "exact_match", "accuracy/cell_type", "coverage/granules"):
         value = gap(one, other, name)
         each = [gap(one[one["group"] != g], other[other["group"] != g], name) for g in sorted(set(one["group"]))]
-        apart = np.array(each) - value
-        error = np.sqrt(7 / 8 * (apart**2).sum())
-        freedom = min(7, 3 * (apart**2).sum() ** 2 / (apart**4).sum())
         interval, p = first.difference(second, name), first.p_value(second, name)
-        ends = student.interval(0.95, freedom, loc=value, scale=error)
-        assert (interval.value, interval.low, interval.high) == pytest.approx((value, *ends))
-        assert p == pytest.approx(2 * student.cdf(-abs(value) / error, freedom))
+        expected = (value, *difference_by_hand(each, value, 8))
+        assert (interval.value, interval.low, interval.high, p) == pytest.approx(expected)
         assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
     same = first.difference(first, "accuracy")
     assert (same.value, same.low, same.high) == (0, 0, 0) and first.p_value(first, "accuracy") == 1

@@ -141,6 +141,20 @@ def test_token_types_reach_the_model(captioner, batch, method, monkeypatch):
     assert seen[0] is not None and seen[0].sum() == 3 * 16
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_vision_tower_sees_a_tested_batch_once(captioner, batch, beams):
+    captioner.eval().decoding = Decoding(num_beams=beams, max_new_tokens=6)
+    with torch.no_grad():
+        alone = captioner.loss_per_cell(batch)[0], captioner.describe_batch(batch)
+        seen = []
+        captioner.model.model.vision_tower.register_forward_hook(lambda *_: seen.append(1))
+        captioner.on_test_batch_start(batch, 0)
+        shared = captioner.loss_per_cell(batch)[0], captioner.describe_batch(batch)
+        captioner.on_test_batch_end(None, batch, 0)
+    assert len(seen) == 1
+    assert torch.equal(shared[0], alone[0]) and shared[1] == alone[1]
+
+
 def test_images_change_the_loss(captioner, batch):
     """The library initialises the projector with zeros: the twin must not."""
     sums, _ = captioner.loss_per_cell(batch)

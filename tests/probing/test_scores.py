@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from metrics.by_hand import interval_by_hand
 from sklearn.metrics import accuracy_score, f1_score
 
 from hemblip.probing.scores import class_scores, group_confusions, interval_scores
@@ -22,6 +23,20 @@ def test_scores_are_those_of_scikit_learn():
     assert measured["macro_f1"] == pytest.approx(f1_score(ANSWERS, GUESSES, average="macro"))
     for metric in ("accuracy", "weighted_f1", "macro_f1"):
         assert measured[f"{metric}_low"] < measured[metric] < measured[f"{metric}_high"]
+
+
+def test_intervals_are_those_of_scoring_what_is_left_row_by_row():
+    names = np.array(groups(8))
+    measured = interval_scores(group_confusions(ANSWERS, GUESSES, names.tolist(), 4))
+
+    def each(kept):
+        some = ANSWERS[kept], GUESSES[kept]
+        return accuracy_score(*some), *(f1_score(*some, average=average) for average in ("weighted", "macro"))
+
+    left = np.array([each(names != group) for group in sorted(set(names))])
+    for place, metric in enumerate(("accuracy", "weighted_f1", "macro_f1")):
+        expected = interval_by_hand(left[:, place], measured[metric], 8)
+        assert (measured[f"{metric}_low"], measured[f"{metric}_high"]) == pytest.approx(expected)
 
 
 def test_cells_of_one_group_count_as_one_draw():

@@ -67,3 +67,10 @@ def test_numbers_are_written_for_readers():
     assert str(Estimate(-0.00004, percent=True, digits=1)) == "0.0"
     assert str(Estimate(12345.0, digits=0)) == "12,345"
     assert str(Estimate(-0.05, digits=2, signed=True)) == "−0.05"
+
+
+def test_few_groups_are_named_beside_the_interval_as_a_warning():
+    score = Estimate(0.5, 0.4, 0.6, groups=9)
+    assert str(score) == "0.500 [0.400, 0.600; 9 groups]"
+    assert str(replace(score, groups=10)) == "0.500 [0.400, 0.600]"
+    assert str(Estimate(0.5, groups=1)) == "0.500 [1 group]"

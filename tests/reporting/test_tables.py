@@ -4,17 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metrics.by_hand import difference_by_hand, holm_by_hand, interval_by_hand
+from metrics.drawn import row as drawn
 from reporting.run_folders import make_run, manifests
 
 from hemblip.metrics import score
 from hemblip.metrics.baselines import MAJORITY
-from hemblip.predictions import TRUE_KEYS, read_predictions, write_predictions
-from hemblip.reporting.comparison import Comparison
+from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, prediction_table, read_predictions, write_predictions
+from hemblip.reporting.comparison import Comparison, Contest, Contestant
+from hemblip.reporting.error_kinds import confusion, error_bars
 from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
-from hemblip.reporting.layout import Table, to_markdown
-from hemblip.reporting.paper_tables import SEEDS, feature, table1, table2, table2_more
+from hemblip.reporting.layout import Estimate, Table, to_markdown
+from hemblip.reporting.paper_tables import SEEDS, feature, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
+from hemblip.reporting.tables import score_table, summary_table
 from hemblip.run import Run
 
 
@@ -145,3 +149,110 @@ def test_the_summary_multiplies_no_means(run):
     (sentence,) = findings(compared(run))["Internal cells"]
     assert "On average over attributes" in sentence
     assert "of them" not in sentence
+
+
+def accuracies(rows, keys):
+    """Share right of annotated cells by attribute, by hand; NaN where none is annotated."""
+    known = [rows[rows[TRUE_PREFIX + key].notna()] for key in keys]
+    return np.array([np.mean(some[TRUE_PREFIX + key] == some[key]) for key, some in zip(keys, known, strict=True)])
+
+
+def test_differences_by_attribute_have_the_interval_and_p_of_scoring_what_is_left(workplace):
+    cells = manifests(cells=48, size=32)
+    cells["test"]["group"] = [f"slide {number % 8}" for number in range(len(cells["test"]))]
+    runs = [
+        make_run(Path(f"runs/{name}/version_0"), cells, skill, seed=seed, splits=("test",))
+        for name, skill, seed in (("good", 0.9, 0), ("poor", 0.5, 1))
+    ]
+    good, poor = (read_predictions(run / "predictions/test.parquet") for run in runs)
+    comparison = compared(*runs)
+    table, keys = attribute_differences(comparison, "test"), features(comparison)
+    found = [shown(table, feature(key), ("good − poor", "")) for key in keys]
+    values = accuracies(good, keys) - accuracies(poor, keys)
+    names = sorted(set(good["group"]))
+    left = np.array(
+        [accuracies(good[good["group"] != g], keys) - accuracies(poor[poor["group"] != g], keys) for g in names]
+    )
+    expected = [
+        difference_by_hand(left[:, place], value, good.loc[good[TRUE_PREFIX + key].notna(), "group"].nunique())
+        for place, (key, value) in enumerate(zip(keys, values, strict=True))
+    ]
+    assert [each.value for each in found] == pytest.approx(values)
+    assert [(each.low, each.high) for each in found] == [pytest.approx(ends[:2]) for ends in expected]
+    assert [each.p for each in found] == pytest.approx(holm_by_hand([ends[2] for ends in expected]))
+    assert min(each.p for each in found) < 0.05 < max(each.p for each in found)
+    right, other = accuracies(good, ["cell_size"])[0], accuracies(good[good["group"] != names[0]], ["cell_size"])
+    score = shown(table2_end_to_end(comparison), feature("cell_size"), ("good", "Int."))
+    without = [accuracies(good[good["group"] != name], ["cell_size"])[0] for name in names]
+    assert without[0] == other and (score.low, score.high) == pytest.approx(interval_by_hand(without, right, 8))
+    assert "; 8 groups]" in str(score)
+
+
+def counted(pairs):
+    """Prediction rows of cell sizes: (annotated, stated or None) -> cells."""
+    rows = []
+    for (truth, said), count in pairs.items():
+        caption = "A cell." if said is None else f"A {said} cell."
+        rows += [drawn(f"{len(rows) + n}", {"cell_size": truth}, caption) for n in range(count)]
+    return prediction_table(rows)
+
+
+def test_matrix_of_errors_has_annotated_values_in_rows_and_stated_ones_in_columns():
+    table = counted({("small", "small"): 3, ("small", "large"): 1, ("large", "large"): 5, ("large", None): 2})
+    matrix = confusion(table, "cell_size", "title")
+    assert [row.name for row in matrix.rows] == ["small (4)", "large (7)"]
+    cells = {
+        (row.name.split()[0], column): (cell.count, cell.share, cell.verdict)
+        for row in matrix.rows
+        for column, cell in zip(matrix.columns, row.cells, strict=True)
+    }
+    assert cells == {
+        ("small", "small"): (3, 3 / 4, "right"),
+        ("small", "large"): (1, 1 / 4, "wrong"),
+        ("small", "not stated"): (0, 0, "omitted"),
+        ("large", "small"): (0, 0, "wrong"),
+        ("large", "large"): (5, 5 / 7, "right"),
+        ("large", "not stated"): (2, 2 / 7, "omitted"),
+    }
+
+
+def test_bars_of_errors_are_counts_by_hand(run):
+    path = run / "predictions/test.parquet"
+    table = counted(
+        {("small", "small"): 3, ("small", "medium"): 4, ("small", "large"): 1, ("large", None): 2, (None, "large"): 5}
+    )
+    write_predictions(table, path)
+    (run / "predictions/baselines/test.parquet").unlink(missing_ok=True)
+    comparison = compared(run)
+    (bars,) = error_bars(comparison)
+    (bar,) = bars.rows
+    assert bar.shares == {"right": 0.3, "near": 0.4, "wrong": 0.1, "omitted": 0.2}
+    errors = error_shares(comparison, "test")
+    for label in (feature("cell_size"), "All attributes together"):
+        assert shown(errors, label, ("a", "Plausible")).value == pytest.approx(0.4)
+        assert shown(errors, label, ("a", "Other")).value == pytest.approx(0.1)
+
+
+def test_tables_with_means_say_which_attributes_these_leave_out(run):
+    path = run / "predictions/test.parquet"
+    rows = read_predictions(path).assign(true_diagnosis="healthy")
+    write_predictions(rows, path)
+    (run / "predictions/baselines/test.parquet").unlink()
+    comparison, scores = compared(run), score(rows)
+    for table in (table2_end_to_end(comparison), table2_more(comparison)):
+        assert any("Means over attributes leave out" in note and "diagnosis" in note for note in table.notes)
+    mean = shown(table2_end_to_end(comparison), "Mean over attributes", ("a", "Int.")).value
+    others = [key for key in scores["attributes"] if key != "diagnosis"]
+    assert mean == pytest.approx(accuracies(rows, others).mean()) == scores["accuracy"]
+    told = "means without diagnosis: one annotated value only"
+    assert told in score_table("test", scores, {})
+    assert f"test: {told}" in summary_table({"test": {"model": scores, "baselines": {}}})
+
+
+@pytest.mark.parametrize(
+    ("lead", "below"),
+    [((0.02, -0.01, 0.05), True), ((0.02, 0.0, 0.04), True), ((0.02, 0.01, 0.03), False), ((0.02, None, None), True)],
+)
+def test_a_lead_counts_only_where_its_interval_excludes_zero(monkeypatch, lead, below):
+    monkeypatch.setattr(Contest, "lead", lambda *_: Estimate(*lead))
+    assert Contest([], []).is_below(Contestant("a", "model", {}), "test", "accuracy") is below

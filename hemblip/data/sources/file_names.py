@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from hemblip.data.masks import is_mask
 from hemblip.data.tables import UNPACKED
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -36,9 +37,10 @@ KERAS = re.compile(r"((?:aug)?_\d+)_\d+")
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder at any depth, without hidden files and what macOS adds to archives."""
+    """The image files of a folder at any depth, without masks, hidden files and what macOS adds to archives."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in found if not is_hidden(path.relative_to(folder)) and not path.is_dir())
+    inside = ((path, path.relative_to(folder)) for path in found)
+    return sorted(path for path, name in inside if not (is_hidden(name) or is_mask(name) or path.is_dir()))
 
 
 def is_hidden(path: Path) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask
 from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.file_names import list_images
 from hemblip.data.sources.source import Source, locate
@@ -42,6 +43,7 @@ class Folder(Source):
                     **mapping.attributes(label),
                     "cell_id": f"{self.name}/{entry}",
                     "image": str(path),
+                    "masks": find_mask(path),
                     "source": self.name,
                     "group": f"{self.name}/{group}" if group else None,
                 }

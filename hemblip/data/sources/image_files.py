@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask, has_masks
 from hemblip.data.records import MANIFEST_COLUMNS
 from hemblip.data.sources.boxes import FORMS, NOT_A_BOX, box_columns, box_of, place_of, written
 from hemblip.data.sources.file_names import SUFFIXES, list_images
@@ -38,11 +39,19 @@ class ImageFiles(Source):
             found = list_images(path)
             if not found:
                 raise DataError(f"{path}: no images; looked for {', '.join(SUFFIXES)}")
-            return self._manifest({"cell_id": str(file.relative_to(path)), "image": str(file)} for file in found)
+            masked = has_masks(path)  # else each of a million images would be asked for its own
+            return self._manifest(
+                {
+                    "cell_id": str(file.relative_to(path)),
+                    "image": str(file),
+                    "masks": find_mask(file) if masked else None,
+                }
+                for file in found
+            )
         if not os.path.exists(path):  # noqa: PTH110 - see above
             raise DataError(f"{shown(str(path))}: no such image, folder or table")
         if path.suffix.lower() in SUFFIXES:
-            return self._manifest([{"cell_id": path.name, "image": str(path)}])
+            return self._manifest([{"cell_id": path.name, "image": str(path), "masks": find_mask(path)}])
         if path.suffix.lower() not in (*TABLES, ".xlsx", ".xls", ".ods"):  # those are told what to do
             raise DataError(f"{path}: neither an image nor a table; give images, or one of {', '.join(TABLES)}")
         table = self.table_of(path, ["image"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hemblip.data.masks import find_mask
 from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of, written
 from hemblip.data.sources.class_mapping import ClassMapping
 from hemblip.data.sources.file_names import split_of
@@ -63,6 +64,7 @@ class LabelTable(Source):
                         "cell_id": cell_id,
                         "image": image,
                         "bbox": box,
+                        "masks": find_mask(Path(image)),
                         "source": self.name,
                         "group": f"{self.name}/{group}" if group else None,
                         "split": split_of(record.get("split") or shard),

@@ -39,7 +39,7 @@ class Manifest(Source):
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
-    """Read a manifest, its images relative to the data folder made into paths.
+    """Read a manifest, its images and masks relative to the data folder made into paths.
 
     Raises:
         DataError: the file is missing, damaged, or lacks a column.
@@ -52,7 +52,10 @@ def read_manifest(path: Path) -> pd.DataFrame:
     rows = [{name: _value(name, text) for name, text in row.items()} for row in table.rows]
     manifest = validate(pd.DataFrame(rows, columns=table.columns), str(path))
     root = Path(os.environ.get("HEMBLIP_DATA", "."))
-    return manifest.assign(image=[str(root / image) for image in manifest["image"]])
+    return manifest.assign(
+        image=[str(root / image) for image in manifest["image"]],
+        masks=[mask and str(root / mask) for mask in manifest["masks"]],
+    )
 
 
 def _value(name: str, text: str) -> object:

@@ -10,11 +10,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from hemblip.atomic import alone, remove_abandoned, replacing
+from hemblip.data.masks import CYTOPLASM, NUCLEUS
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source
 from hemblip.data.synthetic.population import draw_attributes, patients
-from hemblip.data.synthetic.renderer import render
-from hemblip.data.synthetic.stain import draw_slide
+from hemblip.data.synthetic.renderer import Cell, draw, one_stream
+from hemblip.data.synthetic.stain import Slide, draw_slide
 from hemblip.errors import ConfigError
 
 VERSION = 2
@@ -61,6 +62,7 @@ class Synthetic(Source):
                 **attributes,
                 "cell_id": f"{self.name}/{domain}/{index:05d}",
                 "image": str(folder / _file(index)),
+                "masks": str(_masks(folder) / _file(index)),
                 "source": self.name,
                 "domain": domain,
                 "group": f"{self.name}/{domain}/{patient:04d}",
@@ -69,25 +71,39 @@ class Synthetic(Source):
         ]
         return manifest_table(rows, self.name)
 
-    def _draw(self, index: int) -> tuple[int, dict[str, str | None], np.random.Generator]:
+    def _draw(self, index: int) -> tuple[int, Cell, np.random.Generator]:
         """Patient, attributes and the generator from which the drawing goes on."""
         people = patients(self.cells)
         patient = people[index % len(people)]
         rng = np.random.default_rng((self.seed, int(self.external), 1, index))
         return patient.number, draw_attributes(patient.diagnosis, rng), rng
 
-    def _missing(self, folder: Path) -> list[int]:
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()  # one look, not one a cell
-        return [index for index in range(self.cells) if _file(index) not in there]
+    def slide(self, patient: int) -> Slide:
+        """Stain and camera of a patient."""
+        return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient)))
 
-    def _render(self, folder: Path, drawn: list[tuple[int, dict[str, str | None], np.random.Generator]]) -> None:
-        remove_abandoned(folder)
+    def _missing(self, folder: Path) -> list[int]:
+        # One look a folder, not one a cell.
+        images, masks = (
+            {path.name for path in place.iterdir()} if place.is_dir() else set() for place in (folder, _masks(folder))
+        )
+        return [index for index in range(self.cells) if _file(index) not in images & masks]
+
+    def _render(self, folder: Path, drawn: list[tuple[int, Cell, np.random.Generator]]) -> None:
+        for place in (folder, _masks(folder)):
+            remove_abandoned(place)
         for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
             patient, attributes, rng = drawn[index]
-            slide = draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient)))
-            image = Image.fromarray(render(attributes, slide, self.size, rng))
-            with replacing(folder / _file(index), FIX, one_of_many=True) as partial:
-                image.save(partial, "PNG", compress_level=1)
+            pixels, masks = draw(attributes, self.slide(patient), self.size, one_stream(rng))
+            labels = np.where(masks.nucleus, NUCLEUS, np.where(masks.cytoplasm, CYTOPLASM, 0)).astype(np.uint8)
+            for place, image in ((_masks(folder), labels), (folder, pixels)):
+                with replacing(place / _file(index), FIX, one_of_many=True) as partial:
+                    Image.fromarray(image).save(partial, "PNG", compress_level=1)
+
+
+def _masks(folder: Path) -> Path:
+    """Folder of the masks, beside that of the images: whoever lists the images finds no masks."""
+    return folder.with_name(f"{folder.name}-masks")
 
 
 def _file(index: int) -> str:

@@ -1,16 +1,30 @@
 """Drawings of stained white blood cells from schema attributes."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemblip.data.masks import Masks
 from hemblip.data.synthetic.shapes import Mask, disc, dots, nucleus, wobbly
 from hemblip.data.synthetic.stain import Colours, Slide, photograph
 from hemblip.morphology import HEALTHY
 
 Cell = dict[str, str | None]
+
+Streams = Callable[[str], np.random.Generator]
+"""The generator of a stage of the drawing: one for all, or one each, so that a change leaves other stages alone."""
+
+
+class Drawing(NamedTuple):
+    """A drawn cell (S, S, 3), 0 to 255, and its parts."""
+
+    pixels: NDArray[np.uint8]
+    masks: Masks
+
 
 SUPERSAMPLING = 2
 
@@ -61,31 +75,41 @@ DRAWN_NUCLEUS: dict[str, str] = {
 
 
 def render(cell: Cell, slide: Slide, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw one cell (size, size, 3), RGB, 0 to 255; see `draw`."""
+    return draw(cell, slide, size, one_stream(rng)).pixels
+
+
+def one_stream(rng: np.random.Generator) -> Streams:
+    """Let all stages draw from one generator."""
+    return lambda stage: rng
+
+
+def draw(cell: Cell, slide: Slide, size: int, streams: Streams) -> Drawing:
     """Draw one cell in the centre of its image, among red cells.
 
     Args:
         cell: all schema keys; what is None is drawn as usual for the type.
         slide: stain and camera of the patient.
         size: side of the image in pixels.
-        rng: draws everything else.
-
-    Returns:
-        (size, size, 3), RGB, 0 to 255.
+        streams: draw everything else.
     """
     side = size * SUPERSAMPLING
     scale = side * slide.magnification
     canvas = np.empty((side, side, 3), np.float32)
     canvas[:] = slide.background
+    rng = streams("place")
     radius = RADIUS[cell["cell_size"] or "medium"] * scale * rng.uniform(0.965, 1.035)
     centre = (side / 2 + rng.normal(0, 0.012) * side, side / 2 + rng.normal(0, 0.012) * side)
-    _red_cells(canvas, centre, radius, scale, slide, rng)
+    _red_cells(canvas, centre, radius, scale, slide, streams("red cells"))
 
-    rough = 0.07 if _irregular(cell, rng) else 0.012
+    rough = 0.07 if _irregular(cell, streams("irregular")) else 0.012
+    rng = streams("outline")
     body = wobbly(side, centre, radius, rough, rng.uniform(1.0, 1.06), rng)
-    _cytoplasm(canvas, body, cell, rng)
+    _cytoplasm(canvas, body, cell, streams("cytoplasm"))
 
     share = NUCLEUS_SHARE[cell["nuclear_cytoplasmic_ratio"] or cell["cytoplasm_amount"] or "moderate"]
     off = radius * (1 - share) * (0.75 if cell["cell_type"] in ("myelocyte", "abnormal promyelocyte") else 0.35)
+    rng = streams("nucleus")
     turn = rng.uniform(0, 2 * np.pi)
     place = (centre[0] + off * np.cos(turn), centre[1] + off * np.sin(turn))
     shape = cell["nucleus_shape"] or "regular"
@@ -94,12 +118,20 @@ def render(cell: Cell, slide: Slide, size: int, rng: np.random.Generator) -> NDA
     core = nucleus(shape, side, place, radius * share, rng) * body
     granules = _granule_kind(cell)
     if granules is not None and granules[0] != "coarse":
-        _granules(canvas, body * (1 - core), body, granules, radius, rng)
-    _vacuoles(canvas, body * (1 - core), cell, radius, rng)
-    _nucleus(canvas, core, cell, place, radius * share, rng)
+        _granules(canvas, body * (1 - core), body, granules, radius, streams("granules"))
+    _vacuoles(canvas, body * (1 - core), cell, radius, streams("vacuoles"))
+    _nucleus(canvas, core, cell, place, radius * share, streams("chromatin"))
     if granules is not None and granules[0] in ("coarse", "crowded"):
-        _granules(canvas, body, body, granules, radius, rng)
-    return photograph(canvas, slide, size, rng)
+        _granules(canvas, body, body, granules, radius, streams("coarse granules"))
+    return Drawing(photograph(canvas, slide, size, streams("camera")), _masks(body, core, size))
+
+
+def _masks(body: Mask, core: Mask, size: int) -> Masks:
+    """Pixels of which more than half is nucleus, or cell without nucleus."""
+    whole, inner = (
+        cv2.resize(np.asarray(part, np.float32), (size, size), interpolation=cv2.INTER_AREA) for part in (body, core)
+    )
+    return Masks(np.asarray(inner > 0.5), np.asarray((whole > 0.5) & (inner <= 0.5)))
 
 
 def _irregular(cell: Cell, rng: np.random.Generator) -> bool:
