@@ -7,15 +7,8 @@ exactly the given attributes.
 from collections.abc import Callable, Sequence
 
 from hemblip.errors import ConfigError
+from hemblip.morphology.lexicon import WRITE
 from hemblip.morphology.schema import HEALTHY, Attributes, complete
-
-DISEASES = {
-    "ALL": "acute lymphoblastic leukemia",
-    "AML": "acute myeloid leukemia",
-    "APML": "acute promyelocytic leukemia",
-    "CLL": "chronic lymphocytic leukemia",
-    "CML": "chronic myeloid leukemia",
-}
 
 Cell = dict[str, str | None]
 
@@ -78,7 +71,7 @@ def _origin(cell: Cell) -> str:
     diagnosis = cell["diagnosis"]
     if diagnosis is None:
         return ""
-    return "a healthy donor" if diagnosis == HEALTHY else f"a patient with {DISEASES[diagnosis]}"
+    return "a healthy donor" if diagnosis == HEALTHY else f"a patient with {WRITE['diagnosis'][diagnosis][0]}"
 
 
 def _nuclear(cell: Cell) -> list[str]:

@@ -11,14 +11,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from hemblip.morphology.clauses import Reader
 from hemblip.morphology.foreign import is_foreign
-from hemblip.morphology.phrases import NOTHING, Spoken
 from hemblip.morphology.plural_subjects import is_plural_cell
+from hemblip.morphology.reader import read
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.scope import about_the_cell
 from hemblip.morphology.sections import Sections
 from hemblip.morphology.sentence import Sentence
+from hemblip.morphology.state import NOTHING, Spoken, State
 from hemblip.morphology.tokens import HEADING, items, measured_items, normalise, sentences
 
 
@@ -78,12 +78,12 @@ def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], 
     ends = list(accumulate(length for _, length in measured))
     left_out = items(tuple(token for place, token in enumerate(tokens) if place not in set(kept)))
     aside = Sentence(left_out).thing_before()
-    reader = Reader(found, before, aside)
+    state = State(Sentence(found), before, aside)
     stated = []
-    for place, key, value in reader.read():
+    for place, key, value in read(state):
         first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
         stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
-    return tuple(stated), reader.spoken(aside)._replace(general=general)
+    return tuple(stated), state.spoken()._replace(general=general)
 
 
 @cache

@@ -43,10 +43,8 @@ _REQUIRING = word_set("requires|depends|relies|rests|necessitates|needs")
 _MODALS = word_set("may|can|might|could")
 _FINDABLE = word_set("seen|found|observed|associated|encountered|elevated|increased|present|caused")
 _OF_THE_CELL = word_set("the|this|its|a|an|it|these|both|all|each|some|most|focus|in")
-_CONDITIONS = word_set("conditions|infection|infections|disorders|diseases|malignancies|inflammation|allergies")
 _WOULD = word_set("would")
 _FITTING = word_set("consistent|compatible|keeping|line")
-_NEIGHBORS = word_set("platelet|platelets|thrombocyte|thrombocytes|erythrocyte|erythrocytes|rbc|rbcs")
 _COMMON = word_set("occur|appear|common|involved|responsible|known|mainly|mostly|primarily")
 _INDEFINITE = word_set("a|an")
 
@@ -67,8 +65,6 @@ def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
     named = subject.kind == "disease" or subject.type is not None
     if named and tokens[0] in _SETTING_AGAINST:
         return True
-    if subject.name == "other" and _speaks_of_neighbors(tokens, found):
-        return True
     defined = (
         (named or subject.name == "cell")
         and found[0].kind in ("thing", "disease", "det", "word")
@@ -81,7 +77,7 @@ def is_general(tokens: Sequence[str], found: Sequence[Item]) -> bool:
         or _names_hallmark(found)
         or (("diagnosis", "of") in pairwise(tokens[:5]) and not _REQUIRING.isdisjoint(tokens))
     )
-    generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found) or _is_possible(tokens, found)
+    generic = generic or _counts_cells(tokens, found) or _begins_with_disease(found)
     generic = generic or _names_example(tokens, found) or _lists_features(tokens, found) or _indicates_state(tokens)
     generic = generic or _is_part_of_any(found)
     return generic or defined or _is_disease_at_work(found) or has_bare_plural_subject(found)
@@ -128,18 +124,6 @@ def _begins_with_disease(found: Sequence[Item]) -> bool:
     return kinds[2:] == ["one"] or listed or (kinds[2:] == ["comma"] and plural and verb)
 
 
-def _is_possible(tokens: Sequence[str], found: Sequence[Item]) -> bool:
-    """As in "an increase may be seen in infection or AML": what can be, in diseases."""
-    for place, token in enumerate(tokens):
-        if (
-            token in _MODALS
-            and tokens[place + 1 : place + 2] == ("be",)
-            and not _FINDABLE.isdisjoint(tokens[place + 2 : place + 4])
-        ):
-            return any(item.kind == "disease" for item in found) or not _CONDITIONS.isdisjoint(tokens[place:])
-    return False
-
-
 def _is_seen_elsewhere(tokens: Sequence[str]) -> bool:
     """As in "these features can be seen in lymphoma or reactive lymphocytes"."""
     for place, token in enumerate(tokens):
@@ -172,15 +156,6 @@ def _hedges(tokens: Sequence[str]) -> frozenset[str]:
     fits = tokens[place + 1 : place + 2] == ("be",) and not _FITTING.isdisjoint(tokens)
     compared = place > 1 and tokens[place - 2] in ("as", "than")  # "not red as they would be in an eosinophil"
     return _WOULD if fits or compared else frozenset()
-
-
-def _speaks_of_neighbors(tokens: Sequence[str], found: Sequence[Item]) -> bool:
-    """As in "several platelets with purple granules lie to the left"."""
-    if any(item.kind == "self" or (item.kind == "thing" and item.name == "cell") for item in found):
-        return False
-    verb = next((place for place, item in enumerate(found) if item.kind in ("thing", "near", "contrast", "not")), 0)
-    red = ("red", "cells") in pairwise(tokens) or ("red", "blood") in pairwise(tokens)
-    return found[verb].kind == "thing" and (red or not _NEIGHBORS.isdisjoint(tokens))
 
 
 def _shows_others(tokens: Sequence[str], found: Sequence[Item]) -> bool:

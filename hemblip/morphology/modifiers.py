@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from hemblip.morphology.nouns import OWNED
+from hemblip.morphology.lexicon import OWNED
 from hemblip.morphology.tokens import Item, word_set
 
 _ONLY_NUCLEAR = frozenset(("segmented-bilobed", "segmented-multilobed", "unsegmented-band", "unsegmented-indented"))

@@ -129,12 +129,7 @@ def _is_differential(tokens: Sequence[str]) -> bool:
         return True
     if _LIST_HEADERS.isdisjoint(header):
         return False
-    return header[-1] not in _SINGLE or _names_several(tokens[end:])
-
-
-def _names_several(tokens: Sequence[str]) -> bool:
-    """Whether more than one type or disease is named: "possible diagnosis: AML or ALL"."""
-    return len({item.type or item.name for item in items(tuple(tokens)) if item.type or item.kind == "disease"}) > 1
+    return header[-1] not in _SINGLE
 
 
 def _clauses(tokens: tuple[str, ...], start: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from hemblip.morphology.nouns import DENIABLE
+from hemblip.morphology.lexicon import DENIABLE
 from hemblip.morphology.tokens import Item, word_set
 
 EDGE = Item("edge", "")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hemblip.morphology.describe import article
+from hemblip.morphology.lexicon import RATIOS
 from hemblip.morphology.wording import Wording
-from hemblip.morphology.words import RATIOS
 
 OPENINGS: tuple[str, ...] = (
     "this is {cell}",

@@ -6,26 +6,17 @@ from functools import lru_cache
 SHORTEST = 6
 """Letters of the shortest word that is mended; shorter ones have too many neighbours."""
 
-MENDED = (
-    "nucleus nuclei nuclear nucleolus nucleoli chromatin cytoplasm cytoplasmic vacuole vacuoles vacuolation granule"
-    " granules granular granulation basophilia leukocyte leukemia irregular irregularly bilobed multilobed trilobed"
-    " segmented unsegmented condensed inconspicuous indistinct prominent conspicuous abundant plentiful moderate"
-    " moderately slightly scanty vacuolated agranular basophilic purple reddish pinkish bluish spherical"
-)
-"""Words that a slip can be meant for, beside the names of cells: no other English word is one letter off."""
-
 
 class Slips:
     """Mends words.
 
     Args:
         known: words that are no slips.
-        names: the names of cells.
+        meant: words that a slip can be meant for.
     """
 
-    def __init__(self, known: Iterable[str], names: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], meant: Iterable[str]) -> None:
         self._known = frozenset(known)
-        meant = {*MENDED.split(), *names}
         self._neighbours: dict[str, set[str]] = {}
         for word in meant:
             if len(word) >= SHORTEST:

@@ -1,24 +1,33 @@
 """Text -> items: normalised words, and the longest wording at each place."""
 
-import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from hemblip.morphology.grammar_words import DIRECT, FUNCTION_WORDS, PLAIN
-from hemblip.morphology.names import CELL_TYPES, DISEASES
-from hemblip.morphology.nouns import ADJECTIVES, ASPECT_NOUNS, DENIABLE, THINGS
+from hemblip.morphology.lexicon import (
+    ADJECTIVES,
+    ALONE,
+    ASPECT_NOUNS,
+    DENIABLE,
+    NOTHING,
+    NOUNS,
+    OUTSIDE,
+    READ,
+    ROLES,
+    SAME,
+    SLIPS,
+)
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.slips import Slips
-from hemblip.morphology.value_words import VALUE_WORDS
 
 
 class Item(NamedTuple):
     """One word or wording with its role in the sentence.
 
     Attributes:
-        kind: "thing", "aspect", "value", "direct", "disease", a key of `FUNCTION_WORDS`, or "word".
+        kind: "thing", "aspect", "value", "direct", "disease", a key of `ROLES`, or "word".
         name: the thing, aspect, disease or the words themselves.
         values: for a value, the attribute values it can state: {key: value}.
         type: for a cell that is named by its type, that type, within the schema or not.
@@ -67,28 +76,33 @@ _SPELLING = (
     (re.compile(r"i\.e\b\.?"), "ie"),
     (re.compile(r"\.(?:(?<=\bca\.)|(?<=\bdr\.)|(?<=\betc\.)|(?<=\bfig\.)|(?<=\bapprox\.))"), ""),
     (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
-    (re.compile(r"\[(?:cls|sep|pad|unk|mask|dec|enc)\]"), " "),
-    (re.compile(r"\s+##(?=[a-z])"), ""),
     (re.compile(r" ?- ?(?=mono|myelo|blast|cyt|phil)"), lambda gap: "" if _begins_name(gap) else gap[0]),
-    (re.compile(r"</?(?:br|p|li|ul|ol|div|tr|h\d)\s*/?>"), " ; "),
-    (re.compile(r"<[^<>\n]{1,30}>"), " "),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
     (re.compile(r"\(\s*-\s*\)"), " absent "),
     (re.compile(r"\(\s*[~<>≈]?\s*\d+(?:[._]\d+)?\s*%\s*\)"), " "),
     (re.compile(r"\b(?:t|inv|del)\s?\([\dqp;: ]+\)(?:\([\dqp;:. ]+\))?"), " "),
     (re.compile(r"w(?<!\ww)/o\b"), "without"),
     (re.compile(r"w(?<!\ww)/(?=\s|[a-z])"), "with "),
+    (re.compile(r"(?:^|(?<=\s))[*•·▪●‣-](?=\s+\w+(?: \w+){0,3} ?:)"), "•"),
+    (re.compile(r"(?:^|(?<=\s))\(?\d{1,2}\)(?=\s)"), "•"),
+    (re.compile(r"(?<=\s)\(?[a-h]\)(?=\s)"), ","),
+    (re.compile(r"[–—―]+|(?<=\s)--+(?=\s)"), lambda match: " , " if match[0] != "–" else "-"),
+)
+
+_MARKUP = (
+    (re.compile(r"\[(?:cls|sep|pad|unk|mask|dec|enc)\]"), " "),
+    (re.compile(r"\s+##(?=[a-z])"), ""),
+    (re.compile(r"</?(?:br|p|li|ul|ol|div|tr|h\d)\s*/?>"), " ; "),
+    (re.compile(r"<[^<>\n]{1,30}>"), " "),
     (re.compile(r"(?m)^[ \t]*#+[ \t]+(?=\w)"), "\n§ "),
     (re.compile(r"(?m)^[ \t]*\*\*([^*\n.:]{1,60})(?::\*\*|\*\* ?:)"), r"\n§ \1 :"),
     (re.compile(r"(?m)^[ \t]*\*\*([^*\n.:]{1,60})\*\*[ \t]*$"), r"\n§ \1"),
     (re.compile(r"(?m)^\s*\|(.*?)\|?\s*$"), lambda row: row[1].replace("|", " : ")),
-    (re.compile(r"(?:^|(?<=\s))[*•·▪●‣-](?=\s+\w+(?: \w+){0,3} ?:)"), "•"),
-    (re.compile(r"(?:^|(?<=\s))\(?\d{1,2}\)(?=\s)"), "•"),
-    (re.compile(r"(?<=\s)\(?[a-h]\)(?=\s)"), ","),
     (re.compile(r"\|"), " ; "),
     (re.compile(r"[*`\"“”#_<>{}\[\]~^\\]+"), " "),
-    (re.compile(r"[–—―]+|(?<=\s)--+(?=\s)"), lambda match: " , " if match[0] != "–" else "-"),
 )
+"""What tokenizers, Markdown and HTML put around words."""
+_MARKS = re.compile(r"[*`\"“”#_<>{}\[\]~^\\|]")
 
 _TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
 _ENDS = frozenset(".!?;•\n")
@@ -105,55 +119,53 @@ def normalise(text: str) -> str:
         text = _CAPITAL_ALL.sub("ALL leukemia", text)
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "").replace("−", "-").replace("‐", "-")
     text = re.sub(r"\s+–\s+", " , ", text)
-    for pattern, replacement in _SPELLING:
+    for pattern, replacement in _SPELLING + _MARKUP if _MARKS.search(text) else _SPELLING:
         text = pattern.sub(replacement, text)
+    for parts, longer, shorter in SAME:
+        if any(part in text for part in parts):
+            text = longer.sub(shorter, text)
     return text
-
-
-def _alternatives(wordings: str) -> Iterator[str]:
-    """Expand "acute {myeloid,monocytic} leukemia|aml" to its wordings."""
-    for wording in wordings.split("|"):
-        parts = re.split(r"\{([^}]*)\}", wording)
-        choices = [part.split(",") if index % 2 else [part] for index, part in enumerate(parts)]
-        yield from ("".join(choice) for choice in itertools.product(*choices))
 
 
 def _plural(noun: str) -> str:
     return noun if noun.endswith("s") or noun.endswith("i") else f"{noun}s"
 
 
-def _entries() -> Iterable[tuple[str, Item]]:
+def _entries() -> Iterator[tuple[str, Item]]:
     """Every wording with its item, the stronger reading first."""
-    for wording in _alternatives(PLAIN):
+    for wording in NOTHING:
         yield wording, Item("word", wording)
-    for kind, wordings in FUNCTION_WORDS.items():
-        for wording in _alternatives(wordings):
-            yield wording, Item(kind, wording)
-    for cell_type, wordings in CELL_TYPES.items():
-        for wording in wordings.split("|"):
+    for role, words in ROLES.items():
+        for wording in words:
+            yield wording, Item(role, wording)
+    types = {**READ["cell_type"], "promyelocyte": OUTSIDE["promyelocyte"], "other": OUTSIDE["cells"]}
+    for cell_type, names in types.items():
+        for wording in names:
             yield wording, Item("thing", "cell", type=cell_type)
             yield _plural(wording), Item("thing", "cell", type=cell_type, plural=True)
-    for diagnosis, names in DISEASES.items():
-        for wording in _alternatives(names):
+    for diagnosis, names in {**READ["diagnosis"], "": OUTSIDE["diseases"]}.items():
+        for wording in names:
             yield wording, Item("disease", diagnosis)
-    for (key, value), wordings in DIRECT.items():
-        for wording in _alternatives(wordings):
-            yield wording, Item("direct", wording, {key: value})
-    for thing, wordings in THINGS.items():
-        for wording in wordings.split("|"):
-            plural = wording.endswith(("s", "i")) and thing in DENIABLE
-            yield wording, Item("thing", thing, plural=plural, adjective=wording in ADJECTIVES)
+    for key, values in ALONE.items():
+        for value, words in values.items():
+            for wording in words:
+                yield wording, Item("direct", wording, {key: value})
+    for thing, nouns in NOUNS.items():
+        for wording in nouns:
+            yield wording, Item("thing", thing, plural=wording.endswith(("s", "i")) and thing in DENIABLE)
             if thing in ("cell", "other"):
                 yield _plural(wording), Item("thing", thing, plural=True)
-    values: dict[str, dict[str, str]] = {}
-    for key, by_value in VALUE_WORDS.items():
-        for value, wordings in by_value.items():
-            for wording in _alternatives(wordings):
-                values.setdefault(" ".join(wording.split()), {}).setdefault(key, value)
-    for wording, stated in values.items():
-        yield wording, Item("value", wording, stated)
-    for aspect, wordings in ASPECT_NOUNS.items():
-        for wording in wordings.split("|"):
+        for wording in ADJECTIVES.get(thing, ()):
+            yield wording, Item("thing", thing, adjective=True)
+    stated: dict[str, dict[str, str]] = {}
+    for key, values in READ.items():
+        for value, words in values.items() if key not in ("cell_type", "diagnosis") else ():
+            for wording in words:
+                stated.setdefault(wording, {}).setdefault(key, value)
+    for wording, by_key in stated.items():
+        yield wording, Item("value", wording, by_key)
+    for aspect, nouns in ASPECT_NOUNS.items():
+        for wording in nouns:
             yield wording, Item("aspect", aspect)
 
 
@@ -173,7 +185,7 @@ _WORDINGS, _LENGTHS = _index()
 
 def _slips() -> Slips:
     names = [name for name in SCHEMA["cell_type"] if " " not in name]
-    return Slips({word for words in _WORDINGS for word in words}, [*names, *map(_plural, names)])
+    return Slips({word for words in _WORDINGS for word in words}, [*SLIPS, *names, *map(_plural, names)])
 
 
 _SLIPS = _slips()
@@ -217,7 +229,8 @@ def items(tokens: tuple[str, ...]) -> list[Item]:
     return [item for item, _ in measured_items(tokens)]
 
 
-def measured_items(tokens: tuple[str, ...]) -> list[tuple[Item, int]]:
+@lru_cache(maxsize=16384)
+def measured_items(tokens: tuple[str, ...]) -> tuple[tuple[Item, int], ...]:
     """Read `tokens` as items, each with the number of tokens that it takes."""
     found = []
     place = 0
@@ -230,4 +243,4 @@ def measured_items(tokens: tuple[str, ...]) -> list[tuple[Item, int]]:
             item, length = Item("word", tokens[place]), 1
         found.append((item, length))
         place += length
-    return found
+    return tuple(found)

@@ -6,18 +6,7 @@ from collections.abc import Sequence
 
 from hemblip.morphology import HEALTHY
 from hemblip.morphology.describe import article
-from hemblip.morphology.words import (
-    ADJECTIVES,
-    AMOUNTS,
-    ANY_CELL,
-    BASOPHILIA,
-    CELL_TYPES,
-    DISEASES,
-    HEALTHY_PEOPLE,
-    NUCLEI,
-    PREDICATES,
-    RATIOS,
-)
+from hemblip.morphology.lexicon import AFTER, AMOUNTS, ANY_CELL, PHRASES, RATIOS, WRITE
 
 
 class Wording:
@@ -50,11 +39,11 @@ class Wording:
 
     def adjective(self, key: str) -> str:
         """A wording that stands before a noun: "coarsely clumped"."""
-        return self.pick(*ADJECTIVES[key][self._value(key)])
+        return self.pick(*WRITE[key][self._value(key)])
 
     def predicate(self, key: str) -> str:
         """A wording that stands after "is": "irregular in outline"."""
-        return self.pick(*PREDICATES.get(key, ADJECTIVES[key])[self._value(key)])
+        return self.pick(*AFTER.get(key, WRITE[key])[self._value(key)])
 
     def _value(self, key: str) -> str:
         value = self.cell[key]
@@ -74,7 +63,7 @@ class Wording:
     def noun(self) -> str:
         """The cell's type: "neutrophilic granulocyte"."""
         cell_type = self.cell["cell_type"]
-        return self.pick(*(ANY_CELL if cell_type is None else CELL_TYPES.get(cell_type, (cell_type,))))
+        return self.pick(*(ANY_CELL if cell_type is None else WRITE["cell_type"][cell_type]))
 
     def named(self) -> str:
         """Size, shape and type without an article: "large, round neutrophil", "neutrophil of large size"."""
@@ -102,8 +91,8 @@ class Wording:
         if diagnosis is None:
             return ""
         if diagnosis == HEALTHY:
-            return self.pick(*HEALTHY_PEOPLE)
-        disease = self.pick(*DISEASES[diagnosis])
+            return self.pick(*WRITE["diagnosis"][HEALTHY])
+        disease = self.pick(*WRITE["diagnosis"][diagnosis])
         return self.pick("a patient with", "a patient with", "a case of", "a patient diagnosed with") + f" {disease}"
 
     def origin(self) -> str:
@@ -118,7 +107,7 @@ class Wording:
             return ""
         if diagnosis == HEALTHY:
             return self.pick(f"it comes from {self.patient()}", "the donor is healthy")
-        disease = self.pick(*DISEASES[diagnosis])
+        disease = self.pick(*WRITE["diagnosis"][diagnosis])
         return self.pick(f"it comes from {self.patient()}", f"the patient has {disease}", f"the diagnosis is {disease}")
 
     # --- the nucleus
@@ -126,7 +115,7 @@ class Wording:
     def nucleus(self) -> str:
         """The nucleus with its shape: "a nucleus divided into two lobes"."""
         plain = article(f"{self.adjective('nucleus_shape')} nucleus")
-        return self.pick(plain, plain, *NUCLEI[self._value("nucleus_shape")])
+        return self.pick(plain, plain, *PHRASES["nucleus_shape"][self._value("nucleus_shape")])
 
     def within(self) -> list[str]:
         """What the nucleus contains: "dense chromatin", "inconspicuous nucleoli"."""
@@ -162,7 +151,7 @@ class Wording:
             opening = f"{self.pick(*AMOUNTS[self._value('cytoplasm_amount')])} "
             keys.remove("cytoplasm_amount")
         if "cytoplasm_basophilia" in keys and self.chance(0.25):
-            ending = f" with {self.pick(*BASOPHILIA[self._value('cytoplasm_basophilia')])}"
+            ending = f" with {self.pick(*PHRASES['cytoplasm_basophilia'][self._value('cytoplasm_basophilia')])}"
             keys.remove("cytoplasm_basophilia")
         words = ", ".join(self.adjective(key) for key in self._in_order(keys))
         return f"{opening}{words + ' ' if words else ''}cytoplasm{ending}"

@@ -10,8 +10,8 @@ from morphology.cells import cells
 from morphology.scoring import load
 
 from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
-from hemblip.morphology.clauses import Reader
-from hemblip.morphology.grammar_words import FUNCTION_WORDS
+from hemblip.morphology.lexicon import ROLES
+from hemblip.morphology.reader import RULES
 from hemblip.morphology.tokens import measured_items
 
 # Words that mean something to the reader, so that random texts reach all of its rules.
@@ -72,6 +72,5 @@ def test_longest_wording_wins():
     assert (item.values["cytoplasm_colour"], length) == ("light blue", 2)
 
 
-@pytest.mark.parametrize("kind", [*FUNCTION_WORDS, "thing", "aspect", "value", "direct", "disease", "word"])
-def test_every_kind_of_word_has_its_reader(kind):
-    assert callable(getattr(Reader, f"_{kind}"))
+def test_every_kind_of_word_has_its_rule():
+    assert set(RULES) == {*ROLES, "thing", "aspect", "value", "direct", "disease", "word"}

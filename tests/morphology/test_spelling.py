@@ -6,6 +6,7 @@ from morphology.artefacts import spaced
 from morphology.cells import cells
 
 from hemblip.morphology import STYLES, describe
+from hemblip.morphology.lexicon import SLIPS
 from hemblip.morphology.slips import Slips
 from hemblip.morphology.spelling import printed
 
@@ -49,4 +50,4 @@ def test_only_blanks_and_case_change(cell):
     ],
 )
 def test_one_slip_in_a_long_word_with_one_neighbour_is_mended(written, meant):
-    assert Slips(["marrow", "nuclei"], ["lymphocyte", "monocyte", "monocytes"]).mend(written) == meant
+    assert Slips(["marrow", "nuclei"], [*SLIPS, "lymphocyte", "monocyte", "monocytes"]).mend(written) == meant

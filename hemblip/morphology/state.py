@@ -1,10 +1,13 @@
-"""Gives modifiers to nouns: those before a noun to that noun, those after a copula to the subject."""
+"""The state of a sentence that is being read, which gives modifiers to nouns.
 
-from collections.abc import Sequence
+Those before a noun belong to that noun, those after a copula to the subject.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from hemblip.morphology.lexicon import DENIABLE, OWNED
 from hemblip.morphology.modifiers import Head, Modifier, is_noun, key_of, overruled, separated, tells_kind
-from hemblip.morphology.nouns import DENIABLE, OWNED
 from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.statements import Statements
@@ -34,7 +37,7 @@ class Spoken(NamedTuple):
 NOTHING = Spoken()
 
 
-class Phrases:
+class State:
     """The nouns of a sentence so far, and the modifiers that wait for one.
 
     Attributes:
@@ -48,9 +51,15 @@ class Phrases:
         denied: modifiers and nouns are denied.
         excluded: what is read is not said of the cell.
         agent: the subject of the verb read last: "the nucleus lacks lobes and is indented".
+        aside: the part of a cell that only the text left out names.
+        elsewhere: what is excluded stays so to the end of the sentence.
+        undecided: "either" has opened what is excluded.
+        open: what is excluded goes on to "but".
+        framed: what "with regard to the nucleus" speaks of.
+        neither: "neither" or "nor" opens the sentence; denial goes over its verb.
     """
 
-    def __init__(self, sentence: Sentence, before: Spoken) -> None:
+    def __init__(self, sentence: Sentence, before: Spoken = NOTHING, aside: str | None = None) -> None:
         self.sentence = sentence
         self.statements = Statements(sentence)
         self.topics: list[Head] = []
@@ -65,7 +74,20 @@ class Phrases:
         self.after_preposition = False
         self.joined = ""
         self.agent: list[Head] = []
+        self.aside = aside
+        self.elsewhere = self.undecided = self.open = self.neither = False
+        self.framed: str | None = None
         self._orphans: list[Modifier] = []
+
+    def leave_out(self) -> None:
+        """What follows is not said of the cell, until it is spoken of again."""
+        self.flush()
+        self.excluded = True
+
+    def they(self, place: int) -> str | None:
+        """The granules, vacuoles or nucleoli that "they" or "none" at `place` stands for."""
+        aside = self.aside if self.aside in DENIABLE else None
+        return self.sentence.plural_before(place) or aside or self.before.plural
 
     def add_modifier(self, place: int, item: Item) -> None:
         """Keep a value until its noun is known."""
@@ -195,8 +217,9 @@ class Phrases:
         elif lobes:  # "more than three lobes are seen"
             self.attach(lobes, Head.of("nucleus", 0))
 
-    def spoken(self, aside: str | None) -> Spoken:
+    def spoken(self) -> Spoken:
         """What the next sentence can refer to, `aside` if only what was left out names it."""
+        aside = self.aside
         named = [item for item in self.sentence if item.name not in (".", ":")]
         header = self.before.header if named and named[0].kind not in ("det", "self") else None
         if len(named) == 1 and named[0].name in OWNED:
@@ -273,3 +296,7 @@ class Phrases:
             self.statements.add(head.place, DENIABLE[head.thing], NEGATIVE_VALUES[DENIABLE[head.thing]])
         elif head.thing == "vacuole" and not self.denied:
             self.statements.add(head.place, "cytoplasm_vacuoles", "present")
+
+
+Rule = Callable[[State, int, Item], None]
+"""Reads the word at a place."""
