@@ -74,6 +74,11 @@ COMMANDS = {
         "which pixels made which statement, and whether to believe it",
         "--run runs/demo/version_0 --method occlusion",
     ),
+    "app": Command(
+        "hemblip.app.serve:app",
+        "a web page that describes cells, for this machine",
+        "--run runs/demo/version_0",
+    ),
     "configs": Command(
         "hemblip.cli.configs:configs",
         "the configs that come with HemBLIP, and copies of them",

@@ -1,0 +1,123 @@
+"""A run's captioner as the page asks it: cells in, descriptions out, shorter where less risk is tolerated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
+
+import pandas as pd
+
+from hemblip.data.images import Pixels
+from hemblip.data.preparation import Picture, as_pixels
+from hemblip.data.taught import never_seen
+from hemblip.errors import DataError
+from hemblip.metrics.abstention import abstain, fit_thresholds, promise
+from hemblip.models.loading import load
+from hemblip.morphology import KEYS
+from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
+from hemblip.run import Run
+
+NO_VALIDATION = (
+    "This model comes without captions of validation cells, so nobody knows how much risk a shorter caption would carry."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell and what was said of it.
+
+    Attributes:
+        name: of its file, without folders.
+        seen: (S, S, 3), 0 to 255, as the model saw it.
+        caption: whole.
+        attributes: the 15 keys, read from the caption.
+        confidence: key -> probability of what is stated.
+        left_out: keys that the caption stated before it was shortened.
+    """
+
+    name: str
+    seen: Pixels
+    caption: str
+    attributes: dict[str, str | None]
+    confidence: dict[str, float]
+    left_out: tuple[str, ...] = field(default=())
+
+
+class Reader:
+    """One captioner for all who use the page.
+
+    Args:
+        path: run folder, checkpoint, exported folder, or the name of a captioner that comes with HemBLIP.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.captioner = load(path)
+        place = Path(path)
+        self.run = next(reversed(Run.versions(place)), Run(place)) if place.exists() else Run(place)
+        self._alone = Lock()  # a captioner describes one batch at a time
+        self._thresholds = lru_cache(maxsize=100)(self._fitted)
+
+    @property
+    def warning(self) -> str:
+        """What training never had, in a sentence; empty if that is nothing, or not known."""
+        return never_seen(self.captioner.taught) if self.captioner.taught else ""
+
+    @cached_property
+    def validation(self) -> pd.DataFrame | None:
+        """Prediction rows that say how sure each statement was; None where a risk cannot be chosen."""
+        table = self.run.validation
+        return table if table is not None and set(CONFIDENCE_KEYS) <= set(table.columns) else None
+
+    def describe(self, pictures: Sequence[tuple[str, Picture]]) -> list[Cell]:
+        """Describe pictures, each with its name.
+
+        Raises:
+            ImageError: one is not readable.
+        """
+        read = [(name, as_pixels(picture)) for name, picture in pictures]
+        with self._alone:
+            told = self.captioner.describe([pixels for _, pixels in read])
+        return [
+            Cell(name, self.captioner.preparation(pixels), one.caption, one.attributes, one.confidence)
+            for (name, pixels), one in zip(read, told, strict=True)
+        ]
+
+    def promise(self, risk: float) -> str:
+        """Say what captions of this risk, above 0 to 1, promise, or why none can be chosen."""
+        if self.validation is None:
+            return NO_VALIDATION
+        return "Captions say everything." if risk >= 1 else promise(self.validation, risk)
+
+    def shortened(self, cells: Sequence[Cell], risk: float) -> list[Cell]:
+        """Leave out what is not sure enough for a risk, above 0 to 1; at 1 captions stay as they are.
+
+        Raises:
+            DataError: there are no validation captions to choose by.
+        """
+        if risk >= 1 or not cells:
+            return list(cells)
+        if self.validation is None:
+            raise DataError(NO_VALIDATION)
+        rows = [
+            {
+                "caption": cell.caption,
+                **cell.attributes,
+                **{CONFIDENCE_PREFIX + key: cell.confidence.get(key) for key in KEYS},
+            }
+            for cell in cells
+        ]
+        table = abstain(pd.DataFrame(rows).astype({key: float for key in CONFIDENCE_KEYS}), self._thresholds(risk))
+        return [_less(cell, row) for cell, row in zip(cells, table.to_dict("records"), strict=True)]
+
+    def _fitted(self, risk: float) -> dict[str, float | None]:
+        assert self.validation is not None
+        return fit_thresholds(self.validation, risk)
+
+
+def _less(cell: Cell, row: dict[str, object]) -> Cell:
+    """A cell with the caption of a row that says less of it."""
+    kept: dict[str, str | None] = {key: str(row[key]) if isinstance(row[key], str) else None for key in KEYS}
+    left_out = tuple(key for key in KEYS if cell.attributes[key] is not None and kept[key] is None)
+    sure = {key: value for key, value in cell.confidence.items() if key not in left_out}
+    return Cell(cell.name, cell.seen, str(row["caption"]), kept, sure, left_out)
