@@ -333,7 +333,7 @@ class Run:
     def validation(self) -> pd.DataFrame | None:
         """Prediction rows of validation cells, on which confidences are calibrated; None without usable ones."""
         try:
-            return read_predictions(self.rows_of("val"))
+            return self._read_anew(read_predictions(self.rows_of("val")), "val")
         except DataError:
             return None
 
