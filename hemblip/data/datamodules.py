@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -31,7 +31,8 @@ from hemblip.morphology import KEYS, STYLES, describe
 class CellDataModule(L.LightningDataModule):
     """What internal and external cells share: reading sources, captions, decoded cells, evaluation batches.
 
-    `manifest` is the table of all cells after `setup`.
+    `manifest` is the table of all cells after `setup`; evaluation leaves out the batches whose cells are all in
+    `described`.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class CellDataModule(L.LightningDataModule):
         self.cache, self.cache_gigabytes, self.on_bad_image = cache, cache_gigabytes, on_bad_image
         self.countermeasures = list(countermeasures or [])
         self.manifest = pd.DataFrame()
+        self.described: Container[str] = ()
         self._sets: dict[str, CellDataset] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -159,9 +161,10 @@ class CellDataModule(L.LightningDataModule):
         )
 
     def evaluation_loader(self, split: str) -> DataLoader[Example]:
-        """Every cell of a split once, in fixed order, unaugmented."""
+        """Every cell of a split once, in fixed order, unaugmented; without what is described already."""
         dataset = self.dataset(split)
-        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks()))
+        done = {row for row, cell in enumerate(dataset.cell_ids) if cell in self.described}
+        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks(), done=done))
 
     def cells_loader(self, cells: pd.DataFrame) -> DataLoader[Example]:
         """Any cells of a manifest, each once and on every rank, in their order, unaugmented."""

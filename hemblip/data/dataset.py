@@ -1,6 +1,6 @@
 """Cells as training and evaluation examples."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ class Batch(TypedDict):
     """(B, 3, H, W), uint8, RGB; the captioner normalises as its backbone expects."""
     captions: list[str]
     cell_ids: list[str]
+    flaws: NotRequired[dict[str, str]]
+    """Cell whose image cannot be read and is blank here -> why; see `hemblip.data.unlabelled`."""
 
 
 class Example(TypedDict):
@@ -28,6 +30,7 @@ class Example(TypedDict):
     image: Pixels
     caption: str
     cell_id: str
+    flaw: NotRequired[str]
 
 
 class CellDataset(Dataset[Example]):
@@ -67,8 +70,11 @@ class CellDataset(Dataset[Example]):
 def collate(examples: list[Example]) -> Batch:
     """Stack examples of one size."""
     images = torch.from_numpy(np.stack([example["image"] for example in examples]))  # (B, H, W, 3)
-    return {
+    batch: Batch = {
         "images": images.permute(0, 3, 1, 2).contiguous(),
         "captions": [example["caption"] for example in examples],
         "cell_ids": [example["cell_id"] for example in examples],
     }
+    if flaws := {example["cell_id"]: example["flaw"] for example in examples if "flaw" in example}:
+        batch["flaws"] = flaws
+    return batch

@@ -139,7 +139,7 @@ class Captioner(L.LightningModule, ABC):
         self.taught: Taught | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._pieces: dict[int, str] = {}  # what each token writes
-        self._losses: dict[str, tuple[float, int]] = {}
+        self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of this rank's evaluation
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
@@ -387,9 +387,10 @@ class Captioner(L.LightningModule, ABC):
         self._keep_losses(batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
-        """Describe each cell: rows of `cell_id`, `caption`, `confidence` and `confidence_<key>`."""
+        """Describe each cell: rows of `cell_id`, `caption`, confidences as of `confidences`, and `flaw` of its image."""
+        flaws = batch.get("flaws", {})
         return [
-            {"cell_id": cell, "caption": text, **confidences(text, tokens)}
+            {"cell_id": cell, "caption": text, **confidences(text, tokens), "flaw": flaws.get(cell)}
             for cell, (text, tokens) in zip(batch["cell_ids"], self.describe_batch(batch), strict=True)
         ]
 
@@ -413,7 +414,7 @@ class Captioner(L.LightningModule, ABC):
         if self.trainer.world_size == 1:
             self.check_losses()
         for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
-            self._losses[cell] = (value, count)
+            self.losses[cell] = (value, count)
 
     def check_losses(self) -> None:
         """End all ranks if a loss of one was not finite; all have to call it, and numbers of batches differ.
@@ -428,10 +429,10 @@ class Captioner(L.LightningModule, ABC):
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
         """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
         self.check_losses()
-        cells = {cell: loss for losses in gather(self._losses) for cell, loss in losses.items()}
+        cells = {cell: loss for losses in gather(self.losses) for cell, loss in losses.items()}
         nll = math.fsum(value for value, _ in cells.values())
         self.log(name, nll / max(1, sum(count for _, count in cells.values())), prog_bar=prog_bar, batch_size=1)
-        self._losses = {}
+        self.losses = {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what trains; warm-up and schedule by step.
