@@ -455,6 +455,19 @@ def sweep_runs(path: Path) -> list[Run]:
     return told
 
 
+def flat(value: object, name: str = "") -> dict[str, object]:
+    """Give settings by dotted name; lists of sections by number, other lists whole."""
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {
+        dotted: setting
+        for key, part in value.items()
+        for dotted, setting in flat(part, f"{name}.{key}" if name else str(key)).items()
+    }
+
+
 def runs_folder() -> Path:
     """Where runs go, and are looked for by name."""
     return Path(os.environ.get(RUNS) or "runs")

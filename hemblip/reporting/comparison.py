@@ -14,7 +14,7 @@ from hemblip.data.taught import never_seen, taught_values
 from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_settings import check_same_cells, differing_decoding
+from hemblip.reporting.run_settings import check_same_cells, differing_tests
 from hemblip.run import PLACES, TRAINING_CELLS, Run
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
@@ -117,8 +117,7 @@ class Comparison(Contest):
         for run in self.runs:
             run.check_described()
         self.warnings = check_same_cells(self.runs)
-        if (warning := differing_decoding(self.runs)) is not None:
-            self.warnings.append(warning)
+        self.warnings += differing_tests(self.runs)
         self.warnings += _known_of(self.runs)
         self.bert, self.risk = bert, risk
         if bert is not None:

@@ -23,7 +23,7 @@ from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
-from hemblip.reporting.run_settings import origins, settings
+from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
@@ -135,6 +135,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             findings=findings(comparison),
             warnings=comparison.warnings,
             settings=_settings(comparison.runs),
+            differing=settings_differences(comparison.runs),
             tables=tables,
             calibration=confidence_table(comparison),
             panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
