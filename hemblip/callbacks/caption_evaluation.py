@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hemblip.callbacks.provenance import made_with, provenance
-from hemblip.data.datamodules import CellDataModule
+from hemblip.data.datamodules import CellDataModule, ExternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.reading import exclusion_lines
 from hemblip.errors import ConfigError, ModelAccessError
@@ -76,21 +76,22 @@ class CaptionEvaluation(L.Callback):
         self.without = dict[str, str]()
         self.bert: BertScore | None = None
         self.folder: Path | None = None
-        self._go_on = False
+        self._go_on = self._force = False
         self._parts: RowParts | None = None
         self._made: list[dict[str, Any]] = []
         self._annotations: dict[str, dict[str, Any]] = {}
         self._sample: set[str] = set()
         self._sampled: list[tuple[Tensor, str, str]] = []  # image, caption and id
 
-    def write_to(self, folder: str | Path, go_on: bool = False) -> Self:
+    def write_to(self, folder: str | Path, go_on: bool = False, force: bool = False) -> Self:
         """Write what `validate` and `test` find to a run folder: `predictions/<split>.parquet`, `metrics.json`.
 
         Args:
             folder: of the run, seen by all ranks.
             go_on: describe only what a killed `validate` or `test` has not described.
+            force: replace rows of other cells.
         """
-        self.folder, self._go_on = Path(folder), go_on
+        self.folder, self._go_on, self._force = Path(folder), go_on, force
         return self
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -121,9 +122,14 @@ class CaptionEvaluation(L.Callback):
     def _start_parts(self, trainer: L.Trainer, captioner: L.LightningModule) -> None:
         assert isinstance(captioner, Captioner) and self.folder is not None
         cells = _cells(trainer)
-        self._parts = RowParts(Run(self.folder).rows_of(_split(trainer)))
+        run, split = Run(self.folder), _split(trainer)
+        self._parts = RowParts(run.rows_of(split))
         if trainer.is_global_zero:
-            self._parts.start(made_with(provenance(trainer, captioner, cells)), self._go_on)
+            facts = provenance(trainer, captioner, cells)
+            if not self._force:
+                taken = cells.manifest.loc[cells.manifest["split"] == split, "cell_id"]
+                run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
+            self._parts.start(made_with(facts), self._go_on)
         trainer.strategy.barrier()
         described = self._parts.columns("cell_id", *LOSS)
         cells.described = set(described["cell_id"]) if len(described) else set()
@@ -274,7 +280,8 @@ def _split(trainer: L.Trainer) -> str:
     """Name the split that is described."""
     if trainer.state.fn != "test":
         return "val"
-    return "external" if set(_cells(trainer).manifest["split"]) == {"external"} else "test"
+    cells = _cells(trainer)
+    return cells.split if isinstance(cells, ExternalCells) else "test"
 
 
 def _log(captioner: Captioner, split: str, scores: dict[str, Any]) -> None:

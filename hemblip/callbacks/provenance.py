@@ -69,22 +69,19 @@ def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) 
         "seed": cells.training_seed if trainer.state.fn == "fit" else None,
         "data_seed": cells.seed,
         "decoding": asdict(captioner.decoding),
-        "cells": {
-            **cells.preparation.settings(),
-            "batch_size": cells.batch_size,
-            "limit": cells.limit,
-            **_batches(trainer),
-        },
+        "cells": {**cells.preparation.settings(), **_amounts(trainer, cells)},
         "sources": [source.name for source in cells.sources],
         "extractor": extractor_version(),
         "data": data_digest(cells.manifest),
     }
 
 
-def _batches(trainer: L.Trainer) -> dict[str, Any]:
-    """Tell of a test of a part of the batches only."""
+def _amounts(trainer: L.Trainer, cells: CellDataModule) -> dict[str, Any]:
+    """Tell the size of batches, and how many cells are taken if not all."""
+    told = {"batch_size": cells.batch_size, "limit": cells.limit}
     limit = trainer.limit_test_batches if trainer.state.fn == "test" else trainer.limit_val_batches
-    return {} if limit == 1.0 or trainer.state.fn not in ("validate", "test") else {"limit_batches": limit}
+    whole = (limit == 1.0 and isinstance(limit, float)) or trainer.state.fn not in ("validate", "test")
+    return told if whole else {**told, "limit_batches": limit}
 
 
 def made_with(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,6 +169,9 @@ class HemblipCLI(LightningCLI):
             default=False,
             help="Go on: fit with the newest run of that name, the others with what a killed one has left.",
         )
+        parser.add_argument(
+            "--force", type=bool, default=False, help="test, predict: replace captions of other cells, and the output."
+        )
         parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
         parser.add_argument(
             "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
@@ -290,7 +293,7 @@ class HemblipCLI(LightningCLI):
             self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
-        config.evaluation.write_to(self.run.folder, go_on=config.resume)
+        config.evaluation.write_to(self.run.folder, config.resume, config.force)
         trainer: HemblipTrainer = super().instantiate_trainer(**settings, **kwargs)  # type: ignore[assignment]
-        trainer.go_on = config.resume
+        trainer.go_on, trainer.force = config.resume, config.force
         return trainer

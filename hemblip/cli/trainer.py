@@ -24,6 +24,9 @@ class HemblipTrainer(L.Trainer):
     go_on = False
     """Whether `predict` goes on with what a killed one has left."""
 
+    force = False
+    """Whether `predict` replaces a table that exists."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
@@ -36,7 +39,6 @@ class HemblipTrainer(L.Trainer):
         images: str | None = None,
         output: str = "captions.csv",
         risk: float | None = None,
-        force: bool = False,
         ckpt_path: str | None = None,
         weights_only: bool | None = None,
     ) -> None:
@@ -50,13 +52,12 @@ class HemblipTrainer(L.Trainer):
             output: table to write, `.csv` or `.parquet`.
             risk: leave out of captions what is not sure enough for at most this share of statements to be wrong, above
                 0 and below 1, as the run's `validate` showed; None leaves captions as they are.
-            force: replace `output` if it exists.
             ckpt_path: checkpoint to describe with, or a run folder.
             weights_only: so that the config of a run serves; a checkpoint's weights are all that is ever read.
         """
         if images is None:
             raise ConfigError("predict is told no cells; give --images: a picture, a folder of them, or a table")
-        if Path(output).exists() and not force:
+        if Path(output).exists() and not self.force:
             raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
         thresholds = None if risk is None else self._thresholds(risk)
         assert datamodule is not None

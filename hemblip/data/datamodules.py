@@ -1,6 +1,7 @@
 """LightningDataModules over any list of sources."""
 
 import os
+import re
 import tempfile
 from collections.abc import Container, Sequence
 from functools import cached_property
@@ -19,6 +20,7 @@ from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
 from hemblip.data.preparation import Preparation
 from hemblip.data.reading import exclusion_lines, read_sources
+from hemblip.data.records import SPLITS
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
@@ -26,6 +28,9 @@ from hemblip.data.taught import Taught, constant_keys, taught_values
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
+
+INTERNAL = SPLITS[:3]
+"""Splits of the cells that a captioner is trained, validated and tested on."""
 
 
 class CellDataModule(L.LightningDataModule):
@@ -281,7 +286,7 @@ class InternalCells(CellDataModule):
 
 
 class ExternalCells(CellDataModule):
-    """Cells from elsewhere, only to test on; all have the split "external".
+    """Cells from elsewhere, only to test on.
 
     Args:
         sources: datasets.
@@ -296,6 +301,7 @@ class ExternalCells(CellDataModule):
         on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
+        name: of their split, and of the table of predictions: a second external set needs a name of its own.
     """
 
     def __init__(
@@ -312,18 +318,25 @@ class ExternalCells(CellDataModule):
         on_bad_image: Literal["fail", "exclude"] = "fail",
         countermeasures: list[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
+        name: str = "external",
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
+        if name in INTERNAL or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
+            raise ConfigError(
+                f"data.init_args.name is {name!r}; it has up to 40 letters, digits, - and _, and is none of "
+                f"{', '.join(INTERNAL)}"
+            )
+        self.split = name
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
-        """All cells are external, whatever split their source gives."""
-        return manifest.assign(split="external")
+        """All cells are of one split, whatever their source gives."""
+        return manifest.assign(split=self.split)
 
     def test_dataloader(self) -> DataLoader[Example]:
         """All cells."""
-        return self.evaluation_loader("external")
+        return self.evaluation_loader(self.split)
 
     def predict_dataloader(self) -> DataLoader[Example]:
         """All cells."""
-        return self.evaluation_loader("external")
+        return self.evaluation_loader(self.split)

@@ -387,7 +387,7 @@ class Captioner(L.LightningModule, ABC):
         self._keep_losses(batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
-        """Describe each cell: rows of `cell_id`, `caption`, confidences as of `confidences`, and `flaw` of its image."""
+        """Describe each cell: rows of `cell_id`, `caption`, confidences, and `flaw` of its image."""
         flaws = batch.get("flaws", {})
         return [
             {"cell_id": cell, "caption": text, **confidences(text, tokens), "flaw": flaws.get(cell)}

@@ -27,7 +27,7 @@ from hemblip.reporting.run_settings import origins, settings, settings_differenc
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
-from hemblip.run import PLACES, Run
+from hemblip.run import Run, cells_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -94,7 +94,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     tables = [table1(comparison), *(table2(comparison, [split]) for split in comparison.splits)]
     for split in comparison.splits:
         tables += [table2_end_to_end(comparison, [split]), table2_more(comparison, [split])]
-    tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
+    tables += [*error_tables(comparison), table3(probes, comparison.drawn), *side_tables(comparison)]
     plots = [
         plot
         for split in comparison.splits
@@ -134,7 +134,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             contents=list(contents.items()),
             findings=findings(comparison),
             warnings=comparison.warnings,
-            settings=_settings(comparison.runs),
+            settings=_settings(comparison),
             differing=settings_differences(comparison.runs),
             tables=tables,
             calibration=confidence_table(comparison),
@@ -177,12 +177,13 @@ def _first(comparison: Comparison, split: str) -> Any:
     return next(model.scored[split].table for model in comparison.models if split in model.scored)
 
 
-def _settings(runs: Sequence[Run]) -> Table:
+def _settings(comparison: Comparison) -> Table:
+    runs, splits = comparison.runs, comparison.columns
     found = {run.label: settings(run) for run in runs}
     names = list(dict.fromkeys(name for given in found.values() for name in given))
     rows = [Row(label, [given.get(name, "–") for name in names]) for label, given in found.items() if names]
     for run, row in zip(runs, rows, strict=False):
-        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in PLACES]
+        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in splits]
         row.cells.extend(counts)  # type: ignore[attr-defined]
-    columns = [Column("", name) for name in [*names, *(f"{place} cells" for place in PLACES.values())]]
+    columns = [Column("", name) for name in [*names, *map(cells_of, splits)]]
     return Table("settings", "Runs", "Run", columns, rows)

@@ -8,7 +8,7 @@ from typing import Any
 from hemblip.errors import DataError
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.layout import Column, Row, Table
-from hemblip.run import PLACES, Run, flat
+from hemblip.run import PLACES, Run, flat, order_of, place_of
 
 NOT_COMPARED = ("name", "resume", "resume_point", "ckpt_path", "wandb", "group", "verbose", "weights_only")
 """Settings of a config that are no part of the experiment."""
@@ -141,7 +141,8 @@ def check_same_cells(runs: Sequence[Run]) -> list[str]:
         DataError: two runs describe different cells of one split, or one cell with another group or annotation.
     """
     warnings = []
-    for split, place in PLACES.items():
+    for split in sorted({*PLACES, *(split for run in runs for split in run.described)}, key=order_of):
+        place = place_of(split)
         having = [run for run in runs if split in run.described]
         lacking = [run.label for run in runs if split not in run.described]
         if having and lacking:

@@ -114,3 +114,41 @@ def test_predict_in_a_notebook_is_lightnings_own(cells):
     writer = PredictionWriter("mine/captions.csv")
     plain_trainer(writer).predict(tiny(), UnlabelledCells("data/synthetic", like=cells), return_predictions=False)
     assert len(pd.read_csv("mine/captions.csv")) == 60
+
+
+def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
+    assert describing.run(TEST) == 0
+    rows = RUN / "predictions" / "test.parquet"
+    whole = rows.read_bytes()
+    for fewer in (
+        ["--data.init_args.limit", "6"],
+        ["--trainer.limit_test_batches", "1"],
+        ["--data.init_args.seed", "5"],
+    ):
+        assert describing.run([*TEST, *fewer]) == 2
+        assert "test.parquet: holds rows of" in capsys.readouterr().err and rows.read_bytes() == whole
+    assert describing.run(TEST) == 0 and rows.read_bytes() == whole
+    assert describing.run([*TEST, "--data.init_args.limit", "6", "--force", "true"]) == 0
+    assert len(pd.read_parquet(rows)) == 6
+    assert describing.run(TEST) == 0 and len(pd.read_parquet(rows)) == 24  # more cells, these among them
+
+
+def test_two_external_sets_stand_side_by_side(describing, capsys):
+    def drawn(cells, *more):
+        source = (
+            f"[{{class_path: hemblip.data.sources.Synthetic, init_args: {{cells: {cells}, size: 32, external: true}}}}]"
+        )
+        return ["test", "--config", "external.yaml", "--ckpt_path", str(RUN), "--data.init_args.sources", source, *more]
+
+    text = Path(TINY).read_text().replace("InternalCells", "ExternalCells")
+    Path("external.yaml").write_text(text)
+    assert describing.run(drawn(10)) == 0
+    assert describing.run(drawn(10, "--data.init_args.seed", "3", "--data.init_args.limit", "4")) == 2
+    assert "data.init_args.name" in capsys.readouterr().err
+    assert describing.run(drawn(8, "--data.init_args.name", "other")) == 0
+    run = Run(RUN)
+    assert run.described == ["external", "other"] and set(run.scores) == {"external", "other"}
+    page = (RUN / "report.html").read_text()
+    assert "other cells" in page and "external cells" in page
+    assert describing.run(drawn(8, "--data.init_args.name", "val")) == 2
+    assert "data.init_args.name is 'val'" in capsys.readouterr().err

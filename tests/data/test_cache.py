@@ -142,6 +142,8 @@ def test_the_bound_is_a_setting(manifest, tmp_path):
     data.setup()
     with pytest.raises(ConfigError, match=r"cache_gigabytes is 1e-06"):
         data.test_dataloader()
+    with pytest.raises(ConfigError, match=r"data.init_args.cache_gigabytes is 0; it is above 0"):
+        ExternalCells([source], cache_gigabytes=0)
 
 
 def test_full_disks_and_bad_images_leave_nothing(manifest, tmp_path, monkeypatch):
