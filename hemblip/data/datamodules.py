@@ -124,8 +124,8 @@ class CellDataModule(L.LightningDataModule):
         """Name the attributes that captions are written of."""
         return list(KEYS)
 
-    def dataset(self, split: str, augmentation: Augmentation | None = None) -> CellDataset:
-        """Examples of one split.
+    def dataset(self, split: str, augmentation: Augmentation | Literal[False] | None = None) -> CellDataset:
+        """Examples of one split; `augmentation` as of `CellDataset`.
 
         Raises:
             DataError: the split has no cells.
@@ -187,7 +187,7 @@ class InternalCells(CellDataModule):
         num_workers: loader processes; 0 loads in the training process.
         limit: most cells a split, stratified, for smoke runs.
         seed: of splits and of `limit`; order, augmentation and caption draw follow `seed_everything`.
-        augmentation: of training cells.
+        augmentation: of training cells; None for the usual one, false for none, as in the paper, which names none.
         crop: side of the central square that is used, as a share of the image's shorter side.
         styles: caption styles of cells that bring no captions; None for all. The first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
@@ -205,7 +205,7 @@ class InternalCells(CellDataModule):
         num_workers: int = 0,
         limit: int | None = None,
         seed: int = 0,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | Literal[False] | None = None,
         crop: float = 1.0,
         styles: list[int] | None = None,
         cache: str | None = None,
@@ -217,10 +217,7 @@ class InternalCells(CellDataModule):
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
         self.teach_constants = teach_constants
-        self.augmentation = augmentation or Augmentation()
-        check_range("data.init_args.augmentation.zoom", self.augmentation.zoom, at_least=0, at_most=0.5)
-        check_range("data.init_args.augmentation.colour", self.augmentation.colour, at_least=0, at_most=1)
-        check_range("data.init_args.augmentation.tilt", self.augmentation.tilt, at_least=0, at_most=45)
+        self.augmentation = Augmentation() if augmentation is None else augmentation
         self._position = (0, 0)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:

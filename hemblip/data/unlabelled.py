@@ -1,5 +1,7 @@
 """Cells of which nothing is known, to be described."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from torch.utils.data import DataLoader
@@ -55,7 +57,7 @@ class UnlabelledCells(CellDataModule):
         """All cells."""
         return self.evaluation_loader("external")
 
-    def dataset(self, split: str, augmentation: Augmentation | None = None) -> CellDataset:
+    def dataset(self, split: str, augmentation: Augmentation | Literal[False] | None = None) -> CellDataset:
         """Cells as they are read."""
         if split not in self._sets:
             self._sets[split] = ReadCells(self.manifest, self.preparation)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, Literal, NamedTuple, NoReturn, Self
 
 import lightning as L
 import numpy as np
@@ -44,6 +44,8 @@ TAUGHT = "hemblip_taught"
 
 CELLS = "hemblip_cells"
 """Entry of a checkpoint: how cells are prepared, see `Preparation.settings`."""
+
+Pooling = Literal["mean", "first"]
 
 LIGHTNINGS = ("map_location", "hparams_file", "strict", "weights_only")
 """Arguments of Lightning's own `load_from_checkpoint`; our checkpoints need none of them."""
@@ -186,8 +188,13 @@ class Captioner(L.LightningModule, ABC):
         """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
 
     @abstractmethod
-    def embed(self, batch: Batch) -> Tensor:
-        """Average the vision encoder's patches: (B, D), before anything that the language model adds."""
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Embed images (B, D) by the vision encoder, before anything that the language model adds.
+
+        Args:
+            batch: of images.
+            pooling: average the patches, or take the encoder's first token, as the paper's released code does.
+        """
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; frozen parts stay in evaluation, because batch norms would learn without gradients."""

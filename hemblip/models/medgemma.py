@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
-from hemblip.models.captioner import Captioner
+from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
@@ -193,11 +193,11 @@ class MedGemmaCaptioner(Captioner):
         )
 
     @torch.no_grad()
-    def embed(self, batch: Batch) -> Tensor:
-        """Average the vision tower's patches: (B, D), before the projection into the language model."""
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Average the vision tower's patches (B, D), or take the first; there is no class token."""
         pixels = pixel_values(batch["images"].to(self.device), self.image_size)
         patches: Tensor = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
-        return patches.float().mean(1)
+        return patches.float().mean(1) if pooling == "mean" else patches[:, 0].float()
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode images (B, 3, H, W) to the image tokens' embeddings (B, P, D); see `Captioner`."""

@@ -15,12 +15,12 @@ from hemblip.errors import ConfigError
 from hemblip.probing.backbones import Backbone
 from hemblip.probing.features import embed_cells
 from hemblip.probing.figure import Map, draw_map, plane
-from hemblip.probing.heads import Features, Standardize
+from hemblip.probing.heads import HEADS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
 
 TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
-HeadName = Literal["cosine", "linear", "knn"]
+HeadName = Literal["cosine", "released", "linear", "knn"]
 
 
 def probe(
@@ -61,7 +61,7 @@ def probe(
         if trial.obstacle() is None:
             rows.append(trial.majority()[0])
         for backbone in backbones:
-            for head in heads or ["cosine", "linear", "knn"]:
+            for head in heads or HEADS:
                 start = time.perf_counter()
                 row, found = trial.row(backbone.name, head, features[backbone.name])
                 rows.append(row)
