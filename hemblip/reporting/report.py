@@ -20,6 +20,7 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import findings, glossary, lead
+from hemblip.reporting.in_short import diagnosis_table, in_short
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
@@ -133,6 +134,8 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
             contents=list(contents.items()),
             findings=findings(comparison),
+            in_short=in_short(comparison),
+            diagnosis=diagnosis_table(comparison),
             warnings=comparison.warnings,
             settings=_settings(comparison),
             differing=settings_differences(comparison.runs),
