@@ -74,6 +74,11 @@ COMMANDS = {
         "which pixels made which statement, and whether to believe it",
         "--run runs/demo/version_0 --method occlusion",
     ),
+    "ask": Command(
+        "hemblip.explain.ask:ask",
+        "what a captioner answers about cells, with probabilities",
+        '--run wbcatt-compact --images my_cells --question "Is the nucleus lobed?"',
+    ),
     "configs": Command(
         "hemblip.cli.configs:configs",
         "the configs that come with HemBLIP, and copies of them",

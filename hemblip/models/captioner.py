@@ -27,6 +27,7 @@ from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
+from hemblip.models.asking import answer
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding, Generated
@@ -250,6 +251,26 @@ class Captioner(L.LightningModule, ABC):
     def on_test_batch_end(self, *_: Any) -> None:
         """Forget what was encoded."""
         self.on_validation_batch_end()
+
+    @contextmanager
+    def encoded(self, features: Tensor) -> Iterator[Tensor]:
+        """Take `features` (B, P, D) for those of the images (B, 0) that it gives: encoded once, read several times."""
+        before, images = self._shared, torch.empty(len(features), 0)
+        self._shared = _Encoded(images, features)
+        try:
+            yield images
+        finally:
+            self._shared = before
+
+    def answer(self, batch: Batch, key: str, captions: list[str] | None = None) -> Tensor:
+        """Give the probability (B, V) of each value of an attribute; see `hemblip.models.asking`.
+
+        Args:
+            batch: of B cells.
+            key: attribute with V values.
+            captions: what it says of them; described first if left out.
+        """
+        return answer(self, batch, key, self.generate(batch) if captions is None else captions)
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
