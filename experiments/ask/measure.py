@@ -30,11 +30,10 @@ for start in range(0, len(table), BATCH):
     stated = [{key: row[key] for key in KEYS} for row in rows.to_dict("records")]
     style = nearest_style(captions, stated)
     with torch.inference_mode():
-        features = captioner.encode(images)
         for key in keys:
             asked[key].append(captioner.answer(batch, key, captions))
             sentences = [describe({key: value}, style) for value in SCHEMA[key]] * len(rows)
-            with captioner.encoded(features.repeat_interleave(len(SCHEMA[key]), 0)) as blank:
+            with captioner.repeated(batch, len(SCHEMA[key])) as blank:
                 one = {"images": blank, "captions": sentences, "cell_ids": [""] * len(sentences)}
                 alone[key].append((-captioner.loss_per_cell(one)[0].view(len(rows), -1)).softmax(1))
 

@@ -41,8 +41,7 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
     stated = [extract_attributes(caption) for caption in captions]
     style = nearest_style(captions, stated)
     texts = [describe(_with(attributes, key, value), style) for attributes in stated for value in SCHEMA[key]]
-    features = captioner.features(batch).repeat_interleave(len(SCHEMA[key]), 0)
-    with captioner.encoded(features) as images:
+    with captioner.repeated(batch, len(SCHEMA[key])) as images:
         again: Batch = {"images": images, "captions": texts, "cell_ids": [""] * len(texts)}
         nll = captioner.loss_per_cell(again)[0].float().cpu()
     scores = -nll.view(len(captions), len(SCHEMA[key]))

@@ -253,8 +253,9 @@ class Captioner(L.LightningModule, ABC):
         self.on_validation_batch_end()
 
     @contextmanager
-    def encoded(self, features: Tensor) -> Iterator[Tensor]:
-        """Take `features` (B, P, D) for those of the images (B, 0) that it gives: encoded once, read several times."""
+    def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:
+        """Give what stands for each image `times` over, to be read with as many captions: it is encoded once."""
+        features = self.features(batch).repeat_interleave(times, 0)
         before, images = self._shared, torch.empty(len(features), 0)
         self._shared = _Encoded(images, features)
         try:
