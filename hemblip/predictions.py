@@ -52,8 +52,15 @@ def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         DataError: a column is missing.
     """
     table = pd.DataFrame(list(rows))
-    if table.empty:
-        return pd.DataFrame(columns=list(COLUMNS))
+    return ordered(table) if len(table) else pd.DataFrame(columns=list(COLUMNS))
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Put rows and columns into the order of `prediction_table`.
+
+    Raises:
+        DataError: a column is missing.
+    """
     check(table, "prediction rows")
     table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
     ours = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]
@@ -200,30 +207,25 @@ def captions_path(output: str) -> Path:
     """Check where captions are to be written, before they are made.
 
     Raises:
-        DataError: the name ends neither in .csv nor in .parquet, or it cannot be written.
+        DataError: the name ends in none of .csv, .parquet and .html, or it cannot be written.
     """
     path = Path(output)
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"--output {path}: ends in neither .csv nor .parquet")
+    if path.suffix not in (".csv", ".parquet", ".html"):
+        raise DataError(f"--output {path}: ends in neither .csv nor .parquet nor .html")
     check_writable(path)
     return path
 
 
-def captions_table(rows: Sequence[Mapping[str, object]], manifest: pd.DataFrame) -> pd.DataFrame:
+def captions_table(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Put captions of cells without annotation beside the attributes that they state.
 
     Args:
         rows: `cell_id`, `caption`, `confidence` and `confidence_<key>` each, in any order.
         manifest: the cells, for their images and their order.
     """
-    by_cell = {row["cell_id"]: row for row in rows}
-    cells = [cell for cell in zip(manifest["cell_id"], manifest["image"], strict=True) if cell[0] in by_cell]
-    table = pd.DataFrame(
-        [
-            {"cell_id": cell, "image": image, **by_cell[cell], **extract_attributes(str(by_cell[cell]["caption"]))}
-            for cell, image in cells
-        ]
-    )
+    read = {caption: extract_attributes(caption) for caption in rows["caption"].unique()}  # captions repeat
+    stated = {key: [read[caption][key] for caption in rows["caption"]] for key in KEYS}
+    table = manifest[["cell_id", "image"]].merge(rows.assign(**stated), on="cell_id", sort=False)
     return table[["cell_id", "image", "caption", "confidence", *KEYS, *CONFIDENCE_KEYS]]
 
 
@@ -234,7 +236,6 @@ def write_captions(table: pd.DataFrame, path: Path) -> None:
             table.to_csv(partial, index=False)
         else:
             table.to_parquet(partial, index=False)
-    print(f"{len(table)} captions   {path}")
 
 
 def annotated_keys(table: pd.DataFrame) -> list[str]:

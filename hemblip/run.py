@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,22 @@ RUNS = "HEMBLIP_RUNS"
 
 PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
 """Split -> where its cells come from, as the paper's tables name it."""
+
+
+def place_of(split: str) -> str:
+    """Name the column of a split; that of an external set with a name of its own is that name."""
+    return PLACES.get(split, split)
+
+
+def cells_of(split: str) -> str:
+    """Name the cells of a split within a sentence."""
+    return f"{PLACES[split].lower() if split in PLACES else split} cells"
+
+
+def order_of(split: str) -> tuple[int, str]:
+    """Sort splits as the paper does, and others by name after them."""
+    return ([*PLACES].index(split) if split in PLACES else len(PLACES)), split
+
 
 BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
@@ -292,8 +308,9 @@ class Run:
 
     @property
     def described(self) -> list[str]:
-        """Splits of `PLACES` whose cells were described."""
-        return [split for split in PLACES if split in self._tables or self.rows_of(split).is_file()]
+        """Splits whose cells were tested: those of `PLACES`, and external sets with names of their own."""
+        written = {path.stem for path in self.rows_of("test").parent.glob("*.parquet")}
+        return sorted({*written, *(name for name in self._tables if "/" not in name)} - {"val"}, key=order_of)
 
     def check_described(self) -> None:
         """Raise DataError if no test or external cell was described."""
@@ -322,6 +339,28 @@ class Run:
             self._tables[split] = self._read_anew(table.sort_values("cell_id", ignore_index=True), split)
         return self._tables[split]
 
+    def check_replaceable(self, split: str, cells: Iterable[str], data: str) -> None:
+        """Make sure that rows which are going to replace those of a split are of the same cells, or of more.
+
+        Args:
+            split: that is tested.
+            cells: ids of all cells that are described.
+            data: digest of the data, see `hemblip.callbacks.provenance`.
+
+        Raises:
+            DataError: they are of others.
+        """
+        path, taken = self.rows_of(split), set(cells)
+        if not path.is_file():
+            return
+        there = set(pd.read_parquet(path, columns=["cell_id"])["cell_id"])
+        known = self.provenance.get(split, {}).get("data", data)
+        if there <= taken and (there != taken or known == data):
+            return
+        others = "other annotations" if there == taken else f"{len(there - taken):,} cells that are not among these"
+        name = ", give this set a name of its own (data.init_args.name)" if split not in ("val", "test") else ""
+        raise DataError(f"{path}: holds rows of {others}; set --force true to replace them{name}, or use another run")
+
     def baselines(self, split: str) -> pd.DataFrame | None:
         """Read the prediction rows of all baselines of a split, told apart by `model`; None without any."""
         name = f"{BASELINES}/{split}"
@@ -333,7 +372,7 @@ class Run:
     def validation(self) -> pd.DataFrame | None:
         """Prediction rows of validation cells, on which confidences are calibrated; None without usable ones."""
         try:
-            return read_predictions(self.rows_of("val"))
+            return self._read_anew(read_predictions(self.rows_of("val")), "val")
         except DataError:
             return None
 
@@ -453,6 +492,19 @@ def sweep_runs(path: Path) -> list[Run]:
     if not told:
         raise DataError(f"{path}: none of its {len(table)} runs was tested; sweep with --test all")
     return told
+
+
+def flat(value: object, name: str = "") -> dict[str, object]:
+    """Give settings by dotted name; lists of sections by number, other lists whole."""
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {
+        dotted: setting
+        for key, part in value.items()
+        for dotted, setting in flat(part, f"{name}.{key}" if name else str(key)).items()
+    }
 
 
 def runs_folder() -> Path:

@@ -67,7 +67,7 @@ def test_captions_are_written_with_what_they_state(tmp_path, suffix):
     sure = {"confidence": 0.5, **dict.fromkeys(CONFIDENCE_KEYS), "confidence_cell_type": 0.75}
     rows = [{"cell_id": cell, "caption": "A large monocyte.", **sure} for cell in "ba"]
     path = tmp_path / f"captions.{suffix}"
-    write_captions(captions_table(rows, manifest), path)
+    write_captions(captions_table(pd.DataFrame(rows), manifest), path)
     table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
     assert table["cell_id"].tolist() == ["a", "b"]
     assert table.loc[0, ["image", "cell_type", "cell_size"]].tolist() == ["a.png", "monocyte", "large"]

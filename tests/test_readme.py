@@ -16,6 +16,7 @@ OURS = [shlex.split(line)[3:] for line in COMMANDS if line.startswith("python -m
 CELLS = ["--data.init_args.sources.init_args.cells", "100"]
 SMALL = {
     "fit": [*CELLS, "--trainer.max_epochs", "1", "--trainer.check_val_every_n_epoch", "1"],
+    "explain": ["--cells", "3"],
     "probe": [f"--{kind}.init_args.sources.init_args.cells=100" for kind in ("internal", "external")],
 }
 """Settings that make the commands short."""

@@ -5,13 +5,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import gradio as gr
+import pandas as pd
 
-from hemblip.app.cards import NOT_FOR_DIAGNOSIS, cards, style
-from hemblip.app.marks import MARKS
-from hemblip.app.reader import Cell, Reader
+from hemblip.app.corrections import statements_of, write_corrections
+from hemblip.app.reader import Reader
 from hemblip.app.uploads import MOST_FILES, MOST_MEGABYTES, describe_uploads
 from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import HemblipError
+from hemblip.explain.ask import UNTAUGHT
+from hemblip.morphology import KEYS
+from hemblip.reporting.described import NOT_FOR_DIAGNOSIS, Cell, cards, style
+from hemblip.reporting.sure_marks import MARKS, in_percent
 
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 """Of the reader's machine: others would be fetched from elsewhere."""
@@ -66,6 +70,21 @@ def _describing(reader: Reader, folder: Path) -> None:
             promised = gr.Markdown(reader.promise(1.0))
     gr.Markdown(f"Signs beside a statement, by the model's own probability: {SIGNS}.")
     shown = gr.HTML(elem_id="cells")
+    with gr.Row():
+        question = gr.Textbox(
+            label="Ask about these cells",
+            placeholder="Is the nucleus lobed?",
+            elem_id="ask",
+        )
+        answer = gr.Markdown(elem_id="answer")
+    with gr.Accordion("Correct what is wrong, and keep it", open=False):
+        gr.Markdown(
+            "Change a value; an empty one states nothing. The table is read as annotations by `score` and `fit`."
+        )
+        table = gr.Dataframe(headers=["cell_id", *KEYS], interactive=True, elem_id="corrections")
+        keep = gr.Button("Check and make the file", elem_id="keep")
+        file = gr.DownloadButton("Download the corrected table", interactive=False, elem_id="corrected")
+        told = gr.Markdown(elem_id="kept")
 
     def take(paths: list[str] | None) -> tuple[None, list[Cell], list[str]]:
         try:
@@ -80,6 +99,24 @@ def _describing(reader: Reader, folder: Path) -> None:
     for upload in (drop, choose):
         upload.upload(take, upload, [upload, described, flawed])
     examples.click(lambda: (reader.describe(example_cells()), []), None, [described, flawed])
+
+    def corrected(rows: pd.DataFrame, cells: list[Cell]) -> tuple[gr.DownloadButton, str]:
+        try:
+            path = write_corrections(rows, cells, folder)
+        except HemblipError as error:
+            return gr.DownloadButton(interactive=False), f"**Not kept:** {error}"
+        return gr.DownloadButton(value=str(path), interactive=True), f"{len(rows)} cells are in the table."
+
+    def asked(text: str, cells: list[Cell]) -> str:
+        found = reader.ask(text, cells)
+        if found is None:
+            return UNTAUGHT if cells else "Hand in cells first."
+        told = ((one["cell_id"], one["answer"], in_percent(one["probability"])) for one in found.to_dict("records"))
+        return "\n".join(f"- {cell}: **{said}**, {sure}" for cell, said, sure in told)
+
+    question.submit(asked, [question, described], answer)
+    described.change(lambda cells: statements_of(cells), described, table)
+    keep.click(corrected, [table, described], [file, told])
     for changed in (described, flawed, risk):
         changed.change(show, [described, flawed, risk], [shown, promised])
 

@@ -1,47 +1,28 @@
 """A run's captioner as the page asks it: cells in, descriptions out, shorter where less risk is tolerated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
 import pandas as pd
 
-from hemblip.data.images import Pixels
 from hemblip.data.preparation import Picture, as_pixels
 from hemblip.data.taught import never_seen
 from hemblip.errors import DataError
+from hemblip.explain.ask import answers
 from hemblip.metrics.abstention import abstain, fit_thresholds, promise
 from hemblip.models.loading import load
 from hemblip.morphology import KEYS
+from hemblip.morphology.questions import understood
 from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
+from hemblip.reporting.described import Cell
 from hemblip.run import Run
 
 NO_VALIDATION = (
-    "This model comes without captions of validation cells, so nobody knows how much risk a shorter caption would carry."
+    "This model comes without captions of validation cells, so nobody knows what risk a shorter caption carries."
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell and what was said of it.
-
-    Attributes:
-        name: of its file, without folders.
-        seen: (S, S, 3), 0 to 255, as the model saw it.
-        caption: whole.
-        attributes: the 15 keys, read from the caption.
-        confidence: key -> probability of what is stated.
-        left_out: keys that the caption stated before it was shortened.
-    """
-
-    name: str
-    seen: Pixels
-    caption: str
-    attributes: dict[str, str | None]
-    confidence: dict[str, float]
-    left_out: tuple[str, ...] = field(default=())
 
 
 class Reader:
@@ -82,6 +63,15 @@ class Reader:
             Cell(name, self.captioner.preparation(pixels), one.caption, one.attributes, one.confidence)
             for (name, pixels), one in zip(read, told, strict=True)
         ]
+
+    def ask(self, question: str, cells: Sequence[Cell]) -> pd.DataFrame | None:
+        """Answer a question about cells, see `hemblip.explain.ask.answers`; None if it is about nothing taught."""
+        asked = understood(question)
+        if asked is None or asked.key in self.captioner.untaught() or not cells:
+            return None
+        seen = np.stack([cell.seen for cell in cells])
+        with self._alone:
+            return answers(self.captioner, seen, [cell.name for cell in cells], [asked.key], asked)
 
     def promise(self, risk: float) -> str:
         """Say what captions of this risk, above 0 to 1, promise, or why none can be chosen."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hemblip.app.reader import Cell, Reader
+from hemblip.app.reader import Reader
 from hemblip.data.images import Pixels, read_image
 from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import DataError, ImageError
+from hemblip.reporting.described import Cell
 
 MOST_FILES = 200
 """At once."""

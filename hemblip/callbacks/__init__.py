@@ -3,6 +3,7 @@
 from hemblip.callbacks.caption_evaluation import CaptionEvaluation
 from hemblip.callbacks.resume_point import ResumePoint
 from hemblip.callbacks.run_config import RunConfig
+from hemblip.callbacks.run_report import RunReport
 from hemblip.callbacks.run_summary import RunSummary
 
-__all__ = ["CaptionEvaluation", "ResumePoint", "RunConfig", "RunSummary"]
+__all__ = ["CaptionEvaluation", "ResumePoint", "RunConfig", "RunReport", "RunSummary"]

@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import pandas as pd
 import torch
 
 import hemblip
+from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
-from hemblip.run import Run
+from hemblip.run import TRAINING_CELLS, Run
 
 PACKAGES = (
     "lightning",
@@ -34,34 +36,27 @@ PACKAGES = (
 )
 
 
+DEPENDED_ON = ("weights", "packages", "device", "precision", "decoding", "cells", "extractor", "data", "captioner")
+"""Facts on which captions depend."""
+
+
 class Provenance(L.Callback):
-    """Write what a run is made with, when training or testing starts."""
+    """Write what a run is trained with and on, when training starts. `CaptionEvaluation` does so for what is tested."""
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Record the training."""
-        self._record(trainer, pl_module, "fit")
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Record `validate`; validation while training is a part of it."""
-        if trainer.state.fn == "validate":
-            self._record(trainer, pl_module, "val")
-
-    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Record the set that is tested, by its split."""
-        cells = trainer.datamodule  # type: ignore[attr-defined]
-        splits = set(cells.manifest["split"]) if isinstance(cells, CellDataModule) else set()
-        self._record(trainer, pl_module, "external" if splits == {"external"} else "test")
-
-    def _record(self, trainer: L.Trainer, captioner: L.LightningModule, part: str) -> None:
+        """Record the training, and keep the manifest of its cells."""
         cells = trainer.datamodule  # type: ignore[attr-defined]
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        if isinstance(cells, CellDataModule) and isinstance(captioner, Captioner):
-            Run(trainer.default_root_dir).record(part, provenance(trainer, captioner, cells))
+        if isinstance(cells, CellDataModule) and isinstance(pl_module, Captioner):
+            run = Run(trainer.default_root_dir)
+            run.record("fit", provenance(trainer, pl_module, cells))
+            with replacing(run.folder / TRAINING_CELLS) as partial:
+                cells.manifest[cells.manifest["split"] == "train"].to_parquet(partial, index=False)
 
 
 def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) -> dict[str, Any]:
-    """Gather versions, machine, seeds, settings of cells and decoding, and digests of data and reading rules."""
+    """Gather versions, machine, seeds, settings, and digests of weights, data and reading rules."""
     return {
         "hemblip": hemblip.__version__,
         **_commit(),
@@ -69,14 +64,38 @@ def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) 
         "device": _device(trainer.strategy.root_device),
         "precision": str(trainer.precision),
         "ranks": trainer.world_size,
+        "captioner": captioner.settings(),
+        "weights": None if trainer.state.fn == "fit" else weights_digest(trainer.ckpt_path),
         "seed": cells.training_seed if trainer.state.fn == "fit" else None,
         "data_seed": cells.seed,
         "decoding": asdict(captioner.decoding),
-        "cells": {**cells.preparation.settings(), "batch_size": cells.batch_size, "limit": cells.limit},
+        "cells": {**cells.preparation.settings(), **_amounts(trainer, cells)},
         "sources": [source.name for source in cells.sources],
         "extractor": extractor_version(),
         "data": data_digest(cells.manifest),
     }
+
+
+def _amounts(trainer: L.Trainer, cells: CellDataModule) -> dict[str, Any]:
+    """Tell the size of batches, and how many cells are taken if not all."""
+    told = {"batch_size": cells.batch_size, "limit": cells.limit}
+    limit = trainer.limit_test_batches if trainer.state.fn == "test" else trainer.limit_val_batches
+    whole = (limit == 1.0 and isinstance(limit, float)) or trainer.state.fn not in ("validate", "test")
+    return told if whole else {**told, "limit_batches": limit}
+
+
+def made_with(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those facts of `provenance` on which captions depend: the number of ranks is not among them."""
+    return {name: facts[name] for name in DEPENDED_ON}
+
+
+@cache
+def weights_digest(checkpoint: str | Path | None) -> str | None:
+    """Digest a checkpoint's bytes in 16 hexadecimal digits; None for the base model's own weights."""
+    if checkpoint is None:
+        return None
+    with Path(checkpoint).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def data_digest(manifest: pd.DataFrame) -> str:

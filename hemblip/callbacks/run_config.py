@@ -11,7 +11,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
 from hemblip.errors import HemblipError
-from hemblip.run import Run
+from hemblip.run import Run, flat
 
 NOT_COMPARED = ("resume", "resume_point", "ckpt_path", "wandb", "group", "trainer.default_root_dir", "trainer.logger")
 """Where a run is kept and logged: no part of the experiment."""
@@ -46,10 +46,10 @@ def changed_settings(folder: Path, settings: Mapping[str, Any]) -> list[str]:
         A line for each that differs, `name: stored value -> value now`; one line why, if they cannot be compared.
     """
     try:
-        stored = _flat({**Run(folder).config, "model": Run(folder).model})
+        stored = flat({**Run(folder).config, "model": Run(folder).model})
     except HemblipError as error:  # they do not decide anything
         return [f"not compared: {error}"]
-    now = _flat(settings)
+    now = flat(settings)
     compared = [
         name
         for name in [*now, *(stored.keys() - now.keys())]
@@ -60,16 +60,3 @@ def changed_settings(folder: Path, settings: Mapping[str, Any]) -> list[str]:
         for name in sorted(compared)
         if stored.get(name) != now.get(name)
     ]
-
-
-def _flat(value: object, name: str = "") -> dict[str, object]:
-    """Give settings by dotted name; lists of sections by number, other lists whole."""
-    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
-        value = dict(enumerate(value))
-    if not isinstance(value, Mapping):
-        return {name: value}
-    return {
-        dotted: setting
-        for key, part in value.items()
-        for dotted, setting in _flat(part, f"{name}.{key}" if name else str(key)).items()
-    }

@@ -79,6 +79,11 @@ COMMANDS = {
         "a web page that describes cells, for this machine",
         "--run runs/demo/version_0",
     ),
+    "ask": Command(
+        "hemblip.explain.ask:ask",
+        "what a captioner answers about cells, with probabilities",
+        '--run wbcatt-compact --images my_cells --question "Is the nucleus lobed?"',
+    ),
     "configs": Command(
         "hemblip.cli.configs:configs",
         "the configs that come with HemBLIP, and copies of them",

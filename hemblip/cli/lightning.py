@@ -9,13 +9,14 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
+from jsonargparse import get_loader, set_loader
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import alone
-from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunSummary
+from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunReport, RunSummary
 from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
@@ -29,6 +30,11 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.models.loading import SHIPPED
 from hemblip.run import RUNS, Run
+
+MOVED = {("evaluation", "features"): ("report", "features")}
+"""Settings of version 0.1 -> what they are called today."""
+
+_load_yaml = get_loader("yaml")
 
 
 def run(words: Sequence[str], example: str) -> None:
@@ -90,6 +96,15 @@ def _of_run(words: Sequence[str]) -> list[str]:
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
 
 
+def _load_settings(text: str) -> Any:
+    """Load YAML as jsonargparse does; settings that have moved are taken from their old place."""
+    settings = _load_yaml(text)
+    for (section, name), (new_section, new_name) in MOVED.items():
+        if isinstance(settings, dict) and isinstance(given := settings.get(section), dict) and name in given:
+            settings.setdefault(new_section, {}).setdefault(new_name, given.pop(name))
+    return settings
+
+
 def _parts(word: str) -> list[str]:
     return word.split("=", 1) if word.startswith(("--run=", "--runs=")) else [word]
 
@@ -111,6 +126,7 @@ class HemblipCLI(LightningCLI):
             "usage": f"python -m hemblip {self._command} --config CONFIG.yaml [--key value ...]",
             "epilog": f"example: python -m hemblip {self._command} {example}",
         }
+        set_loader("yaml", _load_settings, (yaml.YAMLError,))
         self._alone = ExitStack()  # holds the run folder that is trained in
         try:
             super().__init__(
@@ -148,7 +164,13 @@ class HemblipCLI(LightningCLI):
         """Our own settings come first in `--help`."""
         parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
         parser.add_argument(
-            "--resume", type=bool, default=False, help="Go on with the newest run of that name, if there is one."
+            "--resume",
+            type=bool,
+            default=False,
+            help="Go on: fit with the newest run of that name, the others with what a killed one has left.",
+        )
+        parser.add_argument(
+            "--force", type=bool, default=False, help="test, predict: replace captions of other cells, and the output."
         )
         parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
         parser.add_argument(
@@ -161,6 +183,7 @@ class HemblipCLI(LightningCLI):
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CaptionEvaluation, "evaluation")
+        parser.add_lightning_class_args(RunReport, "report")
         parser.add_lightning_class_args(ResumePoint, "resume_point")
         parser.set_defaults(
             {
@@ -270,6 +293,7 @@ class HemblipCLI(LightningCLI):
             self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
-        if self.subcommand in ("validate", "test"):
-            self.trainer_defaults["callbacks"] = [Provenance()]
-        return super().instantiate_trainer(**settings, **kwargs)
+        config.evaluation.write_to(self.run.folder, config.resume, config.force)
+        trainer: HemblipTrainer = super().instantiate_trainer(**settings, **kwargs)  # type: ignore[assignment]
+        trainer.go_on, trainer.force = config.resume, config.force
+        return trainer

@@ -10,16 +10,22 @@ from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks.checkpoint_files import CheckpointFiles
+from hemblip.callbacks.prediction_writer import PredictionWriter
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
-from hemblip.metrics.abstention import abstain, fit_thresholds, promise
-from hemblip.predictions import captions_path, captions_table, read_predictions, write_captions
-from hemblip.ranks import gather
+from hemblip.metrics.abstention import fit_thresholds, promise
+from hemblip.run import Run
 
 
 class HemblipTrainer(L.Trainer):
     """Lightning's trainer, whose checkpoints are always whole and whose `predict` takes images and writes a table."""
+
+    go_on = False
+    """Whether `predict` goes on with what a killed one has left."""
+
+    force = False
+    """Whether `predict` replaces a table that exists."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,41 +46,41 @@ class HemblipTrainer(L.Trainer):
 
         Args:
             model: the captioner.
-            datamodule: gives image size, crop and batch size; its own cells are described if `images` is left out.
+            datamodule: gives image size, crop and batch size.
             images: image, folder of images, manifest, or another table (CSV, TSV, JSON Lines, Parquet) with a column
                 `image`, and `cell_id` and boxes if cells need them: `bbox`, x, y, w, h or xmin, ymin, xmax, ymax.
-            output: table to write, `.csv` or `.parquet`.
+            output: table to write, `.csv` or `.parquet`; or `.html`, a page with the cells as the model saw them.
             risk: leave out of captions what is not sure enough for at most this share of statements to be wrong, above
                 0 and below 1, as the run's `validate` showed; None leaves captions as they are.
             ckpt_path: checkpoint to describe with, or a run folder.
             weights_only: so that the config of a run serves; a checkpoint's weights are all that is ever read.
         """
-        path = captions_path(output)
-        thresholds = None if risk is None else self._thresholds(risk)
+        if images is None:
+            raise ConfigError("predict is told no cells; give --images: a picture, a folder of them, or a table")
+        if Path(output).exists() and not self.force:
+            raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
+        thresholds, told = (None, "") if risk is None else self._thresholds(risk)
         assert datamodule is not None
-        cells = datamodule if images is None else UnlabelledCells(images, like=datamodule)
-        batches = super().predict(model, datamodule=cells, ckpt_path=ckpt_path, weights_only=True)
-        rows = [row for ranks_batches in gather(batches or []) for batch in ranks_batches for row in batch]
-        if self.is_global_zero:
-            table = captions_table(rows, cells.manifest)
-            write_captions(table if thresholds is None else abstain(table, thresholds), path)
+        self.callbacks.append(PredictionWriter(output, thresholds, self.go_on, told))  # type: ignore[attr-defined]
+        cells = UnlabelledCells(images, like=datamodule)
+        super().predict(model, datamodule=cells, return_predictions=False, ckpt_path=ckpt_path, weights_only=True)
 
-    def _thresholds(self, risk: float) -> dict[str, float | None]:
-        """How sure each attribute must be, by the captions of the run's validation cells.
+    def _thresholds(self, risk: float) -> tuple[dict[str, float | None], str]:
+        """How sure each attribute must be, by the captions of the run's validation cells, and what that promises.
 
         Raises:
             ConfigError: `risk` is out of range, or these captions are not there.
         """
         check_range("--risk", risk, above=0, below=1)
-        validation = Path(self.default_root_dir) / "predictions" / "val.parquet"
-        if not validation.is_file():
+        run = Run(self.default_root_dir)
+        if (rows := run.validation) is None:
             raise ConfigError(
-                f"--risk {risk} needs {validation}, which is not there; run `python -m hemblip validate` first, with "
-                "the same checkpoint"
+                f"--risk {risk} needs {run.rows_of('val')}, which is not there; run `python -m hemblip validate` "
+                "first, with the same checkpoint"
             )
-        rows = read_predictions(validation)
-        rank_zero_only(print)(promise(rows, risk))
-        return fit_thresholds(rows, risk)
+        told = promise(rows, risk)
+        rank_zero_only(print)(told)
+        return fit_thresholds(rows, risk), told
 
 
 def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:

@@ -1,8 +1,9 @@
 """LightningDataModules over any list of sources."""
 
 import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
 from hemblip.data.preparation import Preparation
 from hemblip.data.reading import exclusion_lines, read_sources
+from hemblip.data.records import SPLITS
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
@@ -27,11 +29,15 @@ from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
 
+INTERNAL = SPLITS[:3]
+"""Splits of the cells that a captioner is trained, validated and tested on."""
+
 
 class CellDataModule(L.LightningDataModule):
     """What internal and external cells share: reading sources, captions, decoded cells, evaluation batches.
 
-    `manifest` is the table of all cells after `setup`.
+    `manifest` is the table of all cells after `setup`; evaluation leaves out the batches whose cells are all in
+    `described`.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class CellDataModule(L.LightningDataModule):
         self.cache, self.cache_gigabytes, self.on_bad_image = cache, cache_gigabytes, on_bad_image
         self.countermeasures = list(countermeasures or [])
         self.manifest = pd.DataFrame()
+        self.described: Container[str] = ()
         self._sets: dict[str, CellDataset] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -117,8 +124,8 @@ class CellDataModule(L.LightningDataModule):
         """Name the attributes that captions are written of."""
         return list(KEYS)
 
-    def dataset(self, split: str, augmentation: Augmentation | None = None) -> CellDataset:
-        """Examples of one split.
+    def dataset(self, split: str, augmentation: Augmentation | Literal[False] | None = None) -> CellDataset:
+        """Examples of one split; `augmentation` as of `CellDataset`.
 
         Raises:
             DataError: the split has no cells.
@@ -159,9 +166,10 @@ class CellDataModule(L.LightningDataModule):
         )
 
     def evaluation_loader(self, split: str) -> DataLoader[Example]:
-        """Every cell of a split once, in fixed order, unaugmented."""
+        """Every cell of a split once, in fixed order, unaugmented; without what is described already."""
         dataset = self.dataset(split)
-        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks()))
+        done = {row for row, cell in enumerate(dataset.cell_ids) if cell in self.described}
+        return self._loader(dataset, EvaluationBatches(len(dataset), self.batch_size, **self._ranks(), done=done))
 
     def cells_loader(self, cells: pd.DataFrame) -> DataLoader[Example]:
         """Any cells of a manifest, each once and on every rank, in their order, unaugmented."""
@@ -179,7 +187,7 @@ class InternalCells(CellDataModule):
         num_workers: loader processes; 0 loads in the training process.
         limit: most cells a split, stratified, for smoke runs.
         seed: of splits and of `limit`; order, augmentation and caption draw follow `seed_everything`.
-        augmentation: of training cells.
+        augmentation: of training cells; None for the usual one, false for none, as in the paper, which names none.
         crop: side of the central square that is used, as a share of the image's shorter side.
         styles: caption styles of cells that bring no captions; None for all. The first is the reference.
         cache: folder of decoded cells; None for a folder in the system's temporary space.
@@ -197,7 +205,7 @@ class InternalCells(CellDataModule):
         num_workers: int = 0,
         limit: int | None = None,
         seed: int = 0,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | Literal[False] | None = None,
         crop: float = 1.0,
         styles: list[int] | None = None,
         cache: str | None = None,
@@ -209,10 +217,7 @@ class InternalCells(CellDataModule):
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
         self.teach_constants = teach_constants
-        self.augmentation = augmentation or Augmentation()
-        check_range("data.init_args.augmentation.zoom", self.augmentation.zoom, at_least=0, at_most=0.5)
-        check_range("data.init_args.augmentation.colour", self.augmentation.colour, at_least=0, at_most=1)
-        check_range("data.init_args.augmentation.tilt", self.augmentation.tilt, at_least=0, at_most=45)
+        self.augmentation = Augmentation() if augmentation is None else augmentation
         self._position = (0, 0)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -278,7 +283,7 @@ class InternalCells(CellDataModule):
 
 
 class ExternalCells(CellDataModule):
-    """Cells from elsewhere, only to test on; all have the split "external".
+    """Cells from elsewhere, only to test on.
 
     Args:
         sources: datasets.
@@ -293,6 +298,7 @@ class ExternalCells(CellDataModule):
         on_bad_image: what an unreadable image does: end the run, or be left out with its cells.
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
+        name: of their split, and of the table of predictions: a second external set needs a name of its own.
     """
 
     def __init__(
@@ -309,18 +315,25 @@ class ExternalCells(CellDataModule):
         on_bad_image: Literal["fail", "exclude"] = "fail",
         countermeasures: list[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
+        name: str = "external",
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
+        if name in INTERNAL or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
+            raise ConfigError(
+                f"data.init_args.name is {name!r}; it has up to 40 letters, digits, - and _, and is none of "
+                f"{', '.join(INTERNAL)}"
+            )
+        self.split = name
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
-        """All cells are external, whatever split their source gives."""
-        return manifest.assign(split="external")
+        """All cells are of one split, whatever their source gives."""
+        return manifest.assign(split=self.split)
 
     def test_dataloader(self) -> DataLoader[Example]:
         """All cells."""
-        return self.evaluation_loader("external")
+        return self.evaluation_loader(self.split)
 
     def predict_dataloader(self) -> DataLoader[Example]:
         """All cells."""
-        return self.evaluation_loader("external")
+        return self.evaluation_loader(self.split)

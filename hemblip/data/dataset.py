@@ -1,6 +1,6 @@
 """Cells as training and evaluation examples."""
 
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ class Batch(TypedDict):
     """(B, 3, H, W), uint8, RGB; the captioner normalises as its backbone expects."""
     captions: list[str]
     cell_ids: list[str]
+    flaws: NotRequired[dict[str, str]]
+    """Cell whose image cannot be read and is blank here -> why; see `hemblip.data.unlabelled`."""
 
 
 class Example(TypedDict):
@@ -28,6 +30,7 @@ class Example(TypedDict):
     image: Pixels
     caption: str
     cell_id: str
+    flaw: NotRequired[str]
 
 
 class CellDataset(Dataset[Example]):
@@ -36,12 +39,16 @@ class CellDataset(Dataset[Example]):
     Args:
         manifest: cells with at least one caption each.
         cells: (N, H, W, 3) uint8, row i belonging to row i of the manifest.
-        augmentation: None for evaluation: the stored cell and its first caption.
+        augmentation: False to train on cells as they are; None for evaluation: the stored cell and its first caption.
         seed: with the epoch and the cell id it decides augmentation and which caption is drawn.
     """
 
     def __init__(
-        self, manifest: pd.DataFrame, cells: Pixels, augmentation: Augmentation | None = None, seed: int = 0
+        self,
+        manifest: pd.DataFrame,
+        cells: Pixels,
+        augmentation: Augmentation | Literal[False] | None = None,
+        seed: int = 0,
     ) -> None:
         self.cell_ids: list[str] = manifest["cell_id"].tolist()
         self.captions: list[list[str]] = [list(captions) for captions in manifest["captions"]]
@@ -57,7 +64,9 @@ class CellDataset(Dataset[Example]):
         cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[index]
         if self.augmentation is None:
             return {"image": pixels, "caption": captions[0], "cell_id": cell_id}
-        image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id))
+        image = pixels
+        if self.augmentation:
+            image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id))
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id))
         caption = captions[chance.integers(len(captions))]
@@ -67,8 +76,11 @@ class CellDataset(Dataset[Example]):
 def collate(examples: list[Example]) -> Batch:
     """Stack examples of one size."""
     images = torch.from_numpy(np.stack([example["image"] for example in examples]))  # (B, H, W, 3)
-    return {
+    batch: Batch = {
         "images": images.permute(0, 3, 1, 2).contiguous(),
         "captions": [example["caption"] for example in examples],
         "cell_ids": [example["cell_id"] for example in examples],
     }
+    if flaws := {example["cell_id"]: example["flaw"] for example in examples if "flaw" in example}:
+        batch["flaws"] = flaws
+    return batch

@@ -5,6 +5,7 @@ A mask is an image of the size of its cell's, with the nucleus white and the cyt
 these values instead: `{nucleus: [1, 2], cytoplasm: [3]}`.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -67,8 +68,8 @@ def has_masks(folder: Path) -> bool:
 
 
 def is_mask(image: Path) -> bool:
-    """Whether an image is the mask of another one by its name."""
-    return image.stem.endswith(ENDING) or image.parent.name == "masks"
+    """Whether an image is the mask of another one by its name, or that of its folder: masks, cells-masks."""
+    return image.stem.endswith(ENDING) or re.split("[-_ ]", image.parent.name)[-1] == "masks"
 
 
 def read_masks(row: Mapping[str, Any]) -> Masks:

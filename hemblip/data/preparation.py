@@ -49,6 +49,10 @@ class Preparation:
             pixels = countermeasure(pixels)
         return square(pixels, self.size, self.crop)
 
+    def of_cell(self, row: Mapping[str, Any]) -> Pixels:
+        """Prepare a cell of a manifest: cut out by its box; errors as of `read_cell`."""
+        return self(read_cell(row["image"], row["bbox"], float(row["width_factor"])))
+
     def settings(self) -> dict[str, Any]:
         """Give it as plain values, for checkpoints and exported models."""
         kinds = [

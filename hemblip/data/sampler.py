@@ -1,6 +1,6 @@
 """Order of training and evaluation cells, the same whatever the number of ranks, and resumable mid-epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -58,15 +58,30 @@ class TrainingBatches(Sampler[list[Draw]]):
 
 
 class EvaluationBatches(Sampler[list[Draw]]):
-    """Every cell once, in manifest order, dealt out to the ranks without padding."""
+    """Every cell once, in manifest order, in batches that are the same on any number of ranks, dealt out to them.
 
-    def __init__(self, length: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        self.cells = range(rank, length, world_size)
-        self.batch_size = batch_size
+    A rank for which no batch is left gets the first one again, because all ranks have to take part; who gathers
+    knows cells by their ids.
+
+    Args:
+        length: number of cells.
+        batch_size: cells a batch.
+        rank: this process.
+        world_size: number of processes.
+        done: rows of the manifest that need not be seen again; a batch of nothing else is left out.
+    """
+
+    def __init__(
+        self, length: int, batch_size: int, rank: int = 0, world_size: int = 1, done: Container[int] = ()
+    ) -> None:
+        starts = range(0, length, batch_size)
+        batches = [range(start, min(start + batch_size, length)) for start in starts]
+        left = [cells for cells in batches if not all(cell in done for cell in cells)]
+        self.batches = left[rank::world_size] or batches[:1]
 
     def __len__(self) -> int:
-        return -(-len(self.cells) // self.batch_size)
+        return len(self.batches)
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        for start in range(0, len(self.cells), self.batch_size):
-            yield [(0, cell) for cell in self.cells[start : start + self.batch_size]]
+        for cells in self.batches:
+            yield [(0, cell) for cell in cells]

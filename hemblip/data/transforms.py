@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemblip.data.images import Pixels
+from hemblip.errors import check_range
 
 _asking = os.environ.get("NO_ALBUMENTATIONS_UPDATE")
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # on import it would ask the network for its version
@@ -31,12 +32,16 @@ class Augmentation:
 
     Args:
         zoom: largest relative change of size and position, 0 to 0.5; small, because size is an attribute.
-        colour: strength of brightness, contrast, saturation and hue jitter, 0 (none) to 1.
+        colour: strength of brightness, contrast, saturation and hue jitter, 0 (none) to 1; small, because colours are
+            attributes.
         tilt: largest rotation beside the right-angle ones, in degrees to either side, 0 (none) to 45; corners that it
             uncovers repeat the border.
     """
 
-    def __init__(self, zoom: float = 0.06, colour: float = 0.15, tilt: float = 20.0) -> None:
+    def __init__(self, zoom: float = 0.06, colour: float = 0.07, tilt: float = 20.0) -> None:
+        check_range("data.init_args.augmentation.zoom", zoom, at_least=0, at_most=0.5)
+        check_range("data.init_args.augmentation.colour", colour, at_least=0, at_most=1)
+        check_range("data.init_args.augmentation.tilt", tilt, at_least=0, at_most=45)
         self.zoom, self.colour, self.tilt = zoom, colour, tilt
         self._compose = A.Compose([TurnAndStain(zoom, colour, tilt)])
 

@@ -16,7 +16,6 @@ from hemblip.errors import ConfigError, DataError
 from hemblip.metrics.confidence import token_scores
 from hemblip.models.blip import BlipCaptioner
 from hemblip.models.captioner import Captioner
-from hemblip.models.gemma_prompt import answer_ids
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.morphology.locate import locate_statements
 
@@ -63,7 +62,7 @@ class CaptionReader:
             self.blip_ids = captioner.token_ids([self.caption])  # with [DEC]
             self.ids = self.blip_ids[:, 1:]  # (1, T)
         else:
-            self.ids = answer_ids(captioner.tokenizer, [self.caption]).to(captioner.device)
+            self.ids = captioner.answer_ids([self.caption])
         self.statements = self._statements()
 
     def _statements(self) -> list[Statement]:

@@ -20,6 +20,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.gemma_weights import MEDGEMMA
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.trainable_parameters import FILE as PARAMETERS
+from hemblip.models.vlm import VlmCaptioner
 from hemblip.run import Run
 
 LICENCES: dict[str, dict[str, str]] = {
@@ -29,6 +30,13 @@ LICENCES: dict[str, dict[str, str]] = {
         "license_name": "health-ai-developer-foundations",
         "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
     },
+    "google/medgemma-1.5-4b-it": {
+        "license": "other",
+        "license_name": "health-ai-developer-foundations",
+        "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
+    },
+    "Qwen/Qwen3-VL-4B-Instruct": {"license": "apache-2.0"},
+    "HuggingFaceTB/SmolVLM2-2.2B-Instruct": {"license": "apache-2.0"},
     "compact": {"license": "mit"},
 }
 """Of the base models; a fine-tuned model inherits them."""
@@ -83,7 +91,7 @@ LIMITS = """\
 - Rare classes are seldom right although mean accuracy may be high: see the per-attribute scores."""
 
 
-def model_card(captioner: BlipCaptioner | MedGemmaCaptioner, run: Run, folder: str, onnx: bool) -> str:
+def model_card(captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner, run: Run, folder: str, onnx: bool) -> str:
     """Write the card as Markdown.
 
     Args:
@@ -97,7 +105,7 @@ def model_card(captioner: BlipCaptioner | MedGemmaCaptioner, run: Run, folder: s
     data = config.get("data") or {}
     head = {
         **LICENCES.get(captioner.pretrained, {"license": "other"}),
-        "base_model": captioner.pretrained if "/" in captioner.pretrained else None,
+        "base_model": base if "/" in (base := str(_told(captioner.pretrained))) else None,
         "pipeline_tag": "image-to-text",
         "library_name": "transformers",
         "language": "en",
@@ -130,7 +138,8 @@ def _unseen(captioner: Captioner) -> str:
 
 
 def _origin(captioner: Captioner, run: Run) -> str:
-    base = f"{captioner.pretrained} at revision {captioner.revision}" if captioner.revision else captioner.pretrained
+    base = str(_told(captioner.pretrained))
+    base = f"{base} at revision {captioner.revision}" if captioner.revision else base
     if captioner.pretrained == "compact":
         base = "a compact model with random weights"
     how = {"full": "with all weights trained", "base": "as published", "lora": "with LoRA adapters merged into it"}
@@ -145,7 +154,7 @@ def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
     settings = data.get("init_args") or {}
     crop = float(settings.get("crop") or 1.0)
     filled = {"folder": folder, "size": captioner.image_size, "crop": crop, "bleed": round((1 - crop) / 2, 6)}
-    if isinstance(captioner, MedGemmaCaptioner):
+    if isinstance(captioner, MedGemmaCaptioner | VlmCaptioner):
         question = [{"type": "image"}, {"type": "text", "text": captioner.question}]
         chat: list[dict[str, Any]] = [{"role": "user", "content": question}]
         if captioner.system_prompt:
@@ -161,7 +170,7 @@ def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
 def _decoding(captioner: Captioner) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in captioner.decoding.settings().items())
     text = f"Decoding, as in the scores below: {settings}."
-    if isinstance(captioner, MedGemmaCaptioner) and {"no_repeat_ngram_size", "repetition_penalty"} & set(
+    if isinstance(captioner, MedGemmaCaptioner | VlmCaptioner) and {"no_repeat_ngram_size", "repetition_penalty"} & set(
         captioner.decoding.settings()
     ):
         text += (
@@ -185,6 +194,10 @@ def _data(data: Mapping[str, Any], run: Run) -> str:
 
 def _told(value: Any) -> Any:
     """A card is published: no folders of the machine that trained."""
+    if isinstance(value, Mapping):
+        return {name: _told(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_told(part) for part in value]
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
@@ -221,6 +234,6 @@ def _making(config: Mapping[str, Any], run: Run) -> str:
     settings["trainer"] = {
         key: value for key, value in (config.get("trainer") or {}).items() if value not in (None, False)
     }
-    kept = yaml.safe_dump(settings, sort_keys=False).rstrip()
+    kept = yaml.safe_dump(_told(settings), sort_keys=False).rstrip()
     folder = "/".join(run.folder.parts[-2:])
     return f"HemBLIP run `{folder}`, exported with {tools}.\n\n```yaml\n{kept}\n```"

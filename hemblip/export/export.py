@@ -3,21 +3,36 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import torch
+from huggingface_hub import HfApi
+from peft import LoraConfig
+from safetensors.torch import save_file
 from transformers import BlipImageProcessorPil, BlipProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
 from hemblip.errors import ConfigError
 from hemblip.export.card import model_card
 from hemblip.export.onnx import check_packages, write_onnx
+from hemblip.models.access import reaching
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
 from hemblip.models.loading import EXPORTED, exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
+from hemblip.models.vlm import VlmCaptioner
 from hemblip.run import Run
 
+Exported = BlipCaptioner | MedGemmaCaptioner | VlmCaptioner
 
-def export(run: str, output: str | None = None, onnx: bool = False) -> None:
+
+def export(
+    run: str,
+    output: str | None = None,
+    onnx: bool = False,
+    format: Literal["merged", "adapter"] = "merged",
+    push: str | None = None,
+    dry_run: bool = False,
+) -> None:
     """Merge what a run trained into its base model and write it with processor, generation settings and model card.
 
     Example: `python -m hemblip export --run runs/smoke/version_0 --output exported/smoke`
@@ -26,6 +41,9 @@ def export(run: str, output: str | None = None, onnx: bool = False) -> None:
         run: run folder, whose best checkpoint is taken, or a checkpoint in one.
         output: new folder; `export` in the run folder if left out.
         onnx: write BLIP's two networks as ONNX files too (`pip install 'hemblip[onnx]'`).
+        format: `merged`, the whole model; or `adapter`, what PEFT and vLLM put into the base model.
+        push: repository on the Hugging Face hub, `name/model`, that the folder is sent to, as a private one.
+        dry_run: with `push`: say what would be sent.
     """
     trained = Run(run)
     target = Path(output) if output else trained.folder / "export"
@@ -36,23 +54,46 @@ def export(run: str, output: str | None = None, onnx: bool = False) -> None:
     # Adapters cannot be merged into 4-bit weights without rounding what was learnt.
     quantized = trained.model.get("init_args", {}).get("quantize_4bit", False)
     captioner = trained.captioner(**({"quantize_4bit": False} if quantized else {}))
-    if not isinstance(captioner, BlipCaptioner | MedGemmaCaptioner):
-        raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP and MedGEMMA can")
-    if onnx and not isinstance(captioner, BlipCaptioner):
-        raise ConfigError("--onnx true: only BLIP is written as ONNX; leave it out for MedGEMMA")
+    if not isinstance(captioner, Exported):
+        raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
+    if onnx and (format == "adapter" or not isinstance(captioner, BlipCaptioner)):
+        raise ConfigError("--onnx true: only BLIP's merged model is written as ONNX; leave it out")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    write_model(captioner, partial)
+    if format == "adapter":
+        write_adapter(captioner, partial)
+    else:
+        write_model(captioner, partial)
+        (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
-    (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
     (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx))
     partial.replace(target)
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
+    if push is not None:
+        send(target, push, dry_run)
 
 
-def write_model(captioner: BlipCaptioner | MedGemmaCaptioner, folder: Path) -> None:
+def send(folder: Path, repository: str, dry_run: bool) -> None:
+    """Send an exported folder to the hub.
+
+    Raises:
+        ModelAccessError: no network, no token, or no right to write there.
+    """
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    told = f"{size:,.1f} MB to https://huggingface.co/{repository}, private"
+    if dry_run:
+        print(f"would send {told}")
+        return
+    with reaching(repository, None):
+        hub = HfApi()
+        hub.create_repo(repository, private=True, exist_ok=True)
+        hub.upload_folder(folder_path=folder, repo_id=repository)
+    print(f"sent {told}")
+
+
+def write_model(captioner: Exported, folder: Path) -> None:
     """Merge adapters and write weights, settings, tokenizer and image processor.
 
     Weights are in float32 if any was trained: steps of 5e-5 are lost in the 8 bits of a bfloat16 weight.
@@ -66,7 +107,44 @@ def write_model(captioner: BlipCaptioner | MedGemmaCaptioner, folder: Path) -> N
     merge_adapters(captioner.model)
     captioner.model.generation_config = captioner.generation_config()
     captioner.model.save_pretrained(folder)
-    processor(captioner).save_pretrained(folder)
+    if isinstance(captioner, VlmCaptioner):  # its processor would need torchvision for videos
+        captioner.tokenizer.save_pretrained(folder)
+        captioner.image_processor.save_pretrained(folder)
+    else:
+        processor(captioner).save_pretrained(folder)
+
+
+def write_adapter(captioner: Exported, folder: Path) -> None:
+    """Write the adapters as PEFT does: `adapter_config.json`, which names the base model, and their weights.
+
+    Raises:
+        ConfigError: there are none, or more was trained than PEFT's format holds.
+    """
+    parameters = list(captioner.model.named_parameters())
+    if not any("lora_" in name for name, _ in parameters):
+        raise ConfigError(f"--format adapter: adaptation {captioner.adaptation} has no adapters; leave it out")
+    if beside := [name for name, weight in parameters if weight.requires_grad and "lora_" not in name]:
+        raise ConfigError(
+            f"--format adapter: {len(beside)} other weights were trained as well, first {beside[0]}, which PEFT's "
+            "format does not hold; leave it out for the merged model, or train with train_last_layers 0 and train_head "
+            "false"
+        )
+    chosen, names = captioner.settings()["init_args"], {name for name, _ in parameters if "lora_" in name}
+    LoraConfig(
+        r=chosen["lora_rank"],
+        lora_alpha=chosen["lora_alpha"],
+        lora_dropout=chosen["lora_dropout"],
+        target_modules=sorted({name.split(".lora_")[0] for name in names}),
+        base_model_name_or_path=captioner.pretrained,
+        revision=captioner.revision,
+        inference_mode=True,
+    ).save_pretrained(folder)
+    weights = {
+        f"base_model.model.{name.replace('.default', '')}": weight.detach().contiguous()
+        for name, weight in parameters
+        if name in names
+    }
+    save_file(weights, folder / "adapter_model.safetensors")
 
 
 def processor(captioner: BlipCaptioner | MedGemmaCaptioner) -> BlipProcessor | Gemma3Processor:

@@ -14,7 +14,6 @@ from hemblip.metrics.verdicts import (
     annotated,
     codes,
     hallucinated,
-    outcomes,
     verdict_matrix,
     verdicts_of,
 )
@@ -56,7 +55,7 @@ def attribute_scores(table: pd.DataFrame) -> pd.DataFrame:
         rows[key] = {
             "count": int(counts.sum()),
             **scores,
-            "plausible": float(counts[outcomes(key)[:-1] == Verdict.PLAUSIBLE].sum() / counts.sum()),
+            "plausible": float((verdicts_of(table, key) == Verdict.PLAUSIBLE).sum() / counts.sum()),
             "hallucination": float(filled[:, place].mean()),
             "hallucination_possible": float(possible[:, place].mean()),
         }

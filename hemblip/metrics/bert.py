@@ -6,7 +6,8 @@ so that both, and a hash of the weights, stand beside every score.
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -82,15 +83,31 @@ class BertScore:
             ) from error
         self.tokenizer.model_max_length = min(self.tokenizer.model_max_length, _positions(self.model.config))
 
-    def __call__(self, references: Sequence[str], captions: Sequence[str]) -> list[float]:
+    @cached_property
+    def cased(self) -> bool:
+        """Whether capitals make a difference to the encoder."""
+        return bool(self.tokenizer.tokenize("Cell") != self.tokenizer.tokenize("cell"))
+
+    def scores(self, references: Sequence[str], captions: Sequence[str]) -> dict[str, list[float]]:
         """Give the F1 of each caption, 0 for an empty text.
 
         No pair is scored twice, and a text is embedded once in a call: several models' captions of the same cells
         are scored fastest together.
+
+        Returns:
+            `bertscore`, of texts normalised as for BLEU, and if the encoder knows capitals `bertscore_raw`, of the
+            texts as they are, which is what the paper's script gives.
         """
-        pairs = list(zip(map(normalise, references), map(normalise, captions), strict=True))
+        pairs = {"bertscore": list(zip(map(normalise, references), map(normalise, captions), strict=True))}
+        if self.cased:
+            pairs["bertscore_raw"] = list(zip(references, captions, strict=True))
+        self._match({pair for each in pairs.values() for pair in each})
+        return {name: [self._known.get(pair, 0.0) for pair in each] for name, each in pairs.items()}
+
+    def _match(self, pairs: Collection[tuple[str, str]]) -> None:
+        """Score pairs of reference and caption that are not known yet."""
         # Sorted, so that the pairs of one reference are matched together.
-        new = sorted(pair for pair in set(pairs) if all(pair) and pair not in self._known)
+        new = sorted(pair for pair in pairs if all(map(str.strip, pair)) and pair not in self._known)
         # Without weighting by rarity all tokens count 1, the two special ones 0, as in the library's scorer.
         weights = _Ones({self.tokenizer.sep_token_id: 0.0, self.tokenizer.cls_token_id: 0.0})
         for start in range(0, len(new), PAIRS):
@@ -100,17 +117,17 @@ class BertScore:
                 self.model, texts, stated, self.tokenizer, weights, device=self.device, batch_size=self.batch_size
             )
             self._known.update(zip(part, scores[:, 2].tolist(), strict=True))
-        return [self._known.get(pair, 0.0) for pair in pairs]
 
     def learn(self, tables: Sequence[pd.DataFrame]) -> None:
         """Score the rows of several captioners together, before each of them is asked for."""
         rows = pd.concat([table[["reference", "caption"]] for table in tables])
-        self(rows["reference"].tolist(), rows["caption"].tolist())
+        self.scores(rows["reference"].tolist(), rows["caption"].tolist())
 
     def summary(self, references: Sequence[str], captions: Sequence[str]) -> dict[str, object]:
-        """Give the mean as `bertscore`, with `bertscore_encoder`, `bertscore_layer` and `bertscore_hash`."""
-        scores = self(references, captions)
-        return {"bertscore": sum(scores) / len(scores) if scores else None, **self.description()}
+        """Give the means of `scores`, with `bertscore_encoder`, `bertscore_layer` and `bertscore_hash`."""
+        found = self.scores(references, captions)
+        means = {name: sum(values) / len(values) if values else None for name, values in found.items()}
+        return {**means, **self.description()}
 
     def description(self) -> dict[str, object]:
         """Say what scores were made with."""

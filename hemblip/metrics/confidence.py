@@ -1,10 +1,11 @@
 """How sure a captioner is of each attribute that it states, from the probabilities of the tokens that state it.
 
-The confidence of a statement is the probability of the least sure token in the words that state it
+The confidence of a statement is the probability of the least sure token in the words that decide it
 (`hemblip.morphology.locate`), given what was written before: a value is decided at one token, and the rest of its words
-follow. A product would punish long values, above all after label smoothing, and a mean would hide the token that
-decides; experiments/benchmarks/scoring.md compares the three on real cells. Words around a statement ("there is
-a ...") count in the confidence of the caption alone.
+follow. In "vacuoles are not observed" that is no token of "vacuoles", which comes whatever follows. A product would
+punish long values, above all after label smoothing, and a mean would hide the token that decides;
+experiments/benchmarks/scoring.md compares the three on real cells. Words around a statement ("there is a ...") count in
+the confidence of the caption alone.
 """
 
 import itertools
@@ -84,14 +85,14 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
 
     Returns:
         All 15 keys: the least probability of the tokens that overlap the words
-        which state the attribute, in (0, 1]; None where it is not stated.
+        which decide the attribute, in (0, 1]; None where it is not stated.
     """
     found: dict[str, float | None] = dict.fromkeys(KEYS)
     for place in locate_statements(caption):
         values = [
             token.log_probability
             for token in tokens
-            if token.start < place.end and token.end > max(place.start, token.start)
+            if any(token.start < end and token.end > max(start, token.start) for start, end in place.words)
         ]
         found[place.key] = min(1.0, math.exp(min(values))) if values else None
     return found

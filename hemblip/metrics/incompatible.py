@@ -50,6 +50,17 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def excluded_values(key: str, annotation: Mapping[str, object]) -> set[str]:
+    """Give the values of `key` that a cell's other annotations exclude: of a lobed nucleus, "metamyelocyte"."""
+    found: set[str] = set()
+    for rule in RULES:
+        if rule.key == key and annotation.get(rule.other) in rule.excluded:
+            found.update(rule.values)
+        if rule.other == key and annotation.get(rule.key) in rule.values:
+            found.update(rule.excluded)
+    return found
+
+
 def contradictions(attributes: Mapping[str, str | None]) -> list[Rule]:
     """Find the rules that the statements of one caption break."""
     return [

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 
 from hemblip.metrics.attributes import confusion_scores, contrasted
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums
-from hemblip.metrics.text import sentence_scores
+from hemblip.metrics.text import SENTENCE_SCORES, sentence_scores
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 
 Stated = str | Mapping[str, str | None]
@@ -79,8 +79,8 @@ class AttributeAccuracy(Metric):
 class CaptionText(Metric):
     """BLEU and ROUGE-L of captions against one reference each.
 
-    `compute` gives `bleu` (mean sentence BLEU, 0 to 1), `rouge_l` (0 to 1) and `sacrebleu` (of the corpus, 0 to 100),
-    those of `hemblip.metrics.text_scores`; nothing without captions.
+    `compute` gives `bleu` and `bleu_raw` (mean sentence BLEU, 0 to 1), `rouge_l` (0 to 1) and `sacrebleu` (of the
+    corpus, 0 to 100), those of `hemblip.metrics.text_scores`; nothing without captions.
     """
 
     full_state_update = False
@@ -90,7 +90,7 @@ class CaptionText(Metric):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, size in (("sums", 3), ("ngrams", 10)):
+        for name, size in (("sums", len(SENTENCE_SCORES) + 1), ("ngrams", 10)):
             self.add_state(name, torch.zeros(size, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, captions: Sequence[str], references: Sequence[str]) -> None:
@@ -98,18 +98,19 @@ class CaptionText(Metric):
         if not captions:
             return
         scores = sentence_scores(references, captions)
-        sums = [sum(score[name] for score in scores) for name in ("bleu", "rouge_l")]
+        sums = [sum(score[name] for score in scores) for name in SENTENCE_SCORES]
         self.sums += torch.tensor([*sums, len(scores)], dtype=torch.float64, device=self.sums.device)
         ngrams = corpus_bleu_sums(references, captions).cells.sum(0)
         self.ngrams += torch.from_numpy(ngrams).to(self.ngrams.device)
 
     def compute(self) -> dict[str, Tensor]:
         """Give the scores; see the class."""
-        bleu, rouge, count = self.sums.tolist()
+        *sums, count = self.sums.tolist()
         if not count:
             return {}
         corpus = corpus_bleu_sums(["a"], ["a"]).score(self.ngrams.cpu().numpy())[0]
-        values = {"bleu": bleu / count, "rouge_l": rouge / count, "sacrebleu": float(corpus)}
+        values = {name: value / count for name, value in zip(SENTENCE_SCORES, sums, strict=True)}
+        values["sacrebleu"] = float(corpus)
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
 
 

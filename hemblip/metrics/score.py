@@ -12,7 +12,7 @@ from hemblip.metrics.attributes import attribute_scores, exact_match, single_val
 from hemblip.metrics.incompatible import incompatible_statements
 from hemblip.metrics.multi_reference import multi_reference_scores
 from hemblip.metrics.references import text_obstacle, with_reference
-from hemblip.metrics.text import text_scores
+from hemblip.metrics.text import SENTENCE_SCORES, text_scores
 from hemblip.metrics.verdicts import hallucinated
 from hemblip.morphology import KEYS
 from hemblip.predictions import check
@@ -65,7 +65,7 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
 def _texts(table: pd.DataFrame, bert: BertScore | None) -> Scores:
     obstacle = text_obstacle(table)
     if obstacle is not None:
-        return {"bleu": None, "rouge_l": None, "sacrebleu": None, "no_text_scores": obstacle}
+        return {**dict.fromkeys((*SENTENCE_SCORES, "sacrebleu")), "no_text_scores": obstacle}
     having = table[with_reference(table)]
     references, captions = having["reference"].tolist(), having["caption"].tolist()
     scores: Scores = dict(text_scores(references, captions))

@@ -22,7 +22,7 @@ from hemblip.metrics.corpus_bleu import corpus_bleu_sums
 from hemblip.metrics.incompatible import contradictions
 from hemblip.metrics.jackknife import Sums
 from hemblip.metrics.references import text_obstacle, with_reference
-from hemblip.metrics.text import sentence_scores
+from hemblip.metrics.text import SENTENCE_SCORES, sentence_scores
 from hemblip.metrics.verdicts import Verdict, annotated, codes, hallucinated, verdicts_of
 from hemblip.morphology import KEYS
 
@@ -136,7 +136,7 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
     Args:
         table: prediction rows of one model.
         keys: attributes with annotated cells.
-        text: whether to score texts: `bleu`, `rouge_l` and `sacrebleu`.
+        text: whether to score texts: `SENTENCE_SCORES` and `sacrebleu`.
         bert: encoder of BERTScore; None leaves it out.
     """
     found = [exact_match_sums(table), caption_sums(table)]
@@ -148,10 +148,11 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
     texts = table["reference"][known].tolist(), table["caption"][known].tolist()
     if text:
         scores = sentence_scores(*texts)
-        words = {name: np.array([score[name] for score in scores]) for name in ("bleu", "rouge_l")}
+        words = {name: np.array([score[name] for score in scores]) for name in SENTENCE_SCORES}
         found += [_of_some(mean_sums(words), known), _of_some(corpus_bleu_sums(*texts), known)]
     if bert is not None:
-        found.append(_of_some(mean_sums({"bertscore": np.array(bert(*texts))}, (-1.0, 1.0)), known))
+        matched = {name: np.array(values) for name, values in bert.scores(*texts).items()}
+        found.append(_of_some(mean_sums(matched, (-1.0, 1.0)), known))
     return found
 
 

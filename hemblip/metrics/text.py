@@ -1,7 +1,8 @@
 """Scores of captions against references, as in the paper's Table 1 and in comparable form.
 
-All texts are normalised alike first: lower case, one space around punctuation, so that a model whose tokenizer
-writes "light - blue" is not scored for its spacing.
+Texts are normalised alike first: lower case, one space around punctuation, so that a model whose tokenizer writes
+"light - blue" is not scored for its spacing. The paper's script did not, so that BLEU of the texts as they are is what
+stands beside its figures.
 """
 
 import re
@@ -20,6 +21,9 @@ from hemblip.errors import DataError
 
 NORMALISATION = "lower case; one space around punctuation"
 
+SENTENCE_SCORES = ("bleu_raw", "bleu", "rouge_l")
+"""Means over cells of `sentence_scores`."""
+
 
 def normalise(text: str) -> str:
     """Lower the case and put one space around punctuation."""
@@ -34,21 +38,29 @@ def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[
         captions: as many texts.
 
     Returns:
-        For each cell `bleu` (nltk sentence BLEU, smoothing method 4, white-space tokens, as in the paper's code) and
-        `rouge_l` (F-measure with stemmer), both 0 to 1; an empty caption scores 0.
+        For each cell `bleu_raw` (nltk sentence BLEU, smoothing method 4, white-space tokens, of the texts as they are:
+        the paper's code), `bleu` (the same of normalised texts) and `rouge_l` (F-measure with stemmer), all 0 to 1; an
+        empty caption scores 0.
     """
-    pairs = zip(map(normalise, references), map(normalise, captions), strict=True)
-    return [dict(zip(("bleu", "rouge_l"), _pair_scores(*pair), strict=True)) for pair in pairs]
+    return [
+        {"bleu_raw": _bleu(reference, caption), **_pair_scores(normalise(reference), normalise(caption))}
+        for reference, caption in zip(references, captions, strict=True)
+    ]
+
+
+@lru_cache(maxsize=2**17)
+def _bleu(reference: str, caption: str) -> float:
+    if not caption.strip():
+        return 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
+        return float(sentence_bleu([reference.split()], caption.split(), smoothing_function=_SMOOTHING))
 
 
 @lru_cache(maxsize=2**17)  # tables, intervals and the report ask for the same pairs
-def _pair_scores(reference: str, caption: str) -> tuple[float, float]:
-    if not caption:
-        return 0.0, 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
-        bleu = sentence_bleu([reference.split()], caption.split(), smoothing_function=_SMOOTHING)
-    return float(bleu), float(_ROUGE.score(reference, caption)["rougeL"].fmeasure)
+def _pair_scores(reference: str, caption: str) -> dict[str, float]:
+    rouge = float(_ROUGE.score(reference, caption)["rougeL"].fmeasure) if caption else 0.0
+    return {"bleu": _bleu(reference, caption), "rouge_l": rouge}
 
 
 class _StemmedWords(Tokenizer):  # type: ignore[misc]
@@ -81,8 +93,7 @@ def text_scores(references: Sequence[str], captions: Sequence[str]) -> dict[str,
     corpus = BLEU(force=True)  # no warning that the text is tokenised: the normalisation is meant
     score = corpus.corpus_score([normalise(text) for text in captions], [[normalise(text) for text in references]])
     return {
-        "bleu": sum(score["bleu"] for score in scores) / len(scores),
-        "rouge_l": sum(score["rouge_l"] for score in scores) / len(scores),
+        **{name: sum(score[name] for score in scores) / len(scores) for name in SENTENCE_SCORES},
         "sacrebleu": score.score,
         "sacrebleu_signature": str(corpus.get_signature()),
         "text_normalisation": NORMALISATION,

@@ -4,14 +4,17 @@ Every count, score, colour and curve follows from the verdict matrix (N, 15) of 
 same decision for every pair of an annotated and a stated value.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.errors import DataError
+from hemblip.metrics.incompatible import excluded_values
 from hemblip.metrics.plausible import is_plausible
 from hemblip.morphology import KEYS, NEGATIVE_VALUES, SCHEMA
 from hemblip.predictions import TRUE_PREFIX, check_values
@@ -27,7 +30,7 @@ class Verdict(IntEnum):
     RIGHT = 0
     """States the annotated value."""
     PLAUSIBLE = 1
-    """States a neighbour of it (`hemblip.metrics.plausible`)."""
+    """States a neighbour of it (`hemblip.metrics.plausible`) that the other annotations do not exclude."""
     WRONG = 2
     """States any other value."""
     UNVERIFIABLE = 3
@@ -45,20 +48,30 @@ ANNOTATED = (*STATED_AND_ANNOTATED, Verdict.OMITTED)
 """Verdicts of cells that are annotated with the attribute."""
 
 
-def verdict(key: str, truth: str | None, stated: str | None) -> Verdict:
-    """Judge what one caption says of one attribute; None is no annotation, and silence."""
+def verdict(
+    key: str, truth: str | None, stated: str | None, annotation: Mapping[str, object] = MappingProxyType({})
+) -> Verdict:
+    """Judge what one caption says of one attribute; None is no annotation, and silence.
+
+    Args:
+        key: the attribute.
+        truth: its annotated value.
+        stated: its value in the caption.
+        annotation: key -> annotated value of the cell, which can exclude a neighbouring value.
+    """
     if truth is None:
         return Verdict.SILENT if stated is None else Verdict.UNVERIFIABLE
     if stated is None:
         return Verdict.OMITTED
     if stated == truth:
         return Verdict.RIGHT
-    return Verdict.PLAUSIBLE if is_plausible(key, truth, stated) else Verdict.WRONG
+    near = is_plausible(key, truth, stated) and stated not in excluded_values(key, annotation)
+    return Verdict.PLAUSIBLE if near else Verdict.WRONG
 
 
 @cache
 def outcomes(key: str) -> Verdicts:
-    """Judge every pair of values of an attribute.
+    """Judge every pair of values of an attribute, of a cell with no other annotation.
 
     Returns:
         (C + 1, C + 1): annotated value in the order of the schema, then none; stated value, then silence.
@@ -106,7 +119,12 @@ def _numbered(table: pd.DataFrame, column: str, key: str) -> Codes:
 
 def verdicts_of(table: pd.DataFrame, key: str) -> Verdicts:
     """Judge one attribute in each row: (N,), values of `Verdict`; errors as in `codes`."""
-    return np.asarray(outcomes(key)[codes(table, key)], dtype=np.int8)
+    judged = np.array(outcomes(key)[codes(table, key)], dtype=np.int8)
+    near = np.flatnonzero(judged == Verdict.PLAUSIBLE)
+    annotations = table[[TRUE_PREFIX + other for other in KEYS]].iloc[near].set_axis(KEYS, axis=1).to_dict("records")
+    for place, stated, annotation in zip(near, table[key].iloc[near], annotations, strict=True):
+        judged[place] = verdict(key, str(annotation[key]), str(stated), annotation)
+    return judged
 
 
 def verdict_matrix(table: pd.DataFrame) -> Verdicts:

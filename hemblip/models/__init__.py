@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "BlipCaptioner": "hemblip.models.blip",
     "MedGemmaCaptioner": "hemblip.models.medgemma",
+    "VlmCaptioner": "hemblip.models.vlm",
 }
 """Name -> module that defines it; loaded on first use, because they bring torch."""
 
-__all__ = ["BlipCaptioner", "MedGemmaCaptioner"]
+__all__ = ["BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner"]
 
 if TYPE_CHECKING:
     from hemblip.models.blip import BlipCaptioner
     from hemblip.models.medgemma import MedGemmaCaptioner
+    from hemblip.models.vlm import VlmCaptioner
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, check_range
 from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters, last_layers
-from hemblip.models.captioner import Captioner
+from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
@@ -174,9 +174,10 @@ class BlipCaptioner(Captioner):
         )
 
     @torch.no_grad()
-    def embed(self, batch: Batch) -> Tensor:
-        """Average the patches: (B, D); see `Captioner`."""
-        return self.features(batch)[:, 1:].float().mean(1)
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Average the patches (B, D), or take the class token; see `Captioner`."""
+        tokens = self.features(batch).float()
+        return tokens[:, 1:].mean(1) if pooling == "mean" else tokens[:, 0]
 
 
 def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, Literal, NamedTuple, NoReturn, Self
 
 import lightning as L
 import numpy as np
@@ -27,6 +27,7 @@ from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
+from hemblip.models.asking import answer
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding, Generated
@@ -44,6 +45,8 @@ TAUGHT = "hemblip_taught"
 
 CELLS = "hemblip_cells"
 """Entry of a checkpoint: how cells are prepared, see `Preparation.settings`."""
+
+Pooling = Literal["mean", "first"]
 
 LIGHTNINGS = ("map_location", "hparams_file", "strict", "weights_only")
 """Arguments of Lightning's own `load_from_checkpoint`; our checkpoints need none of them."""
@@ -139,7 +142,7 @@ class Captioner(L.LightningModule, ABC):
         self.taught: Taught | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._pieces: dict[int, str] = {}  # what each token writes
-        self._losses: dict[str, tuple[float, int]] = {}
+        self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of this rank's evaluation
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
@@ -186,8 +189,13 @@ class Captioner(L.LightningModule, ABC):
         """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
 
     @abstractmethod
-    def embed(self, batch: Batch) -> Tensor:
-        """Average the vision encoder's patches: (B, D), before anything that the language model adds."""
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Embed images (B, D) by the vision encoder, before anything that the language model adds.
+
+        Args:
+            batch: of images.
+            pooling: average the patches, or take the encoder's first token, as the paper's released code does.
+        """
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; frozen parts stay in evaluation, because batch norms would learn without gradients."""
@@ -243,6 +251,27 @@ class Captioner(L.LightningModule, ABC):
     def on_test_batch_end(self, *_: Any) -> None:
         """Forget what was encoded."""
         self.on_validation_batch_end()
+
+    @contextmanager
+    def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:
+        """Give what stands for each image `times` over, to be read with as many captions: it is encoded once."""
+        features = self.features(batch).repeat_interleave(times, 0)
+        before, images = self._shared, torch.empty(len(features), 0)
+        self._shared = _Encoded(images, features)
+        try:
+            yield images
+        finally:
+            self._shared = before
+
+    def answer(self, batch: Batch, key: str, captions: list[str] | None = None) -> Tensor:
+        """Give the probability (B, V) of each value of an attribute; see `hemblip.models.asking`.
+
+        Args:
+            batch: of B cells.
+            key: attribute with V values.
+            captions: what it says of them; described first if left out.
+        """
+        return answer(self, batch, key, self.generate(batch) if captions is None else captions)
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
@@ -387,9 +416,10 @@ class Captioner(L.LightningModule, ABC):
         self._keep_losses(batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
-        """Describe each cell: rows of `cell_id`, `caption`, `confidence` and `confidence_<key>`."""
+        """Describe each cell: rows of `cell_id`, `caption`, confidences, and `flaw` of its image."""
+        flaws = batch.get("flaws", {})
         return [
-            {"cell_id": cell, "caption": text, **confidences(text, tokens)}
+            {"cell_id": cell, "caption": text, **confidences(text, tokens), "flaw": flaws.get(cell)}
             for cell, (text, tokens) in zip(batch["cell_ids"], self.describe_batch(batch), strict=True)
         ]
 
@@ -413,7 +443,7 @@ class Captioner(L.LightningModule, ABC):
         if self.trainer.world_size == 1:
             self.check_losses()
         for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
-            self._losses[cell] = (value, count)
+            self.losses[cell] = (value, count)
 
     def check_losses(self) -> None:
         """End all ranks if a loss of one was not finite; all have to call it, and numbers of batches differ.
@@ -428,10 +458,10 @@ class Captioner(L.LightningModule, ABC):
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
         """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
         self.check_losses()
-        cells = {cell: loss for losses in gather(self._losses) for cell, loss in losses.items()}
+        cells = {cell: loss for losses in gather(self.losses) for cell, loss in losses.items()}
         nll = math.fsum(value for value, _ in cells.values())
         self.log(name, nll / max(1, sum(count for _, count in cells.values())), prog_bar=prog_bar, batch_size=1)
-        self._losses = {}
+        self.losses = {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what trains; warm-up and schedule by step.

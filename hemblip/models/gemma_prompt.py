@@ -6,6 +6,8 @@ from transformers import PreTrainedTokenizerBase
 
 SYSTEM_PROMPT = "You are an expert hematologist who reads blood smears."
 
+END = "<end_of_turn>"
+
 QUESTION = (
     "Describe the white blood cell in the centre of this image in one or two sentences: cell type, size and shape, "
     "nucleus, chromatin, nucleoli, cytoplasm, vacuoles, granules, and whether it looks healthy or leukemic."
@@ -35,20 +37,3 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, system_prompt: str, question:
     # The template has written <bos> already.
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     return torch.tensor(ids, dtype=torch.long)
-
-
-def answer_ids(tokenizer: PreTrainedTokenizerBase, captions: list[str]) -> Tensor:
-    """Write captions as the model's answers: the text, the end of the turn, then padding.
-
-    Args:
-        tokenizer: Gemma's.
-        captions: B texts.
-
-    Returns:
-        Token ids (B, A), right-padded with the padding token, on the CPU.
-    """
-    end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
-    texts = [caption.strip() for caption in captions]
-    rows = [[*ids, end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-    width = max(map(len, rows))
-    return torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in rows], dtype=torch.long)

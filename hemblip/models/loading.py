@@ -69,7 +69,7 @@ def build(settings: Mapping[str, Any], origin: str) -> Captioner:
 def exported_settings(captioner: Captioner) -> dict[str, Any]:
     """What `load` needs beside the weights of an exported folder, ready for JSON."""
     settings = captioner.settings()
-    kept = ("decoding", "system_prompt", "question")
+    kept = ("decoding", "system_prompt", "question", "image_size")
     chosen = {name: value for name, value in settings["init_args"].items() if name in kept}
     return {
         "class_path": settings["class_path"],

@@ -9,17 +9,16 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from transformers import GenerationConfig, LogitsProcessorList
-from transformers.generation import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
+from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
-from hemblip.models.captioner import Captioner
+from hemblip.models.answering import answer_ids, answer_losses, generate_answers
+from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.decoding import GREEDY, Decoding, Generated
-from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
+from hemblip.models.gemma_prompt import END, QUESTION, SYSTEM_PROMPT, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
 from hemblip.models.sharding import shard
 
@@ -128,11 +127,13 @@ class MedGemmaCaptioner(Captioner):
 
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
-        answers = answer_ids(self.tokenizer, batch["captions"]).to(self.device)  # (B, A)
-        logits = self.answer_logits(batch, answers)
-        losses = functional.cross_entropy(logits.float().transpose(1, 2), answers, reduction="none")  # (B, A)
-        answered = answers != self.tokenizer.pad_token_id
-        return (losses * answered).sum(1), answered.sum(1)
+        answers = self.answer_ids(batch["captions"])
+        return answer_losses(self.answer_logits(batch, answers), answers, self.tokenizer.pad_token_id)
+
+    def answer_ids(self, captions: list[str]) -> Tensor:
+        """Write captions as answers: token ids (B, A)."""
+        end = self.tokenizer.convert_tokens_to_ids(END)
+        return answer_ids(self.tokenizer, captions, end).to(self.device)
 
     def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
         """Give the logits (B, A, words) that predict `answers` (B, A), and no others."""
@@ -157,34 +158,12 @@ class MedGemmaCaptioner(Captioner):
     def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
         prompts = self.prompt.expand(len(batch["images"]), -1)
-        settings = self.generation_config()
-        processors = LogitsProcessorList()
-        # The library's own count the prompt as well, and would forbid its words.
-        if size := settings.no_repeat_ngram_size:
-            processors.append(NoRepeatInAnswer(size, prompts.shape[1]))
-        if penalty := settings.repetition_penalty:
-            processors.append(RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompts.shape[1]))
-        settings.no_repeat_ngram_size = settings.repetition_penalty = None
-        output = self.model.generate(
-            **self._inputs(batch, prompts),
-            attention_mask=torch.ones_like(prompts),
-            generation_config=settings,
-            logits_processor=processors,
-            return_dict_in_generate=True,
-            output_logits=True,
-            synced_gpus=False,  # ranks have whole weights, and different numbers of batches
-        )
-        answers = output.sequences[:, prompts.shape[1] :].tolist()
-        values = _log_probabilities(output, prompts.shape[1])
-        pad = self.tokenizer.pad_token_id
-        return [
-            [Generated(token, value) for token, value in zip(*row, strict=True) if token != pad]
-            for row in zip(answers, values, strict=True)
-        ]
+        inputs = self._inputs(batch, prompts)
+        return generate_answers(self.model, inputs.pop("input_ids"), inputs, self.generation_config())
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
-        end = self.tokenizer.convert_tokens_to_ids("<end_of_turn>")
+        end = self.tokenizer.convert_tokens_to_ids(END)
         return GenerationConfig(
             **self.decoding.settings(),
             bos_token_id=self.tokenizer.bos_token_id,
@@ -193,11 +172,11 @@ class MedGemmaCaptioner(Captioner):
         )
 
     @torch.no_grad()
-    def embed(self, batch: Batch) -> Tensor:
-        """Average the vision tower's patches: (B, D), before the projection into the language model."""
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Average the vision tower's patches (B, D), or take the first; there is no class token."""
         pixels = pixel_values(batch["images"].to(self.device), self.image_size)
         patches: Tensor = self.model.model.vision_tower(pixel_values=pixels.to(self.model.dtype)).last_hidden_state
-        return patches.float().mean(1)
+        return patches.float().mean(1) if pooling == "mean" else patches[:, 0].float()
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode images (B, 3, H, W) to the image tokens' embeddings (B, P, D); see `Captioner`."""
@@ -215,34 +194,3 @@ class MedGemmaCaptioner(Captioner):
         return inputs | {
             "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=self.features(batch))}
         }
-
-
-def _log_probabilities(output: Any, prompt: int) -> list[list[float]]:
-    """Log-probabilities (B, T) of generated tokens from `output.logits`: for each of them (rows, words)."""
-    columns = []
-    for step, logits in enumerate(output.logits[: output.sequences.shape[1] - prompt]):
-        tokens = output.sequences[:, prompt + step, None]  # (B, 1)
-        if (rows := output.get("beam_indices")) is not None:
-            logits = logits[rows[:, step].clamp(min=0).long()]  # -1 after the end
-        logits = logits.float()
-        columns.append(logits.gather(1, tokens).squeeze(1) - logits.logsumexp(1))
-    values: list[list[float]] = torch.stack(columns, 1).tolist()
-    return values
-
-
-class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):  # type: ignore[misc]
-    """Forbid repeated n-grams in the answer.
-
-    Args:
-        size: of the n-grams, in tokens.
-        prompt: number of prompt tokens to leave out.
-    """
-
-    def __init__(self, size: int, prompt: int) -> None:
-        super().__init__(size)
-        self.prompt = prompt
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Give `scores` (B, words) with -inf for words that would repeat an n-gram."""
-        allowed: torch.FloatTensor = super().__call__(input_ids[:, self.prompt :], scores)
-        return allowed

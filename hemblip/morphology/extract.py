@@ -12,14 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hemblip.morphology.foreign import is_foreign
+from hemblip.morphology.lexicon import DENIABLE
 from hemblip.morphology.plural_subjects import is_plural_cell
 from hemblip.morphology.reader import read
-from hemblip.morphology.schema import KEYS
+from hemblip.morphology.schema import KEYS, NEGATIVE_VALUES
 from hemblip.morphology.scope import about_the_cell
 from hemblip.morphology.sections import Sections
 from hemblip.morphology.sentence import Sentence
 from hemblip.morphology.state import NOTHING, Spoken, State
 from hemblip.morphology.tokens import HEADING, items, measured_items, normalise, sentences
+
+DENIALS = ("absent", "not", "without")
+"""Words that deny, of which one fits into any sentence that names what is there."""
+
+
+NEAR = 5
+"""Tokens between what is stated and a word that decides it, at most: "neither vacuoles nor pink granules"."""
 
 
 class Stated(NamedTuple):
@@ -41,16 +49,52 @@ def extract_attributes(text: str) -> dict[str, str | None]:
         Exactly the 15 schema keys; `None` where the text states nothing, or does not decide.
     """
     found: dict[str, str] = {}
-    for _, stated in read_sentences(text):
-        for statement in stated:
+    for sentence in read_sentences(text):
+        for statement in sentence.stated:
             found.setdefault(statement.key, statement.value)
     if found.get("granules") == "absent":
         found.pop("granule_colour", None)
     return {key: found.get(key) for key in KEYS}
 
 
-def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, ...]]]:
-    """Yield the normalised tokens of each sentence and what it states, in order."""
+class ReadSentence(NamedTuple):
+    """The normalised tokens of a sentence, what the one before spoke of, and what it states."""
+
+    tokens: tuple[str, ...]
+    before: Spoken
+    stated: tuple[Stated, ...]
+
+    def deciding(self, statement: Stated) -> tuple[int, ...]:
+        """Give the tokens that decide a statement, in order.
+
+        Those are the words that state it, and where the value is whether something is there ("vacuoles are not
+        observed") every word near them without which another value, or none, would be read. What is there is stated
+        by being named: there the neighbours in whose place a denial could stand ("vacuoles present") decide.
+        """
+        first, last, key, value = statement
+        words = set(range(first, last + 1))
+        if key in DENIABLE.values() and first == last:  # else the denial is among the words already: "no vacuoles"
+            near = range(max(0, first - NEAR), min(last + 1 + NEAR, len(self.tokens)))
+            words |= {place for place in near if place not in words and self._without(place, key) != value}
+        if value == "present":
+            beside = {first - 1, last + 1, last + 2} & set(range(len(self.tokens)))
+            words |= {
+                place
+                for place in beside
+                if self.tokens[place].isalpha()
+                and any(self._without(place, key, denial) == NEGATIVE_VALUES[key] for denial in DENIALS)
+            }
+        return tuple(sorted(words))
+
+    def _without(self, place: int, key: str, *instead: str) -> str | None:
+        """Read `key` from the sentence without the token at `place`, or with others in its place."""
+        rest = (*self.tokens[:place], *instead, *self.tokens[place + 1 :])
+        stated = _read.__wrapped__(rest, self.before)[0] if rest else ()  # it would crowd out sentences of captions
+        return next((statement.value for statement in stated if statement.key == key), None)
+
+
+def read_sentences(text: str) -> Iterator[ReadSentence]:
+    """Read each sentence, in order."""
     before = NOTHING
     sections = Sections()
     found = sentences(normalise(text))
@@ -60,10 +104,11 @@ def read_sentences(text: str) -> Iterator[tuple[tuple[str, ...], tuple[Stated, .
         if tokens[0] == HEADING:
             tokens = tokens[1:]
         if left_out or not tokens:
-            yield tokens, ()
+            yield ReadSentence(tokens, before, ())
             continue
-        stated, before = _read(tokens, before)
-        yield tokens, stated
+        stated, spoken = _read(tokens, before)
+        yield ReadSentence(tokens, before, stated)
+        before = spoken
 
 
 @lru_cache(maxsize=16384)

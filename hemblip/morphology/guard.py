@@ -41,7 +41,7 @@ def _statements(text: str) -> Iterator[tuple[str, str]]:
 
     Of things that can be denied only the first in each sentence counts: "no vacuoles are seen" is one statement.
     """
-    for _, stated in read_sentences(text):
+    for _, _, stated in read_sentences(text):
         denied: set[str] = set()
         for statement in stated:
             if statement.key not in denied:

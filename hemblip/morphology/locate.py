@@ -2,9 +2,10 @@
 
 import re
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
-from hemblip.morphology.extract import Stated, read_sentences
+from hemblip.morphology.extract import read_sentences
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.tokens import normalise
 
@@ -12,15 +13,25 @@ _WORD = re.compile(r"[^\W_]+|[^\w\s]|\n")
 
 
 class Located(NamedTuple):
-    """One attribute that a text states, with the characters [start, end) that state it."""
+    """One attribute that a text states, with the characters [start, end) that state it.
+
+    Attributes:
+        start: of the first word.
+        end: of the last word.
+        key: of the schema.
+        value: of the key.
+        words: characters [start, end) of each word that decides it, within the above: "vacuoles", "not", "observed".
+    """
 
     start: int
     end: int
     key: str
     value: str
+    words: tuple[tuple[int, int], ...]
 
 
-def locate_statements(text: str) -> list[Located]:
+@lru_cache(maxsize=16384)  # captions repeat
+def locate_statements(text: str) -> tuple[Located, ...]:
     """Find the words that state each attribute of `text`.
 
     Args:
@@ -31,16 +42,20 @@ def locate_statements(text: str) -> list[Located]:
         stated by the same words ("agranular", "basophil").
     """
     tokens: list[str] = []
-    found: dict[str, Stated] = {}
-    for sentence, stated in read_sentences(text):
-        for first, last, key, value in stated:
-            found.setdefault(key, Stated(first + len(tokens), last + len(tokens), key, value))
-        tokens += sentence
-    if "granules" in found and found["granules"].value == "absent":
+    found: dict[str, tuple[str, list[int]]] = {}
+    for sentence in read_sentences(text):
+        for statement in sentence.stated:
+            if statement.key not in found:
+                deciding = [place + len(tokens) for place in sentence.deciding(statement)]
+                found[statement.key] = statement.value, deciding
+        tokens += sentence.tokens
+    if found.get("granules", ("",))[0] == "absent":
         found.pop("granule_colour", None)
-    places = _places(text, tokens)
-    located = [Located(places[span.first][0], places[span.last][1], span.key, span.value) for span in found.values()]
-    return sorted(located, key=lambda statement: (statement.start, KEYS.index(statement.key)))
+    places, located = _places(text, tokens), []
+    for key, (value, deciding) in found.items():
+        words = tuple(sorted({places[place] for place in deciding}))
+        located.append(Located(words[0][0], max(end for _, end in words), key, value, words))
+    return tuple(sorted(located, key=lambda statement: (statement.start, KEYS.index(statement.key))))
 
 
 def _places(text: str, tokens: list[str]) -> list[tuple[int, int]]:

@@ -10,18 +10,17 @@ import pandas as pd
 
 from hemblip.atomic import write_text
 from hemblip.data import ExternalCells, InternalCells
+from hemblip.data.datamodules import INTERNAL
 from hemblip.errors import ConfigError
 from hemblip.probing.backbones import Backbone
 from hemblip.probing.features import embed_cells
 from hemblip.probing.figure import Map, draw_map, plane
-from hemblip.probing.heads import Features, Standardize
+from hemblip.probing.heads import HEADS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
 
 TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
-HeadName = Literal["cosine", "linear", "knn"]
-
-DATA_SPLITS = ("train", "val", "test")
+HeadName = Literal["cosine", "released", "linear", "knn"]
 
 
 def probe(
@@ -62,7 +61,7 @@ def probe(
         if trial.obstacle() is None:
             rows.append(trial.majority()[0])
         for backbone in backbones:
-            for head in heads or ["cosine", "linear", "knn"]:
+            for head in heads or HEADS:
                 start = time.perf_counter()
                 row, found = trial.row(backbone.name, head, features[backbone.name])
                 rows.append(row)
@@ -91,7 +90,7 @@ def embed_all(
     """
     parts: list[pd.DataFrame] = []
     embedded: dict[str, list[Features]] = {backbone.name: [] for backbone in backbones}
-    for module, splits in ((internal, DATA_SPLITS), (external, ("external",))):
+    for module, splits in ((internal, INTERNAL), (external, (external.split,) if external else ())):
         if module is None:
             continue
         module.setup()
@@ -99,7 +98,7 @@ def embed_all(
             rows = module.manifest[module.manifest["split"] == split]
             if rows.empty:
                 continue
-            parts.append(rows)
+            parts.append(rows.assign(split="external") if module is external else rows)
             for backbone in backbones:
                 loader = module.evaluation_loader(split)
                 ids, vectors = embed_cells(backbone, loader, cache, total=len(loader))

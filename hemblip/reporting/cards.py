@@ -15,7 +15,7 @@ from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
-from hemblip.run import PLACES
+from hemblip.run import place_of
 
 PANEL_SIDE = 160
 """Side in pixels of a cell in Fig. 2 and among the report's examples."""
@@ -124,7 +124,7 @@ def make_card(rows: Mapping[str, Mapping[str, Any]], side: int) -> Card:
     return Card(
         id=first["cell_id"],
         title=str(kind),
-        place=PLACES[first["split"]],
+        place=place_of(first["split"]),
         source=str(first["source"]),
         image=thumbnail(first, 2 * side),
         side=side,

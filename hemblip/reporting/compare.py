@@ -24,7 +24,7 @@ from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import confidence_table, shortened_captions
-from hemblip.run import PLACES, SWEEP_TABLE, TABLE3, Run, sweep_runs
+from hemblip.run import SWEEP_TABLE, TABLE3, Run, place_of, sweep_runs
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore
@@ -96,7 +96,7 @@ def write_comparison(
     """
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
-    tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
+    tables += [*error_tables(comparison), table3(probes, comparison.drawn), *side_tables(comparison)]
     tables += [confidence] if confidence else []
     for table in tables:
         parts = [WIDE[table.name](comparison, [split]) for split in comparison.splits] if table.name in WIDE else []
@@ -138,7 +138,7 @@ def summary(comparison: Comparison) -> pd.DataFrame:
     """Lay out the scores that matter most: one line a captioner and baseline, without intervals."""
     lines = {
         who.name: {
-            f"{PLACES[split]} {title}": estimate(comparison, who, split, name, percent="%" in title).short
+            f"{place_of(split)} {title}": estimate(comparison, who, split, name, percent="%" in title).short
             for split in comparison.splits
             for name, title in SHOWN.items()
         }

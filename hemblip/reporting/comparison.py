@@ -14,8 +14,8 @@ from hemblip.data.taught import never_seen, taught_values
 from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_settings import check_same_cells, differing_decoding
-from hemblip.run import PLACES, TRAINING_CELLS, Run
+from hemblip.reporting.run_settings import check_same_cells, differing_tests
+from hemblip.run import PLACES, TRAINING_CELLS, Run, cells_of, order_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -57,7 +57,13 @@ class Contest:
     @cached_property
     def splits(self) -> list[str]:
         """Splits that at least one captioner described."""
-        return [split for split in PLACES if any(split in model.scored for model in self.models)]
+        found = {split for model in self.models for split in model.scored}
+        return sorted(found, key=order_of)
+
+    @property
+    def columns(self) -> list[str]:
+        """Splits that tables have columns of: the paper's two, and what else was described."""
+        return sorted({*PLACES, *self.splits}, key=order_of)
 
     @property
     def has_seeds(self) -> bool:
@@ -67,7 +73,7 @@ class Contest:
     def absence(self, who: Contestant | None, split: str) -> str:
         """Say why a contestant, or the baselines if it is None, has no scores on a split."""
         if split not in self.splits:
-            return "no external set" if split == "external" else f"no {PLACES[split].lower()} cells were described"
+            return "no external set" if split == "external" else f"no {cells_of(split)} were described"
         if who is not None and who.kind == "model":
             return "this run did not describe these cells"
         return "no rows of this baseline for these cells" if who else "no baseline rows for these cells"
@@ -103,6 +109,10 @@ class Comparison(Contest):
         bert: encoder of BERTScore; None leaves it out.
         risk: share of wrong statements that abstention aims at, 0 to 1.
 
+    Attributes:
+        warnings: what a reader must know.
+        drawn: all cells are drawn, and nothing of the paper belongs beside them.
+
     Raises:
         DataError: the runs describe different cells.
     """
@@ -117,9 +127,9 @@ class Comparison(Contest):
         for run in self.runs:
             run.check_described()
         self.warnings = check_same_cells(self.runs)
-        if (warning := differing_decoding(self.runs)) is not None:
-            self.warnings.append(warning)
+        self.warnings += differing_tests(self.runs)
         self.warnings += _known_of(self.runs)
+        self.drawn = _drawn(self.runs)
         self.bert, self.risk = bert, risk
         if bert is not None:
             bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
@@ -128,13 +138,13 @@ class Comparison(Contest):
         for split in self.splits:
             if not any(split in baseline.scored for baseline in self.baselines):
                 self.warnings.append(
-                    f"No run holds baselines of {PLACES[split].lower()} cells (predictions/baselines/{split}.parquet): "
+                    f"No run holds baselines of {cells_of(split)} (predictions/baselines/{split}.parquet): "
                     "nothing shows whether a captioner knows more than the commonest values."
                 )
 
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
-        for split in PLACES:
+        for split in _splits(seeds):
             tables = [run.predictions(split) for run in seeds if split in run.described]
             if tables:
                 scored[split] = self._score(tables)
@@ -150,7 +160,7 @@ class Comparison(Contest):
 
     def _baselines(self) -> list[Contestant]:
         found: dict[str, dict[str, Scored]] = {}
-        for split in PLACES:
+        for split in _splits(self.runs):
             for run in self.runs:
                 if split not in run.described or (baselines := run.baselines(split)) is None:
                     continue
@@ -182,22 +192,30 @@ class Comparison(Contest):
 def _known_of(runs: Sequence[Run]) -> list[str]:
     """What a reader must know of the cells and captions: drawn cells, what training lacked, captions read anew."""
     told = []
-    tables = [run.predictions(split) for run in runs for split in run.described]
-    if all(set(table["source"]) <= {Synthetic.name} for table in tables):
+    if _drawn(runs):
         told.append("Drawn cells, not photographs: these scores say nothing of real cells.")
     for run in runs:
         training = run.folder / TRAINING_CELLS
         if training.is_file() and (lacking := never_seen(taught_values(pd.read_parquet(training)))):
             told.append(f"{run.label}: {lacking}")
         changed = [split for split, known in run.extractors().items() if known != extractor_version()]
-        if read := [PLACES[split].lower() for split in changed if split in PLACES]:
-            told.append(f"{run.label}: captions of {' and '.join(read)} cells were read anew, by the rules of today.")
+        if read := [cells_of(split) for split in changed if split in run.described]:
+            told.append(f"{run.label}: captions of {' and '.join(read)} were read anew, by the rules of today.")
     return list(dict.fromkeys(told))
+
+
+def _drawn(runs: Sequence[Run]) -> bool:
+    tables = [run.predictions(split) for run in runs for split in run.described]
+    return all(set(table["source"]) <= {Synthetic.name} for table in tables)
 
 
 def _described(run: Run, split: str) -> list[pd.DataFrame]:
     """The captioner's rows of a split, and those of its baselines."""
     return [table for table in (run.predictions(split), run.baselines(split)) if table is not None]
+
+
+def _splits(runs: Sequence[Run]) -> list[str]:
+    return sorted({split for run in runs for split in run.described}, key=order_of)
 
 
 def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:

@@ -10,7 +10,7 @@ from hemblip.morphology import SCHEMA
 from hemblip.predictions import annotated_keys
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.statements import MARKS, NAMES, Verdict, words
-from hemblip.run import PLACES
+from hemblip.run import cells_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def matrix_groups(comparison: Comparison) -> list[MatrixGroup]:
                 continue
             scored = model.scored[split]
             for key in annotated_keys(scored.table):
-                place = f"{model.name}, {PLACES[split].lower()} cells"
+                place = f"{model.name}, {cells_of(split)}"
                 found.setdefault(key, []).append(confusion(scored.table, key, place))
                 right = scored.estimate(f"accuracy/{key}", percent=True, digits=0)
                 if right.value is not None:
@@ -114,7 +114,7 @@ def error_bars(comparison: Comparison) -> list[Bars]:
             if split in model.scored:
                 table = model.scored[split].table
                 rows = [Bar(words(key), _shares(table, key)) for key in annotated_keys(table)]
-                bars.append(Bars(f"{model.name}, {PLACES[split].lower()} cells", rows))
+                bars.append(Bars(f"{model.name}, {cells_of(split)}", rows))
     return bars
 
 

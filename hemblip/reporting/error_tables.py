@@ -7,7 +7,7 @@ from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.paper_tables import basis, estimate, feature, features, model_columns
 from hemblip.reporting.statements import pair_in_words
-from hemblip.run import PLACES
+from hemblip.run import cells_of
 
 KINDS = {"plausible": "Plausible", "other": "Other"}
 
@@ -37,13 +37,13 @@ def error_shares(comparison: Comparison, split: str) -> Table:
         "Plausible: a neighbouring value, which hematologists confuse as well; other: any other wrong value. Silence "
         "is in neither: it is omission.",
     ]
-    title = f"Errors by kind, % of annotated cells – {PLACES[split].lower()} cells"
+    title = f"Errors by kind, % of annotated cells – {cells_of(split)}"
     return Table(f"errors_{split}", title, "Feature", columns, rows, notes, folded=True)
 
 
 def contradiction_table(comparison: Comparison) -> Table:
     """Share of captions that contradict themselves (%), and their number by the pair of statements."""
-    places = [(who, split) for who in comparison.contestants for split in PLACES]
+    places = [(who, split) for who in comparison.contestants for split in comparison.columns]
     counts = [_counts(who, split) for who, split in places]
     shares = [estimate(comparison, who, split, "contradicting", percent=True) for who, split in places]
     rows = [Row("Captions that contradict themselves, %", shares)]
@@ -54,7 +54,7 @@ def contradiction_table(comparison: Comparison) -> Table:
         ]
         rows.append(Row(pair, cells, section="Captions by the pair of statements"))
     notes = [*basis(comparison), "The pairs are counted in the captions of the first seed."]
-    columns = model_columns(comparison, tuple(PLACES))
+    columns = model_columns(comparison, comparison.columns)
     title = "Statements that cannot both be true of one cell, within one caption"
     return Table("contradictions", title, "Statements", columns, rows, notes, folded=True)
 

@@ -11,13 +11,14 @@ import pandas as pd
 from hemblip.metrics.intervals import Measured
 from hemblip.metrics.jackknife import Interval
 from hemblip.metrics.references import text_obstacle
+from hemblip.metrics.text import SENTENCE_SCORES
 from hemblip.reporting.layout import Estimate
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
 
 
-TEXTS = ("bleu", "rouge_l", "sacrebleu", "bertscore")
+TEXTS = (*SENTENCE_SCORES, "sacrebleu", "bertscore", "bertscore_raw")
 """Scores of texts, which references can stand in the way of."""
 
 

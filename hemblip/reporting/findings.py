@@ -5,7 +5,7 @@ from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.verdicts import Verdict
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Estimate
-from hemblip.run import PLACES
+from hemblip.run import cells_of, place_of
 
 NEARLY_ALL = 0.97
 """Coverage above which silence needs no sentence."""
@@ -17,7 +17,7 @@ def lead(comparison: Comparison) -> str:
     for split in comparison.splits:
         scored = next(model.scored[split] for model in comparison.models if split in model.scored)
         groups = f"{scored.groups:,} {'group' if scored.groups == 1 else 'groups'}"
-        places.append(f"{len(scored.table):,} {PLACES[split].lower()} cells ({groups})")
+        places.append(f"{len(scored.table):,} {cells_of(split)} ({groups})")
     names = listed([model.name for model in comparison.models])
     return f"Captions of {names} for {listed(places)}, checked statement by statement against the annotations."
 
@@ -33,7 +33,7 @@ def findings(comparison: Comparison) -> dict[str, list[str]]:
     for split in comparison.splits:
         having = [model for model in comparison.models if split in model.scored]
         ranked = sorted(having, key=lambda model: -(_percent(model, split, "accuracy").value or 0))
-        found[f"{PLACES[split]} cells"] = [_finding(comparison, model, split) for model in ranked]
+        found[f"{place_of(split)} cells"] = [_finding(comparison, model, split) for model in ranked]
     if "external" not in comparison.splits:
         found["External cells"] = ["n/a (no external set was described)"]
     return found

@@ -25,20 +25,20 @@ MODELS = ("HemBLIP Full", "HemBLIP LoRA", "MedGEMMA Base", "MedGEMMA LoRA")
 TEXT: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {
         "HemBLIP Full": {
-            "test": {"bleu": 0.24, "rouge_l": 0.42, "bertscore": 0.83},
-            "external": {"bleu": 0.02, "rouge_l": 0.22, "bertscore": 0.77},
+            "test": {"bleu_raw": 0.24, "rouge_l": 0.42, "bertscore_raw": 0.83},
+            "external": {"bleu_raw": 0.02, "rouge_l": 0.22, "bertscore_raw": 0.77},
         },
         "HemBLIP LoRA": {
-            "test": {"bleu": 0.27, "rouge_l": 0.49, "bertscore": 0.86},
-            "external": {"bleu": 0.02, "rouge_l": 0.25, "bertscore": 0.78},
+            "test": {"bleu_raw": 0.27, "rouge_l": 0.49, "bertscore_raw": 0.86},
+            "external": {"bleu_raw": 0.02, "rouge_l": 0.25, "bertscore_raw": 0.78},
         },
         "MedGEMMA Base": {
-            "test": {"bleu": 0.02, "rouge_l": 0.13, "bertscore": 0.74},
-            "external": {"bleu": 0.02, "rouge_l": 0.18, "bertscore": 0.74},
+            "test": {"bleu_raw": 0.02, "rouge_l": 0.13, "bertscore_raw": 0.74},
+            "external": {"bleu_raw": 0.02, "rouge_l": 0.18, "bertscore_raw": 0.74},
         },
         "MedGEMMA LoRA": {
-            "test": {"bleu": 0.31, "rouge_l": 0.52, "bertscore": 0.87},
-            "external": {"bleu": 0.02, "rouge_l": 0.23, "bertscore": 0.77},
+            "test": {"bleu_raw": 0.31, "rouge_l": 0.52, "bertscore_raw": 0.87},
+            "external": {"bleu_raw": 0.02, "rouge_l": 0.23, "bertscore_raw": 0.77},
         },
     }
 )

@@ -17,9 +17,16 @@ from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
 from hemblip.reporting.statements import words
-from hemblip.run import PLACES
+from hemblip.run import PLACES, cells_of, place_of
 
-TEXT_SCORES = {"bleu": "BLEU", "sacrebleu": "sacreBLEU", "rouge_l": "ROUGE-L", "bertscore": "BERTScore F1"}
+TEXT_SCORES = {
+    "bleu_raw": "BLEU, as published",
+    "bleu": "BLEU",
+    "sacrebleu": "sacreBLEU",
+    "rouge_l": "ROUGE-L",
+    "bertscore_raw": "BERTScore, as published",
+    "bertscore": "BERTScore",
+}
 
 INTERVALS = (
     "In brackets: 95 % interval over patients or slides (cells where no patient is known), by leaving out one after "
@@ -33,11 +40,16 @@ SEEDS = "±: standard deviation over seeds. Intervals are of the mean over seeds
 UNJUDGED = ("coverage", "omission", HALLUCINATION, "plausible", "other", "contradicting")
 """Scores that say nothing of how good a captioner is by themselves: a baseline's are no aim."""
 
+DRAWN = "The paper's figures are not shown: they are of photographs, these cells are drawn."
+
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 THEIR_ACCURACY = f"{THEIRS} {paper_numbers.CAVEAT_ACCURACY}"
 
 
-NO_ENCODER = "no encoder for BERTScore; name one, as in --bertscore all-MiniLM-L6-v2"
+NO_ENCODER = {
+    "bertscore": "no encoder for BERTScore; name one, as in --bertscore all-MiniLM-L6-v2",
+    "bertscore_raw": f"no encoder that knows capitals; the paper's is {paper_numbers.ENCODER}",
+}
 
 MORE: Mapping[str, str] = {
     "macro_f1": "Macro-F1 over annotated values, silence being wrong",
@@ -68,7 +80,7 @@ def single_valued_notes(comparison: Comparison, splits: Sequence[str], by_source
         table = next((model.scored[split].table for model in comparison.models if split in model.scored), None)
         if table is None:
             continue
-        parts = table.groupby("source") if by_source else [(f"{PLACES[split].lower()} cells", table)]
+        parts = table.groupby("source") if by_source else [(f"{cells_of(split)}", table)]
         for place, cells in parts:
             if names := [words(key).lower() for key in single_valued(cells)]:
                 found.append(f"{place}: {', '.join(names)}")
@@ -83,7 +95,7 @@ def estimate(contest: Contest, who: Contestant, split: str, name: str, percent: 
     style = {"percent": percent, "digits": 1 if percent or name == "sacrebleu" else 3}
     if split not in who.scored:
         return Estimate(None, reason=contest.absence(who, split), **style)  # type: ignore[arg-type]
-    found = who.scored[split].estimate(name, NO_ENCODER if name == "bertscore" else reason, **style)
+    found = who.scored[split].estimate(name, NO_ENCODER.get(name, reason), **style)
     judged = who.kind == "model" and found.value is not None and not name.startswith(UNJUDGED)
     if judged and contest.is_below(who, split, name):
         return replace(found, below=True)
@@ -92,11 +104,12 @@ def estimate(contest: Contest, who: Contestant, split: str, name: str, percent: 
 
 def table1(comparison: Comparison) -> Table:
     """Caption metrics, internal and external."""
-    columns = [Column(place, name) for place in PLACES.values() for name in TEXT_SCORES.values()]
+    splits = comparison.columns
+    columns = [Column(place_of(split), name) for split in splits for name in TEXT_SCORES.values()]
     rows = [
         Row(
             who.name,
-            [estimate(comparison, who, split, name, percent=False) for split in PLACES for name in TEXT_SCORES],
+            [estimate(comparison, who, split, name, percent=False) for split in splits for name in TEXT_SCORES],
             who.kind,
         )
         for who in comparison.contestants
@@ -104,18 +117,24 @@ def table1(comparison: Comparison) -> Table:
     rows += [
         Row(
             model,
-            [_published(paper_numbers.TEXT[model][split].get(name)) for split in PLACES for name in TEXT_SCORES],
+            [
+                _published(paper_numbers.TEXT[model].get(split, {}).get(name))
+                for split in splits
+                for name in TEXT_SCORES
+            ],
             "published",
         )
-        for model in paper_numbers.MODELS
+        for model in _theirs(comparison)
     ]
     notes = [
         *basis(comparison),
         NOT_BEATEN,
-        "BLEU: mean over captions of nltk's sentence BLEU, smoothing method 4, as in the paper. sacreBLEU: of all "
-        f"captions together, 0 to 100; {signature()}.",
-        f"Texts are normalised alike first: {NORMALISATION}.",
-        THEIRS,
+        "BLEU: mean over captions of nltk's sentence BLEU, smoothing method 4. sacreBLEU: of all captions together, "
+        f"0 to 100; {signature()}.",
+        f"Texts are normalised alike first: {NORMALISATION}. As published: of the texts as they are, as the paper's "
+        "script took them; only this stands beside its figures. BERTScore as published takes an encoder that knows "
+        "capitals.",
+        DRAWN if comparison.drawn else THEIRS,
     ]
     if comparison.bert is not None:
         made = comparison.bert.description()
@@ -127,22 +146,23 @@ def table1(comparison: Comparison) -> Table:
     return Table("table1", "Table 1. Caption metrics on internal and external cells", "Model", columns, rows, notes)
 
 
-def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
+def table2(comparison: Comparison, splits: Sequence[str] | None = None) -> Table:
     """The paper's accuracy of attributes (%): right statements among those that captions make.
 
     Args:
         comparison: captioners and baselines.
-        splits: columns below each model; both as in the paper, or one.
+        splits: columns below each model; None for all.
     """
+    splits = splits or comparison.columns
     columns = model_columns(comparison, splits)
     names = [_short(split) if len(splits) > 1 else "" for split in splits]
-    columns += [Column(model, name, "published") for model in paper_numbers.MODELS for name in names]
+    columns += [Column(model, name, "published") for model in _theirs(comparison) for name in names]
     rows = []
     for key in features(comparison):
         cells: list[Estimate | str] = _feature_cells(comparison, splits, f"selective_accuracy/{key}")
-        for model in paper_numbers.MODELS:
+        for model in _theirs(comparison):
             for split in splits:
-                value = paper_numbers.ATTRIBUTES[model][split].get(key)
+                value = paper_numbers.ATTRIBUTES[model].get(split, {}).get(key)
                 cells.append(_published(value, percent=True, digits=1))
         rows.append(Row(feature(key), cells))
     title = (
@@ -158,8 +178,9 @@ def table2(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Tab
     )
 
 
-def table2_end_to_end(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
+def table2_end_to_end(comparison: Comparison, splits: Sequence[str] | None = None) -> Table:
     """Accuracy over all annotated cells (%), silence being wrong."""
+    splits = splits or comparison.columns
     rows = [
         Row("All attributes of a cell", _feature_cells(comparison, splits, "exact_match")),
         *_section(comparison, splits, "accuracy", ""),
@@ -170,8 +191,9 @@ def table2_end_to_end(comparison: Comparison, splits: Sequence[str] = tuple(PLAC
     return Table(_name("table2b", splits), _placed(title, splits), "Feature", columns, rows, notes)
 
 
-def table2_more(comparison: Comparison, splits: Sequence[str] = tuple(PLACES)) -> Table:
+def table2_more(comparison: Comparison, splits: Sequence[str] | None = None) -> Table:
     """Macro-F1, balanced accuracy, coverage, omission and hallucination (%)."""
+    splits = splits or comparison.columns
     rows = [row for measure, title in MORE.items() for row in _section(comparison, splits, measure, title)]
     title = "Table 2c. Macro-F1, balanced accuracy, coverage, omission and hallucination of attributes (%)"
     columns = model_columns(comparison, splits)
@@ -190,11 +212,11 @@ def _name(name: str, splits: Sequence[str]) -> str:
 
 
 def _placed(title: str, splits: Sequence[str]) -> str:
-    return title if len(splits) > 1 else f"{title} – {PLACES[splits[0]].lower()} cells"
+    return title if len(splits) > 1 else f"{title} – {cells_of(splits[0])}"
 
 
 def _short(split: str) -> str:
-    return {"test": "Int.", "external": "Ext."}[split]
+    return {"test": "Int.", "external": "Ext."}.get(split, split)
 
 
 def model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
@@ -208,6 +230,11 @@ def model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]
 
 def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
     return [estimate(comparison, who, split, name, percent=True) for who in comparison.contestants for split in splits]
+
+
+def _theirs(comparison: Comparison) -> Sequence[str]:
+    """The paper's captioners, where their figures may stand beside ours."""
+    return () if comparison.drawn else paper_numbers.MODELS
 
 
 def _published(value: float | None, percent: bool = False, digits: int = 2) -> Estimate:
@@ -224,8 +251,8 @@ def ordered(keys: Collection[str]) -> list[str]:
     return [key for key in dict.fromkeys((*paper_numbers.FEATURES, *KEYS)) if key in keys]
 
 
-def table3(probes: Sequence[Path]) -> Table:
-    """Frozen-backbone classification, from `table3.csv` of probe runs.
+def table3(probes: Sequence[Path], drawn: bool = False) -> Table:
+    """Frozen-backbone classification, from `table3.csv` of probe runs; none of the paper's beside `drawn` cells.
 
     Raises:
         DataError: a file lacks a column.
@@ -253,9 +280,9 @@ def table3(probes: Sequence[Path]) -> Table:
                 for metric in ("accuracy", "weighted_f1")
             ]
             rows.append(Row(label, cells, "baseline" if row["head"] == "-" else "model", section))
-        for backbone, values in paper_numbers.PROBES.get(task, {}).items():
+        for backbone, values in {} if drawn else paper_numbers.PROBES.get(task, {}).items():
             rows.append(Row(f"{backbone}, cosine", [Estimate(value) for value in values], "published", section))
-    notes = [INTERVALS, "F1 is weighted by how often a class occurs.", THEIRS]
+    notes = [INTERVALS, "F1 is weighted by how often a class occurs.", DRAWN if drawn else THEIRS]
     if not probes:
         notes.insert(
             0, "Ours: n/a (no probe run was given; run `python -m hemblip probe` and name its folder as well)."

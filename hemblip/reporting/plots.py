@@ -21,7 +21,7 @@ from hemblip.metrics.calibration import expected_calibration_error
 from hemblip.metrics.calibration import reliability as bins_of
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.sureness import has_statement_confidences, statements
-from hemblip.run import PLACES, Run
+from hemblip.run import Run, cells_of
 
 STYLES = (
     ("#0072b2", "-", "o"),
@@ -75,7 +75,7 @@ def reliability(comparison: Comparison, split: str) -> Plot | None:
             axes.plot(bins["confidence"], bins["accuracy"], color=colour, ls=dash, marker=marker, label=model.name)
             told.append(f"{model.name}: expected calibration error {expected_calibration_error(sure, right):.3f}")
     note = f"Bins of equal width with at least {FEWEST} statements."
-    return _finished(figure, axes, told, f"Reliability, {PLACES[split].lower()} cells", note)
+    return _finished(figure, axes, told, f"Reliability, {cells_of(split)}", note)
 
 
 def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:
@@ -94,7 +94,7 @@ def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:
         axes.plot(shown["coverage"], accuracy, color=colour, ls=dash, marker=marker, markevery=every, label=model.name)
         half = 1 - curve["risk"].iloc[int(np.searchsorted(curve["coverage"], 0.5).clip(0, len(curve) - 1))]
         told.append(f"{model.name}: {100 * right.mean():.1f} % right of all, {100 * half:.1f} % of the surer half")
-    return _finished(figure, axes, told, f"Coverage and accuracy, {PLACES[split].lower()} cells", "")
+    return _finished(figure, axes, told, f"Coverage and accuracy, {cells_of(split)}", "")
 
 
 def _statements(model: Contestant, split: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

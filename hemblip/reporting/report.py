@@ -20,14 +20,15 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import findings, glossary, lead
+from hemblip.reporting.in_short import diagnosis_table, in_short
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
-from hemblip.reporting.run_settings import origins, settings
+from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.sureness import confidence_table
-from hemblip.run import PLACES, Run
+from hemblip.run import Run, cells_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -94,7 +95,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     tables = [table1(comparison), *(table2(comparison, [split]) for split in comparison.splits)]
     for split in comparison.splits:
         tables += [table2_end_to_end(comparison, [split]), table2_more(comparison, [split])]
-    tables += [*error_tables(comparison), table3(probes), *side_tables(comparison)]
+    tables += [*error_tables(comparison), table3(probes, comparison.drawn), *side_tables(comparison)]
     plots = [
         plot
         for split in comparison.splits
@@ -133,8 +134,11 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
             contents=list(contents.items()),
             findings=findings(comparison),
+            in_short=in_short(comparison),
+            diagnosis=diagnosis_table(comparison),
             warnings=comparison.warnings,
-            settings=_settings(comparison.runs),
+            settings=_settings(comparison),
+            differing=settings_differences(comparison.runs),
             tables=tables,
             calibration=confidence_table(comparison),
             panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
@@ -176,12 +180,13 @@ def _first(comparison: Comparison, split: str) -> Any:
     return next(model.scored[split].table for model in comparison.models if split in model.scored)
 
 
-def _settings(runs: Sequence[Run]) -> Table:
+def _settings(comparison: Comparison) -> Table:
+    runs, splits = comparison.runs, comparison.columns
     found = {run.label: settings(run) for run in runs}
     names = list(dict.fromkeys(name for given in found.values() for name in given))
     rows = [Row(label, [given.get(name, "–") for name in names]) for label, given in found.items() if names]
     for run, row in zip(runs, rows, strict=False):
-        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in PLACES]
+        counts = [f"{len(run.predictions(split)):,}" if split in run.described else "–" for split in splits]
         row.cells.extend(counts)  # type: ignore[attr-defined]
-    columns = [Column("", name) for name in [*names, *(f"{place} cells" for place in PLACES.values())]]
+    columns = [Column("", name) for name in [*names, *map(cells_of, splits)]]
     return Table("settings", "Runs", "Run", columns, rows)

@@ -1,29 +1,84 @@
 """What a reviewer asks of a run first, and whether two runs can be compared."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from hemblip.errors import DataError
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
-from hemblip.run import PLACES, Run
+from hemblip.reporting.layout import Column, Row, Table
+from hemblip.run import PLACES, Run, flat, order_of, place_of
+
+NOT_COMPARED = ("name", "resume", "resume_point", "ckpt_path", "wandb", "group", "verbose", "weights_only")
+"""Settings of a config that are no part of the experiment."""
+
+OF_THE_CONFIG = ("captioner", "seed", "data_seed")
+"""Facts of a test that the config has as well."""
+
+TESTED_WITH = ("precision", "cells")
+"""Facts of a test that change captions, beside decoding."""
+
+LONGEST = 80
+"""Letters of a value in the table of differences."""
 
 
 def settings(run: Run) -> dict[str, str]:
-    """What a reviewer asks first: class, adaptation, seed, decoding, epochs."""
+    """What a reviewer asks first: class, adaptation, seed, epochs; what `test` used, not what was asked of training."""
     model = _mapping(run.config.get("model"))
-    given = _mapping(model.get("init_args"))
+    given, tested = _mapping(model.get("init_args")), next(iter(_tested(run).values()), {})
+    decoding, cells = tested.get("decoding", given.get("decoding")), _mapping(tested.get("cells"))
     found = {
         "Class": str(model.get("class_path", "")).rsplit(".", 1)[-1],
         "Pretrained": given.get("pretrained"),
         "Adaptation": given.get("adaptation"),
         "Learning rate": given.get("learning_rate"),
         "Seed": run.config.get("seed_everything"),
-        "Decoding": _decoding(_mapping(given.get("decoding"))) if model else None,
+        "Decoding": _decoding(_mapping(decoding)) if model or tested else None,
+        "Image": f"{cells['size']} px, crop {cells['crop']:g}" if {"size", "crop"} <= set(cells) else None,
+        "At most": f"{cells['limit']:,} cells a split" if cells.get("limit") else None,
     }
     if "epoch" in run.curves and len(run.curves):
         found["Epochs"] = int(run.curves["epoch"].max()) + 1
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
+
+
+def settings_differences(runs: Sequence[Run]) -> Table | None:
+    """Everything that was recorded differently of several runs; None if nothing was."""
+    told = {run.label: _recorded(run) for run in runs}
+    names = sorted({name for facts in told.values() for name in facts})
+    rows = [
+        Row(name, [_short(facts.get(name)) for facts in told.values()])
+        for name in names
+        if len({json.dumps(facts.get(name), sort_keys=True, default=str) for facts in told.values()}) > 1
+    ]
+    if not rows:
+        return None
+    notes = ["Of `config.yaml` (training) and `provenance.json` (each set tested), what is not the same in all runs."]
+    columns = [Column("", label) for label in told]
+    return Table("differing_settings", "What differs between the runs", "Setting", columns, rows, notes, folded=True)
+
+
+def _tested(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Give what was recorded of each set that was tested."""
+    return {split: _mapping(run.provenance.get(split)) for split in run.described if split in run.provenance}
+
+
+def _recorded(run: Run) -> dict[str, object]:
+    """Give all that is known of a run, by dotted name."""
+    config = {name: value for name, value in run.config.items() if name not in NOT_COMPARED}
+    parts = {
+        f"{split}: {name}": value
+        for split, facts in _tested(run).items()
+        for name, value in facts.items()
+        if name not in OF_THE_CONFIG
+    }
+    return flat(config) | flat(parts)
+
+
+def _short(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def origins(run: Run) -> list[str]:
@@ -58,15 +113,22 @@ def _decoding(given: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items() if name != "do_sample")
 
 
-def differing_decoding(runs: Sequence[Run]) -> str | None:
-    """Warn if captions were decoded with different settings; None if they agree or are not known."""
-    found = {run.label: settings(run).get("Decoding") for run in runs if run.config}
-    if len(set(found.values())) < 2:
-        return None
-    return (
-        f"Decoding settings differ between {', '.join(found)} (see the table of runs): differences between captioners "
-        "may be differences of decoding."
-    )
+def differing_tests(runs: Sequence[Run]) -> list[str]:
+    """Warn of settings of `test`, as recorded with its rows, by which captions differ beside their captioner."""
+    warnings = []
+    decoding = {run.label: settings(run).get("Decoding") for run in runs if run.config or _tested(run)}
+    if len(set(decoding.values())) > 1:
+        warnings.append(
+            f"Decoding settings differ between {', '.join(decoding)} (see the table of runs): differences between "
+            "captioners may be differences of decoding."
+        )
+    for name in TESTED_WITH:
+        found = {f"{run.label}, {split}": facts.get(name) for run in runs for split, facts in _tested(run).items()}
+        values = {json.dumps(value, sort_keys=True): place for place, value in found.items()}
+        if len(values) > 1:
+            told = "; ".join(f"{place}: {value}" for value, place in values.items())
+            warnings.append(f"Cells were described with different {name} ({told}).")
+    return warnings
 
 
 def check_same_cells(runs: Sequence[Run]) -> list[str]:
@@ -79,7 +141,8 @@ def check_same_cells(runs: Sequence[Run]) -> list[str]:
         DataError: two runs describe different cells of one split, or one cell with another group or annotation.
     """
     warnings = []
-    for split, place in PLACES.items():
+    for split in sorted({*PLACES, *(split for run in runs for split in run.described)}, key=order_of):
+        place = place_of(split)
         having = [run for run in runs if split in run.described]
         lacking = [run.label for run in runs if split not in run.described]
         if having and lacking:

@@ -18,7 +18,7 @@ from hemblip.reporting.paper_tables import (
     features,
     single_valued_notes,
 )
-from hemblip.run import PLACES
+from hemblip.run import cells_of, place_of
 
 NOT_ANNOTATED = "no cell of this source is annotated"
 
@@ -69,7 +69,7 @@ def sources_table(comparison: Comparison) -> Table | None:
 def differences(comparison: Comparison) -> Table | None:
     """Paired differences between captioners, and to the strongest baseline; None with nothing to compare."""
     names = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "accuracy": "Attributes %"}
-    columns = [Column(PLACES[split], name) for split in comparison.splits for name in names.values()]
+    columns = [Column(place_of(split), name) for split in comparison.splits for name in names.values()]
     rows = []
     for index, one in enumerate(comparison.models):
         for other in comparison.models[index + 1 :]:
@@ -131,7 +131,7 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
     ]
     if len(every) > MOST_PAIRS:
         notes.insert(0, f"The first {MOST_PAIRS} of {len(every)} pairs of captioners; for others compare fewer runs.")
-    title = f"Paired differences by attribute – {PLACES[split].lower()} cells"
+    title = f"Paired differences by attribute – {cells_of(split)}"
     return Table(f"attribute_differences_{split}", title, "Feature", columns, rows, notes, folded=True)
 
 

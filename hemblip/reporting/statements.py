@@ -88,10 +88,10 @@ def pair_in_words(row: Mapping[str, Any], rule: Rule) -> str:
 
 def judge(row: Mapping[str, Any]) -> list[Statement]:
     """Compare what one prediction row states with its annotation; attributes that neither has are left out."""
-    found = []
+    found, annotation = [], {key: row[TRUE_PREFIX + key] for key in KEYS}
     for key in KEYS:
         truth, stated = row[TRUE_PREFIX + key], row[key]
-        kind = kind_of(key, truth, stated)
+        kind = kind_of(key, truth, stated, annotation)
         if kind != Kind.SILENT:
             found.append(Statement(key, stated, truth, NAMES[kind]))
     return found

@@ -12,7 +12,7 @@ from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.run import PLACES
+from hemblip.run import place_of
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -51,14 +51,14 @@ def confidence_table(comparison: Comparison) -> Table | None:
     rows = []
     for model in comparison.models:
         cells: list[Estimate | str] = []
-        for split in PLACES:
+        for split in comparison.columns:
             cells += _figures(comparison, model, split)
         if any(isinstance(cell, Estimate) and cell.value is not None for cell in cells):
             rows.append(Row(model.name, cells))
     if not rows:
         return None
     names = ("ECE", "ECE, scaled", "AURC", f"Kept at {comparison.risk:.0%} risk", "wrong of those")
-    columns = [Column(place, name) for place in PLACES.values() for name in names]
+    columns = [Column(place_of(split), name) for split in comparison.columns for name in names]
     notes = [
         "ECE: expected calibration error, the mean gap between confidence and accuracy of statements; scaled: after "
         "temperature scaling on validation cells. AURC: area under the risk-coverage curve, smaller is better.",

@@ -26,7 +26,7 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
         cells = (f"{_number(value, share):>{width}}" for value, width in zip(values, widths, strict=True))
         lines.append(f"{label:<28}{''.join(cells)}")
 
-    for name, label in (("bleu", "BLEU (sentence mean)"), ("rouge_l", "ROUGE-L"), ("bertscore", "BERTScore F1")):
+    for name, label in TEXTS.items():
         if name in scores:
             line(label, (column[name] for column in columns.values()), share=False)
     for key in scores["attributes"]:
@@ -37,6 +37,14 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
     if single:
         lines.append(_left_out(single))
     return "\n".join(lines)
+
+
+TEXTS = {
+    "bleu_raw": "BLEU, as published",
+    "bleu": "BLEU (sentence mean)",
+    "rouge_l": "ROUGE-L",
+    "bertscore": "BERTScore F1",
+}
 
 
 def summary_table(metrics: Mapping[str, Any]) -> str:

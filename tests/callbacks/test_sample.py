@@ -9,7 +9,7 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
-from hemblip.callbacks import CaptionEvaluation
+from hemblip.callbacks.run_report import show_in_wandb
 from hemblip.cli.main import main
 from hemblip.models.captioner import Captioner
 
@@ -42,5 +42,5 @@ def test_wandb_shows_the_cell_not_the_field(tmp_path, monkeypatch):
     monkeypatch.setattr(WandbLogger, "experiment", SimpleNamespace(log=logged.append))
     row = {"cell_id": "1", "image": str(tmp_path / "field.png"), "bbox": [30, 10, 20, 10], "width_factor": 0.5}
     table = pd.DataFrame([{**row, "reference": "a", "caption": "b"}])
-    CaptionEvaluation()._show_in_wandb(SimpleNamespace(loggers=[WandbLogger(save_dir=tmp_path)]), table)
+    show_in_wandb(SimpleNamespace(loggers=[WandbLogger(save_dir=tmp_path)]), table)
     assert shown[0].shape == (10, 10, 3) and (shown[0] == 200).all() and len(logged) == 1

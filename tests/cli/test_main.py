@@ -37,7 +37,8 @@ def test_fit_test_and_predict(workplace, capsys):
     assert not list(RUN.rglob("val.parquet")) and not Run(RUN).scores  # a sample, and not of the best weights
 
     describe = ["predict", "--config", TINY, "--ckpt_path", BEST]
-    assert main([*describe, "--risk", "0.2"]) == 2
+    assert main(describe) == 2 and "predict is told no cells" in one_line(capsys)
+    assert main([*describe, "--images", "data/synthetic", "--risk", "0.2"]) == 2
     assert "--risk 0.2 needs runs/tiny/version_0/predictions/val.parquet" in one_line(capsys)
     assert main(["validate", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert len(read_predictions(RUN / "predictions" / "val.parquet")) == 24  # all, not the sample of 4
@@ -82,7 +83,7 @@ def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monke
     def fails(*_, **__):
         raise DataError("no room for a page")
 
-    monkeypatch.setattr("hemblip.callbacks.caption_evaluation.write_report", fails)
+    monkeypatch.setattr("hemblip.callbacks.run_report.write_report", fails)
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)

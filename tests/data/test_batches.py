@@ -68,10 +68,18 @@ def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed
     for step, cells in enumerate(alone):
         assert sorted(cells) == sorted(cell for rank in together for cell in rank[step])
     assert {cell for cells in alone for _, cell in cells} == set(range(length))
-    dealt = [
-        cell for rank in range(world) for cells in EvaluationBatches(length, batch, rank, world) for _, cell in cells
-    ]
-    assert sorted(dealt) == list(range(length))
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.sets(st.integers(0, 39)))
+def test_ranks_share_the_batches_of_one_and_each_gets_one(length, batch, world, done):
+    """Any number of ranks sees the same batches, so that a cell's caption does not depend on it."""
+    alone = list(EvaluationBatches(length, batch))
+    assert [cell for cells in alone for _, cell in cells] == list(range(length))
+    left = [cells for cells in alone if not {cell for _, cell in cells} <= done]
+    dealt = [list(EvaluationBatches(length, batch, rank, world, done)) for rank in range(world)]
+    assert all(dealt) and all(cells in alone for rank in dealt for cells in rank)
+    times = [sum(cells in rank for rank in dealt) for cells in left]
+    assert all(times) and all(count == 1 for cells, count in zip(left, times, strict=True) if cells != alone[0])
 
 
 def test_order_goes_on_in_the_middle_of_an_epoch():

@@ -14,7 +14,6 @@ from hemblip.data import ExternalCells, cache
 from hemblip.data.cache import cached_cells, decode
 from hemblip.data.records import manifest_table
 from hemblip.data.sources import ImageFiles
-from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, DataError
 
 
@@ -143,10 +142,6 @@ def test_the_bound_is_a_setting(manifest, tmp_path):
     data.setup()
     with pytest.raises(ConfigError, match=r"cache_gigabytes is 1e-06"):
         data.test_dataloader()
-    like = UnlabelledCells(str(tmp_path), data)
-    like.setup()
-    with pytest.raises(ConfigError, match=r"cache_gigabytes is 1e-06"):
-        like.predict_dataloader()
     with pytest.raises(ConfigError, match=r"data.init_args.cache_gigabytes is 0; it is above 0"):
         ExternalCells([source], cache_gigabytes=0)
 

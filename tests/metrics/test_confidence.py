@@ -219,3 +219,19 @@ def test_rows_without_confidences_are_one_line():
         confidence_scores(rows(5))
     with pytest.raises(DataError, match="outside 0 to 1"):
         confidence_scores(confident_rows(5).assign(confidence_cell_size=-0.3))
+
+
+@pytest.mark.parametrize(
+    ("caption", "unsure"),
+    [
+        ("a monocyte with vacuoles absent", "absent"),
+        ("a monocyte . vacuoles are not observed .", "not"),
+        ("a monocyte . vacuoles are observed .", "observed"),
+        ("a monocyte , no vacuoles", "no"),
+        ("a monocyte ; vacuoles present", "present"),
+    ],
+)
+def test_whether_something_is_there_is_as_sure_as_the_word_that_decides_it(caption, unsure):
+    text, tokens = tokens_of(caption.split(), {unsure: 0.25})
+    assert attribute_confidences(text, tokens)["cytoplasm_vacuoles"] == pytest.approx(0.25)
+    assert attribute_confidences(text, tokens)["cell_type"] == pytest.approx(1.0)

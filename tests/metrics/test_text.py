@@ -1,6 +1,7 @@
 import nltk.translate.bleu_score as nltk_bleu
 import pytest
 import sacrebleu
+from nltk.translate.bleu_score import sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from hemblip.errors import DataError
@@ -42,7 +43,7 @@ def test_corpus_bleu_is_sacrebleus_with_its_signature():
 
 
 def test_an_empty_caption_scores_0_and_stays_in_the_mean():
-    assert sentence_scores(["a neutrophil"], [""]) == [{"bleu": 0.0, "rouge_l": 0.0}]
+    assert sentence_scores(["a neutrophil"], [""]) == [{"bleu_raw": 0.0, "bleu": 0.0, "rouge_l": 0.0}]
     assert text_scores(["a b c d", "a b c d"], ["a b c d", ""])["bleu"] == pytest.approx(0.5)
 
 
@@ -56,8 +57,18 @@ def test_repeated_pairs_are_scored_once(monkeypatch):
     genuine = text.sentence_bleu
     monkeypatch.setattr(text, "sentence_bleu", lambda *a, **k: calls.append(1) or genuine(*a, **k))
     scores = sentence_scores(["a b c d", "a b c d", "A B c  d"], ["a b c", "a b c", "a b c"])
-    assert len(calls) == 1
-    assert scores[0] == scores[2]
+    assert len(calls) == 2  # the third reference as it is; normalised it is the first
+    assert scores[0] == scores[1] and scores[0]["bleu"] == scores[2]["bleu"] > scores[2]["bleu_raw"]
+
+
+def test_raw_bleu_is_that_of_the_papers_script():
+    references = ["Light-blue cytoplasm, N/C ratio low.", "A large monocyte."]
+    captions = ["light - blue cytoplasm , n / c ratio low .", "A large monocyte with vacuoles."]
+    smooth = text.SmoothingFunction().method4
+    pairs = zip(references, captions, strict=True)
+    script = [sentence_bleu([one.split()], two.split(), smoothing_function=smooth) for one, two in pairs]
+    assert [score["bleu_raw"] for score in sentence_scores(references, captions)] == pytest.approx(script)
+    assert text_scores(references, captions)["bleu_raw"] == pytest.approx(sum(script) / 2)
 
 
 def test_no_captions_are_said_to_be_none():

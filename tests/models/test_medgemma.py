@@ -9,10 +9,11 @@ from transformers import Gemma3ImageProcessorPil, Gemma3Processor
 
 from hemblip.errors import ConfigError
 from hemblip.metrics.confidence import caption_confidence
+from hemblip.models.answering import NoRepeatInAnswer
 from hemblip.models.decoding import Decoding
-from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, answer_ids, prompt_ids
+from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT, prompt_ids
 from hemblip.models.gemma_weights import pixel_values
-from hemblip.models.medgemma import MedGemmaCaptioner, NoRepeatInAnswer
+from hemblip.models.medgemma import MedGemmaCaptioner
 
 CAPTIONS = ["A small lymphocyte with dense chromatin.", "A large monocyte.", "An eosinophil with red granules."]
 
@@ -63,7 +64,7 @@ def test_prompt_without_system_text(captioner):
 
 
 def test_answers_end_their_turn_and_are_padded(captioner):
-    ids = answer_ids(captioner.tokenizer, [" A large monocyte. ", "A"])
+    ids = captioner.answer_ids([" A large monocyte. ", "A"])
     assert captioner.tokenizer.decode(ids[0]) == "A large monocyte.<end_of_turn>"
     assert captioner.tokenizer.decode(ids[1], skip_special_tokens=True) == "A"
     assert ids[1, -1] == captioner.tokenizer.pad_token_id
@@ -75,7 +76,7 @@ def test_loss_and_gradients_equal_those_of_the_plain_way(captioner, batch):
     ours = {name: p.grad.clone() for name, p in captioner.model.named_parameters() if p.grad is not None}
     captioner.model.zero_grad()
 
-    answers = answer_ids(captioner.tokenizer, CAPTIONS)
+    answers = captioner.answer_ids(CAPTIONS)
     prompts = captioner.prompt.expand(3, -1)
     ids = torch.cat([prompts, answers], 1)
     padding = ids == captioner.tokenizer.pad_token_id
@@ -96,7 +97,7 @@ def test_loss_and_gradients_equal_those_of_the_plain_way(captioner, batch):
 
 
 def test_logits_are_computed_for_answers_only(captioner, batch):
-    answers = answer_ids(captioner.tokenizer, CAPTIONS)
+    answers = captioner.answer_ids(CAPTIONS)
     assert captioner.answer_logits(batch, answers).shape == (*answers.shape, len(captioner.tokenizer))
 
 

@@ -15,6 +15,7 @@ from hemblip.data.sources import Source
 from hemblip.errors import CheckpointError, ConfigError
 from hemblip.models import BlipCaptioner, MedGemmaCaptioner
 from hemblip.probing import RandomProjection, VisionEncoder
+from hemblip.probing.heads import HEADS
 from hemblip.probing.probe import probe
 
 TYPES = {"neutrophil": (200, 120, 160), "lymphocyte": (110, 90, 200), "monocyte": (120, 180, 140)}
@@ -60,7 +61,7 @@ def test_table_details_and_maps_are_written(cells, tmp_path, capsys):
     folder = tmp_path / "runs" / "probe" / "version_0"
     table = pd.read_csv(folder / "table3.csv")
     assert set(table["task"]) == {"subtype", "subtype_or_healthy", "cell_type"}
-    assert len(table) == 3 * (1 + 2 * 3)
+    assert len(table) == 3 * (1 + 2 * len(HEADS))
     best = table[(table["task"] == "cell_type") & (table["head"] == "linear")]
     assert best["internal_accuracy"].min() > 0.8
     assert not table.isna().any().any()

@@ -43,7 +43,7 @@ def test_pieces_make_up_the_caption_and_mark_the_words_that_state():
         ("large", "wrong"),
         ("neutrophil", "right"),
         ("coarse", "near"),
-        ("prominent", "unverifiable"),
+        ("prominent nucleoli", "unverifiable"),
     ]
     assert "annotated: small" in next(piece.note for piece in pieces if piece.text == "large")
 

@@ -18,7 +18,7 @@ from hemblip.data.synthetic.renderer import Cell, draw, one_stream
 from hemblip.data.synthetic.stain import Slide, draw_slide
 from hemblip.errors import ConfigError
 
-VERSION = 2
+VERSION = 3
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
 
 FIX = "make room or set the `folder` of Synthetic to another one"
@@ -79,8 +79,11 @@ class Synthetic(Source):
         return patient.number, draw_attributes(patient.diagnosis, rng), rng
 
     def slide(self, patient: int) -> Slide:
-        """Stain and camera of a patient."""
-        return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient)))
+        """Stain and camera of a patient, the same for the next healthy and the next leukemic one.
+
+        So neither stain nor background can tell health, however few the patients are.
+        """
+        return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient // 2)))
 
     def _missing(self, folder: Path) -> list[int]:
         # One look a folder, not one a cell.

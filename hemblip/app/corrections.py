@@ -1,0 +1,48 @@
+"""Statements corrected by hand, as a table of annotations."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from hemblip.atomic import replacing
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS, SCHEMA
+from hemblip.reporting.described import Cell
+
+
+def statements_of(cells: Sequence[Cell]) -> pd.DataFrame:
+    """What is said of each cell: `cell_id` and the 15 keys, empty where nothing is stated."""
+    rows = [{"cell_id": cell.name, **{key: cell.attributes[key] or "" for key in KEYS}} for cell in cells]
+    return pd.DataFrame(rows, columns=["cell_id", *KEYS])
+
+
+def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) -> Path:
+    """Write a corrected table as CSV, with the captions as they were: `image`, `caption` and the 15 keys.
+
+    Args:
+        table: as of `statements_of`, changed by hand.
+        cells: that it is about.
+        folder: to write into, under a new name.
+
+    Raises:
+        DataError: a value is not in the schema, or a cell is none of `cells`.
+    """
+    captions = {cell.name: cell.caption for cell in cells}
+    if not len(table):
+        raise DataError("there are no cells; hand in some first")
+    for row in table.to_dict("records"):
+        if row["cell_id"] not in captions:
+            raise DataError(f"cell '{row['cell_id']}' was not handed in; leave the first column as it is")
+        for key in KEYS:
+            value = str(row[key] or "").strip()
+            if value and value not in SCHEMA[key]:
+                raise DataError(
+                    f"{row['cell_id']}: {key} is '{value}'; it is one of {', '.join(SCHEMA[key])}, or empty"
+                )
+    kept = table.assign(image=table["cell_id"], caption=table["cell_id"].map(captions))
+    path = folder / secrets.token_hex(8) / "corrected.csv"
+    with replacing(path) as partial:
+        kept[["cell_id", "image", "caption", *KEYS]].to_csv(partial, index=False)
+    return path

@@ -1,0 +1,130 @@
+"""Captions of cells of which nothing is known, written as they are made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pandas as pd
+from lightning.pytorch.callbacks import BasePredictionWriter
+
+from hemblip.atomic import write_text
+from hemblip.callbacks.provenance import made_with, provenance
+from hemblip.data.datamodules import CellDataModule
+from hemblip.data.taught import never_seen
+from hemblip.metrics.abstention import abstain
+from hemblip.models.captioner import Captioner
+from hemblip.morphology import KEYS, extract_attributes
+from hemblip.parts import RowParts
+from hemblip.predictions import CONFIDENCE_PREFIX, captions_path, captions_table, write_captions
+from hemblip.reporting.described import Cell, page
+
+SHOWN = 20
+"""Most flaws that are told on the terminal."""
+
+
+PAGE = 500
+"""Most cells on a page: about 10 MB."""
+
+UNSHORTENED = "unshortened"
+"""Column beside captions that were shortened."""
+
+
+class PredictionWriter(BasePredictionWriter):
+    """Write the captions of `predict`, and the attributes that they state, as a table.
+
+    Cells whose images cannot be read are listed in `<output>_excluded.csv`.
+
+    Args:
+        output: table to write, `.csv` or `.parquet`; or `.html`, a page with the cells as the model saw them.
+        thresholds: least confidence by attribute, see `hemblip.metrics.abstention`; None leaves captions as they are.
+        go_on: describe only what a killed `predict` with the same output has not described.
+        promise: what `thresholds` promise, for the page.
+
+    Raises:
+        DataError: `output` cannot be written, or rows to go on with were made with other settings.
+    """
+
+    def __init__(
+        self,
+        output: str | Path,
+        thresholds: dict[str, float | None] | None = None,
+        go_on: bool = False,
+        promise: str = "",
+    ) -> None:
+        super().__init__("batch")
+        self.path, self.thresholds, self.go_on, self.promise = captions_path(str(output)), thresholds, go_on, promise
+        self._parts = RowParts(self.path)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Find out what is to be described."""
+        super().setup(trainer, pl_module, stage)
+        if stage != "predict":
+            return
+        assert isinstance(pl_module, Captioner)
+        cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        if trainer.is_global_zero:
+            self._parts.start(made_with(provenance(trainer, pl_module, cells)), self.go_on)
+        trainer.strategy.barrier()
+        described = self._parts.columns("cell_id")
+        cells.described = set(described["cell_id"]) if len(described) else set()
+        if cells.described:
+            trainer.print(f"{len(cells.described):,} cells are described already; the others follow")
+
+    def write_on_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        prediction: Any,
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Keep the rows of a batch."""
+        self._parts.add(prediction)
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make the table of the parts of all ranks."""
+        self._parts.flush()
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            rows = self._parts.rows()
+            flawed = rows["flaw"].notna()
+            table = captions_table(rows[~flawed], cells.manifest)
+            if self.thresholds is not None:
+                whole, table = table, abstain(table, self.thresholds)
+                table.insert(table.columns.get_loc("caption") + 1, UNSHORTENED, whole["caption"])
+            if self.path.suffix == ".html":
+                self._write_page(table, cells, pl_module, rows.loc[flawed, "flaw"].tolist())
+            else:
+                write_captions(table, self.path)
+            self._parts.remove()
+            print(f"{len(table):,} captions   {self.path}")
+            if flawed.any():
+                self._tell_excluded(rows[flawed])
+
+    def _write_page(
+        self, table: pd.DataFrame, cells: CellDataModule, captioner: L.LightningModule, flaws: list[str]
+    ) -> None:
+        """Write the page of the first `PAGE` cells, the least sure of them first."""
+        assert isinstance(captioner, Captioner)
+        manifest, shown = cells.manifest.set_index("cell_id"), []
+        for row in table.head(PAGE).sort_values("confidence", kind="stable").to_dict("records"):
+            said = {key: row[key] if isinstance(row[key], str) else None for key in KEYS}
+            before = extract_attributes(row[UNSHORTENED]) if UNSHORTENED in row else said
+            sure = {key: row[CONFIDENCE_PREFIX + key] for key in KEYS if pd.notna(row[CONFIDENCE_PREFIX + key])}
+            left_out = tuple(key for key in KEYS if before[key] is not None and said[key] is None)
+            seen = cells.preparation.of_cell(manifest.loc[row["cell_id"]].to_dict())
+            shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out))
+        warning = never_seen(captioner.taught) if captioner.taught else ""
+        write_text(self.path, page(shown, "Described cells", warning, self.promise, flaws, len(table)))
+
+    def _tell_excluded(self, rows: pd.DataFrame) -> None:
+        """List the cells whose images cannot be read, the first of them on the terminal."""
+        listed = self.path.with_name(f"{self.path.stem}_excluded.csv")
+        write_captions(rows[["cell_id", "flaw"]], listed)
+        print(f"{len(rows):,} left out   {listed}")
+        for flaw in rows["flaw"].head(SHOWN):
+            print(f"  {flaw}")

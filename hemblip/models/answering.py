@@ -1,0 +1,102 @@
+"""Answers after a prompt that is the same for every cell: losses, and generation, as chat models of transformers do."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
+from transformers.generation import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
+
+from hemblip.models.decoding import Generated
+
+
+def answer_ids(tokenizer: Any, captions: list[str], end: int) -> Tensor:
+    """Write captions as the model's answers: the text, the end of the turn, then padding.
+
+    Args:
+        tokenizer: of the model.
+        captions: B texts.
+        end: token that ends a turn.
+
+    Returns:
+        Token ids (B, A), right-padded with the padding token, on the CPU.
+    """
+    texts = [caption.strip() for caption in captions]
+    rows = [[*ids, end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    width = max(map(len, rows))
+    return torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in rows], dtype=torch.long)
+
+
+def answer_losses(logits: Tensor, answers: Tensor, pad: int) -> tuple[Tensor, Tensor]:
+    """Sum the negative log-likelihoods (B,) of answers (B, A) by logits (B, A, words), and count their tokens (B,)."""
+    losses = functional.cross_entropy(logits.float().transpose(1, 2), answers, reduction="none")  # (B, A)
+    answered = answers != pad
+    return (losses * answered).sum(1), answered.sum(1)
+
+
+def generate_answers(
+    model: PreTrainedModel, prompts: Tensor, inputs: dict[str, Any], settings: GenerationConfig
+) -> list[list[Generated]]:
+    """Generate an answer to each prompt, up to the end of the turn.
+
+    Args:
+        model: in evaluation mode.
+        prompts: token ids (B, P), all of one length.
+        inputs: what else the model takes, as the image.
+        settings: how; the rules against repetition are about the answer, not the prompt.
+    """
+    processors = LogitsProcessorList()
+    # The library's own count the prompt as well, and would forbid its words.
+    if size := settings.no_repeat_ngram_size:
+        processors.append(NoRepeatInAnswer(size, prompts.shape[1]))
+    if penalty := settings.repetition_penalty:
+        processors.append(RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompts.shape[1]))
+    settings.no_repeat_ngram_size = settings.repetition_penalty = None
+    output = model.generate(
+        input_ids=prompts,
+        **inputs,
+        attention_mask=torch.ones_like(prompts),
+        generation_config=settings,
+        logits_processor=processors,
+        return_dict_in_generate=True,
+        output_logits=True,
+        synced_gpus=False,  # ranks have whole weights, and different numbers of batches
+    )
+    answers = output.sequences[:, prompts.shape[1] :].tolist()
+    values = log_probabilities(output, prompts.shape[1])
+    return [
+        [Generated(token, value) for token, value in zip(*row, strict=True) if token != settings.pad_token_id]
+        for row in zip(answers, values, strict=True)
+    ]
+
+
+def log_probabilities(output: Any, prompt: int) -> list[list[float]]:
+    """Log-probabilities (B, T) of generated tokens from `output.logits`: for each of them (rows, words)."""
+    columns = []
+    for step, logits in enumerate(output.logits[: output.sequences.shape[1] - prompt]):
+        tokens = output.sequences[:, prompt + step, None]  # (B, 1)
+        if (rows := output.get("beam_indices")) is not None:
+            logits = logits[rows[:, step].clamp(min=0).long()]  # -1 after the end
+        logits = logits.float()
+        columns.append(logits.gather(1, tokens).squeeze(1) - logits.logsumexp(1))
+    values: list[list[float]] = torch.stack(columns, 1).tolist()
+    return values
+
+
+class NoRepeatInAnswer(NoRepeatNGramLogitsProcessor):  # type: ignore[misc]
+    """Forbid repeated n-grams in the answer.
+
+    Args:
+        size: of the n-grams, in tokens.
+        prompt: number of prompt tokens to leave out.
+    """
+
+    def __init__(self, size: int, prompt: int) -> None:
+        super().__init__(size)
+        self.prompt = prompt
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Give `scores` (B, words) with -inf for words that would repeat an n-gram."""
+        allowed: torch.FloatTensor = super().__call__(input_ids[:, self.prompt :], scores)
+        return allowed

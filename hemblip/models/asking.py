@@ -1,0 +1,74 @@
+"""The probability of each value of an attribute: the captioner is asked about the cell instead of told from its words.
+
+The captioner's own caption is written once for each value of the attribute, all else in it the same, and the caption as
+a whole is scored given the image. So a value is weighed against the others of its attribute, with what comes after it
+as well as what comes before. A sentence about the attribute alone would be shorter, and is unfamiliar to a captioner
+that has seen whole captions: experiments/ask compares both.
+"""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from hemblip.data.dataset import Batch
+from hemblip.morphology import SCHEMA, STYLES, describe, extract_attributes
+from hemblip.morphology.schema import Attributes
+
+if TYPE_CHECKING:
+    from hemblip.models.captioner import Captioner
+
+LOOKED_AT = 8
+"""Captions from which the style of all is told."""
+
+
+@torch.no_grad()
+def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) -> Tensor:
+    """Give the probability of each value of an attribute.
+
+    Args:
+        captioner: in evaluation mode.
+        batch: of B cells.
+        key: of the schema, with V values.
+        captions: what the captioner says of each cell.
+
+    Returns:
+        (B, V) on the CPU, float32, rows summing to one; a value that training did not have has 0.
+    """
+    stated = [extract_attributes(caption) for caption in captions]
+    style = nearest_style(captions, stated)
+    texts = [describe(_with(attributes, key, value), style) for attributes in stated for value in SCHEMA[key]]
+    with captioner.repeated(batch, len(SCHEMA[key])) as images:
+        again: Batch = {"images": images, "captions": texts, "cell_ids": [""] * len(texts)}
+        nll = captioner.loss_per_cell(again)[0].float().cpu()
+    scores = -nll.view(len(captions), len(SCHEMA[key]))
+    if captioner.taught and (known := captioner.taught.get(key)):
+        scores[:, [value not in known for value in SCHEMA[key]]] = -torch.inf
+    return scores.softmax(-1)
+
+
+def nearest_style(captions: list[str], stated: list[dict[str, str | None]]) -> int:
+    """Tell which of the fixed styles captions are nearest to, by the characters in common."""
+    pairs = zip(captions, stated, strict=True)
+    some = [(caption, attributes) for caption, attributes in pairs if any(attributes.values())]
+    if not some:
+        return 0
+
+    def likeness(style: int) -> float:
+        return sum(
+            SequenceMatcher(None, caption.lower(), describe(attributes, style).lower(), autojunk=False).ratio()
+            for caption, attributes in some[:LOOKED_AT]
+        )
+
+    return max(range(STYLES), key=likeness)
+
+
+def _with(attributes: Attributes, key: str, value: str) -> dict[str, str | None]:
+    """Exchange one value; what it excludes is left out."""
+    changed = {**attributes, key: value}
+    if changed["granules"] == "absent" and changed["granule_colour"] is not None:
+        changed["granules" if key == "granule_colour" else "granule_colour"] = None
+    return changed

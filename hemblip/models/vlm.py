@@ -1,0 +1,241 @@
+"""Any image-text chat model of transformers as a captioner: Qwen-VL, SmolVLM, InternVL, PaliGemma, Gemma 3."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
+
+from hemblip.data.dataset import Batch
+from hemblip.errors import ConfigError
+from hemblip.models.access import reaching, where
+from hemblip.models.adapters import add_adapters
+from hemblip.models.answering import answer_ids, answer_losses, generate_answers
+from hemblip.models.captioner import Captioner, Pooling
+from hemblip.models.decoding import GREEDY, Decoding, Generated
+from hemblip.models.gemma_prompt import QUESTION
+from hemblip.models.medgemma import NOTHING_TO_TRAIN
+from hemblip.models.vlm_prompt import BLOCKS, end_of_turn, prompt_ids
+
+TOWERS = ("vision_tower", "visual", "vision_model")
+"""What transformers calls the vision encoder of such models."""
+
+KNOWN = ", ".join(BLOCKS)
+
+WHOLE_IMAGE = {"do_image_splitting": False, "do_pan_and_scan": False, "crop_to_patches": False}
+"""Settings of image processors that would cut an image into tiles: a cell is one."""
+
+OVERFLOWS = ("gemma3", "paligemma")
+"""Kinds whose activations leave the range of float16: their answers are empty."""
+
+
+class VlmCaptioner(Captioner):
+    """An image-text model by name, asked to describe one cell.
+
+    Images go through the model's own image processor; the loss is that of the answer alone.
+
+    Args:
+        pretrained: hub id or folder of a model that `AutoModelForImageTextToText` loads.
+        revision: commit on the hub.
+        adaptation: `base` = as published, only tested; `lora` = adapters on the language model's attention; `full` =
+            everything trains.
+        lora_rank: width of the adapters.
+        lora_alpha: their scale, divided by the rank.
+        lora_dropout: share of their inputs dropped in training, in [0, 1).
+        lora_vision: adapters on the vision encoder's attention too.
+        system_prompt: who the model is; may be empty.
+        question: what it is asked about the image.
+        image_size: side in pixels at which cells are given to the image processor; it resizes as the model needs.
+        gradient_checkpointing: recompute activations in the backward pass, for less memory and more time.
+        decoding: how captions are generated.
+        **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
+
+    Raises:
+        ConfigError: the model is of no kind whose prompts are known.
+        ModelAccessError: no network, token, licence or memory.
+    """
+
+    prompt: Tensor
+
+    def __init__(
+        self,
+        pretrained: str,
+        revision: str | None = None,
+        adaptation: Literal["base", "lora", "full"] = "lora",
+        lora_rank: int = 8,
+        lora_alpha: int = 16,
+        lora_dropout: float = 0.05,
+        lora_vision: bool = False,
+        system_prompt: str = "",
+        question: str = QUESTION,
+        image_size: int = 384,
+        gradient_checkpointing: bool = False,
+        decoding: Decoding = GREEDY,
+        **optimisation: Any,
+    ) -> None:
+        super().__init__(decoding=decoding, **optimisation)
+        self.pretrained, self.revision, self.adaptation = pretrained, revision, adaptation
+        self.image_size, self.system_prompt, self.question = image_size, system_prompt, question
+        with reaching(pretrained, revision):
+            found = where(pretrained, revision)
+            self.kind: str = AutoConfig.from_pretrained(pretrained, **found).model_type
+            if self.kind not in BLOCKS:
+                raise ConfigError(f"pretrained '{pretrained}' is of kind '{self.kind}'; take one of {KNOWN}")
+            self.tokenizer = AutoTokenizer.from_pretrained(pretrained, **found)
+            # The Pillow one: images are the same with and without torchvision.
+            self.image_processor = AutoImageProcessor.from_pretrained(pretrained, **found, backend="pil")
+            dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+            self.model = AutoModelForImageTextToText.from_pretrained(pretrained, **found, dtype=dtype)
+        config = self.model.config
+        self.image_token: int = getattr(config, "image_token_id", None) or config.image_token_index
+        self.end = end_of_turn(self.tokenizer)
+        self._accepted = set(inspect.signature(self.model.forward).parameters)
+        with torch.no_grad():
+            blank = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)
+            count = self.encode(blank).shape[1]
+        prompt = prompt_ids(self.tokenizer, self.kind, system_prompt, question, self.image_token, count)
+        self.register_buffer("prompt", prompt, persistent=False)
+        self._adapt(adaptation, lora_rank, lora_alpha, lora_dropout, lora_vision)
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.train()
+
+    def _adapt(self, adaptation: str, rank: int, alpha: int, dropout: float, vision: bool) -> None:
+        """Choose what trains."""
+        self.model.requires_grad_(adaptation == "full")
+        if adaptation != "lora":
+            return
+        tower = tower_of(self.model)
+        names = [name for name in attention_layers(self.model) if vision or not name.startswith(f"{tower}.")]
+        add_adapters(self.model, "|".join(map(re.escape, names)), rank, alpha, dropout, [])
+        self.frozen = () if vision else (f"model.{tower}",)
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
+                parameter.data = parameter.data.float()
+
+    def setup(self, stage: str) -> None:
+        """Refuse what cannot work before anything is loaded into a batch.
+
+        Raises:
+            ConfigError: `fit` with `adaptation: base`, or float16 for a model that leaves its range.
+        """
+        if stage == "fit" and self.adaptation == "base":
+            raise ConfigError(NOTHING_TO_TRAIN)
+        if str(self.trainer.precision).startswith("16") and self.kind in OVERFLOWS:
+            raise ConfigError(
+                f"trainer.precision {self.trainer.precision}: {self.kind} overflows in float16 and answers nothing; "
+                "set bf16-mixed, or 32-true"
+            )
+        if self.trainer.precision == "32-true":
+            self.model.float()  # nothing casts between frozen weights in bfloat16 and what trains
+
+    def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
+        answers = answer_ids(self.tokenizer, batch["captions"], self.end).to(self.device)  # (B, A)
+        prompts = self.prompt.expand(len(answers), -1)  # (B, P)
+        ids, pad = torch.cat([prompts, answers], 1), self.tokenizer.pad_token_id
+        kept: dict[str, Any] = {}
+        # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
+        positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
+        if "logits_to_keep" in self._accepted:
+            kept["logits_to_keep"] = positions
+        logits = self.model(
+            input_ids=ids,
+            **self._inputs(batch["images"], ids),
+            attention_mask=torch.cat([torch.ones_like(prompts), (answers != pad).long()], 1),
+            use_cache=False,
+            **kept,
+        ).logits
+        return answer_losses(logits if kept else logits[:, positions], answers, pad)
+
+    def _inputs(self, images: Tensor, ids: Tensor) -> dict[str, Any]:
+        """What the model takes beside token ids (B, T) and their mask."""
+        inputs = self._pixels(images)
+        if "mm_token_type_ids" in self._accepted:
+            inputs["mm_token_type_ids"] = (ids == self.image_token).long()
+        if "token_type_ids" in self._accepted:
+            # Gemma 3: where the image is; PaliGemma: what is answered, the rest being read both ways.
+            places = ids == self.image_token
+            if self.kind == "paligemma":
+                places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids) >= len(self.prompt)
+            inputs["token_type_ids"] = places.long()
+        return inputs
+
+    def _pixels(self, images: Tensor) -> dict[str, Any]:
+        """Prepare images (B, 3, H, W) uint8 as the model's own processor does."""
+        known = {name: value for name, value in WHOLE_IMAGE.items() if hasattr(self.image_processor, name)}
+        pictures = list(images.permute(0, 2, 3, 1).cpu().numpy())
+        if self.kind in ("idefics3", "smolvlm"):
+            pictures = [[picture] for picture in pictures]  # several images a text are possible
+        made = self.image_processor(images=pictures, return_tensors="pt", **known)
+        return {
+            name: value.to(self.device, self.model.dtype if value.is_floating_point() else None)
+            for name, value in made.items()
+            if name in self._accepted
+        }
+
+    @torch.no_grad()
+    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
+        """Generate each cell's caption; see `Captioner`."""
+        prompts = self.prompt.expand(len(batch["images"]), -1)
+        return generate_answers(self.model, prompts, self._inputs(batch["images"], prompts), self.generation_config())
+
+    def generation_config(self) -> GenerationConfig:
+        """Give `decoding` as transformers names it."""
+        return GenerationConfig(
+            **self.decoding.settings(),
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=sorted({self.end, self.tokenizer.eos_token_id}),
+            suppress_tokens=[self.image_token],  # an answer holds no image
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (B, 3, H, W) to what stands in place of the image tokens: (B, P, D); see `Captioner`."""
+        pixels = self._pixels(images)
+        wanted = inspect.signature(self.model.get_image_features).parameters
+        found = self.model.get_image_features(
+            **{name: pixels[name] for name in pixels if name in wanted}, return_dict=True
+        )
+        features = getattr(found, "pooler_output", found)
+        if isinstance(features, list | tuple):
+            features = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
+        return features.reshape(len(images), -1, features.shape[-1])  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
+        """Average what stands in place of the image tokens (B, D), or take the first; see `Captioner`."""
+        patches = self.encode(batch["images"]).float()
+        return patches.mean(1) if pooling == "mean" else patches[:, 0]
+
+    @contextmanager
+    def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:
+        """Give each image several times: the model encodes images within its own pass."""
+        yield batch["images"].repeat_interleave(times, 0)
+
+
+def tower_of(model: nn.Module) -> str:
+    """Name the vision encoder.
+
+    Raises:
+        ConfigError: there is none of a known name.
+    """
+    found = [name for name, _ in model.named_modules() if name.rpartition(".")[2] in TOWERS]
+    if not found:
+        raise ConfigError(f"{type(model).__name__} has no vision encoder called {' or '.join(TOWERS)}")
+    return str(min(found, key=len))
+
+
+def attention_layers(model: nn.Module) -> list[str]:
+    """Name the linear layers of all attention modules, by what they are in, not by what they are called."""
+    within = [name for name, module in model.named_modules() if type(module).__name__.endswith("Attention")]
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and any(name.startswith(f"{outer}.") for outer in within)
+    ]

@@ -1,0 +1,95 @@
+"""Rows of a table that is still being made: on disk as they come, so that memory stays small and killed jobs go on."""
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hemblip.atomic import replacing, write_text
+from hemblip.errors import DataError
+
+SECONDS = 30.0
+"""Longest that rows wait in memory; a killed job loses no more."""
+
+MADE_WITH = "made_with.json"
+
+
+class RowParts:
+    """Part files of one table, `<table>.parts/`; each rank writes its own, the first one makes the table of them.
+
+    Args:
+        table: that is being made; its folder is one that all ranks see.
+        key: column that tells rows apart.
+    """
+
+    def __init__(self, table: Path, key: str = "cell_id") -> None:
+        self.folder, self.key = table.with_name(f"{table.name}.parts"), key
+        self._rows: list[Mapping[str, Any]] = []
+        self._written = time.monotonic()
+
+    def start(self, made_with: Mapping[str, Any], go_on: bool) -> None:
+        """Begin anew, or go on with what a killed job left; the first rank calls it, and the others wait.
+
+        Args:
+            made_with: all that rows depend on, plain values.
+            go_on: keep the rows that are there.
+
+        Raises:
+            DataError: they were made with something else, which is named; or the folder cannot be written.
+        """
+        told, facts = self.folder / MADE_WITH, json.loads(json.dumps(made_with))
+        if go_on and told.is_file():
+            before = json.loads(told.read_text(encoding="utf-8"))
+            if changed := [name for name in {**before, **facts} if before.get(name) != facts.get(name)]:
+                raise DataError(
+                    f"{self.folder}: holds rows that were made with another {', '.join(changed)}; give the settings of "
+                    "then, or leave --resume out to begin anew"
+                )
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        write_text(told, json.dumps(facts, indent=2) + "\n")
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Take the rows of a whole batch.
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        self._rows += rows
+        if time.monotonic() - self._written > SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        if self._rows:
+            with replacing(self.folder / f"{secrets.token_hex(8)}.parquet", one_of_many=True) as partial:
+                pq.write_table(pa.Table.from_pylist(self._rows), partial)
+        self._rows, self._written = [], time.monotonic()
+
+    def columns(self, *names: str) -> pd.DataFrame:
+        """Read some columns of what is written, in no order."""
+        return self._read(list(names)).to_pandas()
+
+    def rows(self) -> pd.DataFrame:
+        """Read what is written, each key once, in the order of keys."""
+        table = self._read(None)
+        if not table.num_rows:
+            return pd.DataFrame()
+        order = table[self.key].to_pandas().drop_duplicates().sort_values(kind="stable").index
+        table = table.take(pa.array(order)).combine_chunks()
+        return table.to_pandas(self_destruct=True, split_blocks=True)
+
+    def remove(self) -> None:
+        """Remove all parts: the table is made."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self, columns: list[str] | None) -> pa.Table:
+        tables = [pq.read_table(part, columns=columns) for part in sorted(self.folder.glob("*.parquet"))]
+        return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})

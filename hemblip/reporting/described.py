@@ -1,0 +1,86 @@
+"""Cells as HTML: the picture as the model saw it, the caption with its marks, a table of attributes."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from hemblip.data.images import Pixels
+from hemblip.morphology import KEYS
+from hemblip.reporting.statements import words
+from hemblip.reporting.sure_marks import MARKS, in_percent, mark_of, marked
+
+NOT_FOR_DIAGNOSIS = "Research software, not for diagnosis."
+
+
+@dataclass(frozen=True, eq=False)  # pixels have no hash
+class Cell:
+    """One cell and what was said of it.
+
+    Attributes:
+        name: of its file, without folders.
+        seen: (S, S, 3), 0 to 255, as the model saw it.
+        caption: whole.
+        attributes: the 15 keys, read from the caption.
+        confidence: key -> probability of what is stated.
+        left_out: keys that the caption stated before it was shortened.
+    """
+
+    name: str
+    seen: Pixels
+    caption: str
+    attributes: dict[str, str | None]
+    confidence: dict[str, float]
+    left_out: tuple[str, ...] = field(default=())
+
+
+def data_uri(pixels: Pixels) -> str:
+    """An image (H, W, 3) inside of a page."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def cards(cells: Sequence[Cell], flaws: Sequence[str] = ()) -> str:
+    """Cells one below the other, and what could not be read before them; all text is escaped."""
+    return _template("described.html.j2", cells=cells, flaws=flaws)
+
+
+def page(
+    cells: Sequence[Cell], title: str, warning: str, promise: str, flaws: Sequence[str] = (), total: int = 0
+) -> str:
+    """The same as a document of its own, of `total` cells in all."""
+    told = {"title": title, "warning": warning, "promise": promise, "total": total or len(cells)}
+    return _template("described_page.html.j2", cells=cells, flaws=flaws, style=style(), **told)
+
+
+@cache
+def style() -> str:
+    """The style sheet of cards."""
+    return (files("hemblip.reporting") / "templates" / "described.css").read_text(encoding="utf-8")
+
+
+def _template(name: str, **values: Any) -> str:
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("hemblip.reporting")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals |= {"MARKS": MARKS, "KEYS": KEYS, "NOT_FOR_DIAGNOSIS": NOT_FOR_DIAGNOSIS}
+    environment.globals |= {
+        "words": words,
+        "marked": marked,
+        "mark_of": mark_of,
+        "in_percent": in_percent,
+        "data_uri": data_uri,
+    }
+    return environment

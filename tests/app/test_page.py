@@ -1,0 +1,92 @@
+"""The page in a real browser; needs the extra `app`, playwright and Chromium."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hemblip
+
+pytest.importorskip("gradio", reason="the extra `app` is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CELLS = Path(hemblip.__file__).parent / "data" / "cells"
+PORT = 7913
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
+
+
+@pytest.fixture(scope="module")
+def server():
+    words = [sys.executable, "-m", "hemblip", "app", "--port", str(PORT)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert "for this machine only" in process.stdout.readline()
+    yield f"http://127.0.0.1:{PORT}"
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture
+def visit(server):
+    """Open pages; at the end none of them has had an error or asked another host."""
+    errors, requests = [], []
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+        def opened(width=1280):
+            seen = browser.new_page(viewport={"width": width, "height": 900})
+            seen.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            seen.on("pageerror", lambda error: errors.append(str(error)))
+            seen.on("request", lambda request: requests.append(request.url))
+            seen.goto(server)
+            seen.wait_for_selector("#examples")
+            return seen
+
+        yield opened
+        browser.close()
+    foreign = [url for url in requests if not url.startswith((server, "data:", "blob:"))]
+    assert not errors and not foreign
+
+
+def test_upload_question_correction_download(visit, tmp_path):
+    page = visit()
+    page.set_input_files("#drop input[type=file]", [str(CELLS / "eo_145815.jpg")])
+    page.wait_for_selector(".hb-cell")
+    assert "eosinophil" in page.inner_text(".hb-caption")
+    page.fill("#ask textarea, #ask input", "Is the nucleus lobed?")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#answer li")
+    assert "yes" in page.inner_text("#answer")
+    page.get_by_text("Correct what is wrong").click()
+    page.click("#keep")
+    page.wait_for_function("document.querySelector('#kept').innerText.includes('1 cells')")
+    with page.expect_download() as download:
+        page.click("#corrected")
+    assert "eo_145815.jpg" in Path(download.value.path()).read_text()
+
+
+def test_a_torn_file_is_told_and_the_others_are_described(visit, tmp_path):
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG torn")
+    page = visit(390)
+    page.set_input_files("#drop input[type=file]", [str(tmp_path / "torn.png"), str(CELLS / "ly_179009.jpg")])
+    page.wait_for_selector(".hb-flaws")
+    assert "torn.png" in page.inner_text(".hb-flaws") and page.locator(".hb-cell").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_two_visitors_see_their_own_cells(visit):
+    one, other = visit(), visit()
+    one.set_input_files("#drop input[type=file]", [str(CELLS / "eo_145815.jpg")])
+    other.set_input_files("#drop input[type=file]", [str(CELLS / "ly_179009.jpg")])
+    for page, name in ((one, "eo_145815.jpg"), (other, "ly_179009.jpg")):
+        page.wait_for_selector(".hb-cell")
+        assert page.locator(".hb-cell figcaption").all_inner_texts() == [name]
+
+
+def test_no_file_outside_of_the_page_can_be_read(visit, server):
+    page = visit()
+    for path in ("/etc/passwd", "../../etc/passwd", str(CELLS / "ly_179009.jpg")):
+        answer = page.request.get(f"{server}/gradio_api/file={path}")
+        assert answer.status in (403, 404) and "root:" not in answer.text()

@@ -1,0 +1,118 @@
+"""What the page says of cells, without a browser."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hemblip
+from hemblip.app.corrections import statements_of, write_corrections
+from hemblip.app.reader import NO_VALIDATION, Reader
+from hemblip.app.serve import is_loopback
+from hemblip.app.uploads import MOST_FILES, describe_uploads, read_uploads
+from hemblip.cli.main import main
+from hemblip.errors import DataError
+from hemblip.morphology import KEYS
+from hemblip.reporting.described import cards, page
+from hemblip.reporting.sure_marks import in_percent, mark_of, marked
+
+CELLS = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader("wbcatt-compact")
+
+
+@pytest.fixture(scope="module")
+def described(reader):
+    return reader.describe([(path.name, str(path)) for path in CELLS[:3]])
+
+
+def test_cells_are_described_as_by_the_front_door(reader, described):
+    told = hemblip.load("wbcatt-compact").describe([str(path) for path in CELLS[:3]])
+    assert [cell.caption for cell in described] == [one.caption for one in told]
+    assert described[0].seen.shape == (112, 112, 3) and described[0].confidence == told[0].confidence
+    assert "never seen leukemic cells" in reader.warning
+
+
+def test_a_risk_needs_validation_captions(reader, described):
+    assert reader.promise(0.05) == NO_VALIDATION and reader.shortened(described, 1.0) == described
+    with pytest.raises(DataError, match="validation cells"):
+        reader.shortened(described, 0.05)
+
+
+def test_with_validation_captions_fall_silent_as_the_risk_falls(reader, described, monkeypatch):
+    other = Reader("wbcatt-compact")
+    monkeypatch.setattr(other, "_thresholds", lambda risk: {**dict.fromkeys(KEYS), "cell_type": 0.1})
+    monkeypatch.setattr(Reader, "validation", pd.DataFrame())
+    shorter = other.shortened(described, 0.05)[0]
+    assert shorter.attributes["cell_type"] and "cell_size" in shorter.left_out and len(shorter.caption) < 60
+    assert set(shorter.confidence) == {"cell_type"}
+
+
+def test_questions(reader, described):
+    found = reader.ask("Is the nucleus lobed?", described)
+    assert found["cell_id"].tolist() == [cell.name for cell in described] and set(found["answer"]) <= {"yes", "no"}
+    assert reader.ask("Is it leukemic?", described) is None and reader.ask("Who won?", described) is None
+
+
+def test_corrections_are_read_as_annotations(described, workplace):
+    table = statements_of(described)
+    table.loc[0, "cell_type"] = "eosinophil"
+    table.loc[1, "cell_size"] = ""
+    path = write_corrections(table, described, Path("made"))
+    assert main(["score", str(path), "--output", "scores"]) == 0
+    kept = pd.read_csv(path)
+    assert kept.loc[0, "cell_type"] == "eosinophil" and kept["caption"].tolist() == [one.caption for one in described]
+    for changed, said in (({"cell_type": "leucocyte"}, "cell_type is 'leucocyte'"), ({"cell_id": "x"}, "cell 'x'")):
+        with pytest.raises(DataError, match=said):
+            write_corrections(table.assign(**changed), described, Path("made"))
+
+
+def test_uploads_are_read_once_and_from_the_pages_folder_only(reader, tmp_path):
+    folder, outside = tmp_path / "up", tmp_path / "other.jpg"
+    folder.mkdir()
+    files = [folder / "a.jpg", folder / "torn.png", folder / "notes.txt"]
+    files[0].write_bytes(CELLS[0].read_bytes())
+    files[1].write_bytes(b"\x89PNG torn")
+    files[2].write_text("text")
+    cells, flaws = describe_uploads(reader, list(map(str, files)), folder)
+    assert [cell.name for cell in cells] == ["a.jpg"] and len(flaws) == 2 and "no image; give" in flaws[1]
+    assert not any(file.exists() for file in files) and str(folder) not in " ".join(flaws)
+    outside.write_bytes(CELLS[0].read_bytes())
+    for path in (outside, folder / ".." / "other.jpg"):
+        with pytest.raises(DataError, match="lies outside of the page's folder"):
+            read_uploads([str(path)], folder)
+    assert outside.exists()
+    with pytest.raises(DataError, match="201 files are more than the 200"):
+        read_uploads([str(folder / f"{number}.png") for number in range(MOST_FILES + 1)], folder)
+
+
+def test_text_on_the_page_is_escaped_and_sureness_is_told_in_words(described):
+    cell = described[0]
+    object.__setattr__(cell, "name", "<script>alert(1)</script>")
+    told = cards([cell], ["<b>torn</b>"])
+    assert "<script>" not in told and "<b>torn" not in told and "&lt;script&gt;" in told
+    assert "very sure" in told and "data:image/png;base64," in told
+    whole = page([cell], "Title & more", "", "", total=5)
+    assert "Research software, not for diagnosis." in whole and "The first 1 of 5 cells" in whole
+    assert "Title &amp; more" in whole and "http" not in whole.replace("http-equiv", "")
+
+
+def test_marks():
+    assert [mark_of(value).words for value in (0.95, 0.8, 0.5, 0.49)] == [
+        "very sure",
+        "fairly sure",
+        "unsure",
+        "little more than a guess",
+    ]
+    assert (in_percent(0.999), in_percent(0.5), in_percent(None)) == ("above 99 %", "50 %", "unknown")
+    pieces = marked("A large monocyte.", {"cell_size": 0.4, "cell_type": 0.99})
+    assert "".join(piece.text for piece in pieces) == "A large monocyte."
+    assert [(piece.text, piece.mark.style) for piece in pieces if piece.mark] == [
+        ("large", "guess"),
+        ("monocyte", "sure"),
+    ]
+    assert np.all([is_loopback(host) for host in ("127.0.0.1", "localhost", "::1")]) and not is_loopback("0.0.0.0")

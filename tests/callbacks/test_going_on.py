@@ -1,0 +1,154 @@
+"""A killed `test` or `predict` goes on, and the tables are those of one that was not."""
+
+from pathlib import Path
+
+import lightning as L
+import pandas as pd
+import pytest
+from tiny_blip import tiny
+
+from hemblip import parts
+from hemblip.callbacks import CaptionEvaluation
+from hemblip.callbacks.prediction_writer import PredictionWriter
+from hemblip.cli.main import main
+from hemblip.data import InternalCells
+from hemblip.data.sources import Synthetic
+from hemblip.data.unlabelled import UnlabelledCells
+from hemblip.models.captioner import Captioner
+from hemblip.run import Run
+
+TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
+RUN = Path("runs/tiny/version_0")
+TEST = ["test", "--config", TINY, "--ckpt_path", str(RUN)]
+PREDICT = ["predict", "--config", TINY, "--ckpt_path", str(RUN), "--images", "data/synthetic"]
+
+
+class Describing:
+    """Counts the cells that are described, and stops the process at a batch."""
+
+    def __init__(self, monkeypatch):
+        self.cells, self.stop_at, self._describe = 0, None, Captioner.describe_batch
+        monkeypatch.setattr(Captioner, "describe_batch", lambda captioner, batch: self(captioner, batch))
+
+    def __call__(self, captioner, batch):
+        if self.cells == self.stop_at:
+            raise KeyboardInterrupt
+        self.cells += len(batch["cell_ids"])
+        return self._describe(captioner, batch)
+
+    def run(self, words, stop_at=None):
+        self.cells, self.stop_at = 0, stop_at
+        return main(words)
+
+
+@pytest.fixture
+def describing(workplace, monkeypatch):
+    monkeypatch.setattr(parts, "SECONDS", -1)
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    return Describing(monkeypatch)
+
+
+def test_a_stopped_test_goes_on(describing):
+    assert describing.run(TEST) == 0 and describing.cells == 24
+    rows, scores = (RUN / "predictions" / "test.parquet").read_bytes(), Run(RUN).scores["test"]
+    assert not list(RUN.rglob("*.parts"))
+    assert describing.run(TEST, stop_at=16) == 130
+    assert (RUN / "predictions" / "test.parquet").read_bytes() == rows  # the one before is whole
+    assert describing.run([*TEST, "--resume", "true"]) == 0 and describing.cells == 8
+    assert (RUN / "predictions" / "test.parquet").read_bytes() == rows
+    assert Run(RUN).scores["test"] == scores and not list(RUN.rglob("*.parts"))
+
+
+def test_without_resume_it_begins_anew_and_with_other_settings_it_refuses(describing, capsys):
+    assert describing.run(TEST, stop_at=16) == 130
+    other = [*TEST, "--model.init_args.decoding.max_new_tokens", "9"]
+    assert describing.run([*other, "--resume", "true"]) == 2
+    assert "made with another captioner, decoding" in capsys.readouterr().err.replace(
+        "decoding, captioner", "captioner, decoding"
+    )
+    assert describing.run(TEST) == 0 and describing.cells == 24
+
+
+def test_a_stopped_predict_goes_on(describing):
+    assert describing.run([*PREDICT, "--output", "whole.csv"]) == 0
+    assert describing.run(PREDICT, stop_at=64) == 130 and not Path("captions.csv").exists()
+    assert describing.run([*PREDICT, "--resume", "true"]) == 0 and describing.cells == 120 - 64
+    assert Path("captions.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+def test_captions_are_not_replaced_unasked(describing, capsys):
+    Path("captions.csv").write_text("mine")
+    assert describing.run(PREDICT) == 2 and "captions.csv: exists already" in capsys.readouterr().err
+    assert Path("captions.csv").read_text() == "mine"
+    assert describing.run([*PREDICT, "--force", "true"]) == 0 and len(pd.read_csv("captions.csv")) == 120
+
+
+@pytest.fixture
+def cells(workplace):
+    return InternalCells([Synthetic(cells=60, size=32)], image_size=32, batch_size=8, cache="cache")
+
+
+def plain_trainer(*callbacks):
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    return L.Trainer(accelerator="cpu", callbacks=list(callbacks), **quiet)
+
+
+def test_in_a_notebook_nothing_is_written_unasked(cells):
+    cells.setup()
+    before = set(Path().rglob("*"))
+    evaluation = CaptionEvaluation()
+    logged = plain_trainer(evaluation).test(tiny(), datamodule=cells)[0]
+    assert {path for path in Path().rglob("*") if "cache" not in path.parts} - before == set()
+    assert len(evaluation.rows) == 9 and logged["test_bleu"] == pytest.approx(evaluation.scores["bleu"])
+    plain_trainer(CaptionEvaluation().write_to("mine")).test(tiny(), datamodule=cells)
+    assert {path.name for path in Path("mine").rglob("*") if path.is_file()} == {
+        "test.parquet",
+        "metrics.json",
+        "provenance.json",
+    }
+    assert Run("mine").scores["test"]["model"] == evaluation.scores
+
+
+def test_predict_in_a_notebook_is_lightnings_own(cells):
+    cells.setup()
+    writer = PredictionWriter("mine/captions.csv")
+    plain_trainer(writer).predict(tiny(), UnlabelledCells("data/synthetic", like=cells), return_predictions=False)
+    assert len(pd.read_csv("mine/captions.csv")) == 60
+
+
+def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
+    assert describing.run(TEST) == 0
+    rows = RUN / "predictions" / "test.parquet"
+    whole = rows.read_bytes()
+    for fewer in (
+        ["--data.init_args.limit", "6"],
+        ["--trainer.limit_test_batches", "1"],
+        ["--data.init_args.seed", "5"],
+    ):
+        assert describing.run([*TEST, *fewer]) == 2
+        assert "test.parquet: holds rows of" in capsys.readouterr().err and rows.read_bytes() == whole
+    assert describing.run(TEST) == 0 and rows.read_bytes() == whole
+    assert describing.run([*TEST, "--data.init_args.limit", "6", "--force", "true"]) == 0
+    assert len(pd.read_parquet(rows)) == 6
+    assert describing.run(TEST) == 0 and len(pd.read_parquet(rows)) == 24  # more cells, these among them
+
+
+def test_two_external_sets_stand_side_by_side(describing, capsys):
+    def drawn(cells, *more):
+        source = (
+            f"[{{class_path: hemblip.data.sources.Synthetic, init_args: {{cells: {cells}, size: 32, external: true}}}}]"
+        )
+        return ["test", "--config", "external.yaml", "--ckpt_path", str(RUN), "--data.init_args.sources", source, *more]
+
+    text = Path(TINY).read_text().replace("InternalCells", "ExternalCells")
+    Path("external.yaml").write_text(text)
+    assert describing.run(drawn(10)) == 0
+    assert describing.run(drawn(10, "--data.init_args.seed", "3", "--data.init_args.limit", "4")) == 2
+    assert "data.init_args.name" in capsys.readouterr().err
+    assert describing.run(drawn(8, "--data.init_args.name", "other")) == 0
+    run = Run(RUN)
+    assert run.described == ["external", "other"] and set(run.scores) == {"external", "other"}
+    page = (RUN / "report.html").read_text()
+    assert "other cells" in page and "external cells" in page
+    assert describing.run(drawn(8, "--data.init_args.name", "val")) == 2
+    assert "data.init_args.name is 'val'" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""Probabilities of an attribute's values."""
+
+import pytest
+import torch
+from tiny_blip import tiny
+
+from hemblip.models import MedGemmaCaptioner
+from hemblip.models.asking import nearest_style
+from hemblip.morphology import SCHEMA, STYLES, describe
+
+CELL = {"cell_type": "monocyte", "cell_size": "large", "granules": "absent", "cytoplasm_vacuoles": "present"}
+
+
+def twin():
+    torch.manual_seed(0)
+    return MedGemmaCaptioner(pretrained="compact", adaptation="full")
+
+
+def batch(captioner, count=3):
+    size = captioner.image_size
+    images = torch.randint(
+        0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+    return {"images": images, "captions": [""] * count, "cell_ids": [str(number) for number in range(count)]}
+
+
+@pytest.mark.parametrize("make", [tiny, twin])
+def test_values_are_weighed_as_whole_captions(make):
+    captioner = make().eval()
+    cells, captions = batch(captioner), [describe(CELL, 0)] * 3
+    found = captioner.answer(cells, "cell_size", captions)
+    losses = []
+    for value in SCHEMA["cell_size"]:
+        told = {**cells, "captions": [describe({**CELL, "cell_size": value}, 0)] * 3}
+        with torch.no_grad():
+            losses.append(captioner.loss_per_cell(told)[0])
+    expected = (-torch.stack(losses, 1)).softmax(1)
+    assert found.shape == (3, 3) and torch.allclose(found, expected, atol=1e-5)
+    assert not torch.allclose(found[0], found[1], atol=1e-9) or make is twin
+
+
+def test_what_training_did_not_have_has_no_probability():
+    captioner = tiny().eval()
+    captioner.taught = {"cell_size": ["small", "large"]}
+    found = captioner.answer(batch(captioner), "cell_size")
+    assert (found[:, SCHEMA["cell_size"].index("medium")] == 0).all()
+    assert torch.allclose(found.sum(1), torch.ones(3))
+
+
+def test_what_a_value_excludes_is_left_out():
+    captioner = tiny().eval()
+    coloured = [describe({"cell_type": "basophil", "granules": "coarse", "granule_colour": "purple"}, 0)] * 3
+    for key in ("granules", "granule_colour"):
+        assert captioner.answer(batch(captioner), key, coloured).shape == (3, len(SCHEMA[key]))
+        assert captioner.answer(batch(captioner), key, [describe(CELL, 0)] * 3).isfinite().all()
+
+
+@pytest.mark.parametrize("style", range(STYLES))
+def test_the_style_is_that_of_the_captions(style):
+    assert nearest_style([describe(CELL, style)], [CELL | dict.fromkeys(set(SCHEMA) - set(CELL))]) == style
+    assert nearest_style(["nothing"], [dict.fromkeys(SCHEMA)]) == 0

@@ -1,0 +1,135 @@
+"""Any image-text model by name: losses, prompts and images are those of the classes themselves."""
+
+import numpy as np
+import pytest
+import torch
+from models.vlm_twins import KINDS, SIDE, written
+from transformers import Gemma3Processor, Idefics3Processor
+
+from hemblip.errors import ConfigError
+from hemblip.models import VlmCaptioner
+from hemblip.models.vlm import attention_layers, tower_of
+from hemblip.models.vlm_prompt import turns
+
+CAPTIONS = ["A small lymphocyte with dense chromatin.", "A large monocyte.", "An eosinophil with red granules."]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return {kind: written(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+@pytest.fixture(params=KINDS)
+def captioner(request, folders):
+    torch.manual_seed(0)
+    return VlmCaptioner(folders[request.param], image_size=SIDE, question="What is it?", adaptation="full").eval()
+
+
+@pytest.fixture
+def batch():
+    images = torch.randint(0, 256, (3, 3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return {"images": images, "captions": CAPTIONS, "cell_ids": ["a", "b", "c"]}
+
+
+def one(batch, place):
+    return {name: values[place : place + 1] for name, values in batch.items()}
+
+
+def test_the_loss_is_the_classes_own(captioner, batch):
+    """With labels on the answer alone, the mean over its tokens."""
+    with torch.no_grad():
+        nll, tokens = captioner.loss_per_cell(batch)
+        for place, caption in enumerate(CAPTIONS):
+            answer = captioner.tokenizer(caption, add_special_tokens=False)["input_ids"] + [captioner.end]
+            ids = torch.cat([captioner.prompt, torch.tensor(answer)])[None]
+            labels = ids.clone()
+            labels[:, : len(captioner.prompt)] = -100
+            inputs = captioner._inputs(batch["images"][place : place + 1], ids)
+            loss = captioner.model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels, **inputs).loss
+            assert tokens[place] == len(answer) and nll[place] / tokens[place] == pytest.approx(loss.item(), rel=1e-4)
+
+
+def test_a_batch_is_as_its_cells_alone(captioner, batch):
+    with torch.no_grad():
+        together = captioner.loss_per_cell(batch)[0]
+        alone = torch.cat([captioner.loss_per_cell(one(batch, place))[0] for place in range(3)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+    captions = captioner.generate(batch)
+    assert captions == [captioner.generate(one(batch, place))[0] for place in range(3)]
+
+
+def test_the_image_matters(captioner, batch):
+    with torch.no_grad():
+        nll = captioner.loss_per_cell(batch)[0]
+        other = captioner.loss_per_cell({**batch, "images": 255 - batch["images"]})[0]
+    assert (nll - other).abs().min() > 1e-4
+    assert (captioner.prompt == captioner.image_token).sum() == captioner.encode(batch["images"]).shape[1]
+    assert captioner.embed(batch).shape == captioner.embed(batch, "first").shape
+
+
+def test_probabilities_are_those_of_reading_the_answer_again(captioner, batch):
+    with torch.no_grad():
+        generated = captioner.generate_tokens(one(batch, 0))[0][:-1]
+        ids = torch.cat([captioner.prompt, torch.tensor([token.token for token in generated])])[None]
+        inputs = captioner._inputs(batch["images"][:1], ids)
+        logits = captioner.model(input_ids=ids, attention_mask=torch.ones_like(ids), **inputs).logits[0]
+    start = len(captioner.prompt) - 1
+    for step, token in enumerate(generated):
+        assert token.log_probability == pytest.approx(
+            logits[start + step].log_softmax(-1)[token.token].item(), abs=1e-3
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("vision", [False, True])
+def test_adapters_touch_no_frozen_part(folders, batch, kind, vision):
+    torch.manual_seed(0)
+    captioner = VlmCaptioner(folders[kind], image_size=SIDE, lora_vision=vision)
+    trained = {name for name, parameter in captioner.model.named_parameters() if parameter.requires_grad}
+    tower = tower_of(captioner.model)
+    assert trained and all("lora_" in name for name in trained)
+    assert any(name.startswith(f"{tower}.") for name in trained) is vision
+    before = {name: value.clone() for name, value in captioner.model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in captioner.parameters() if p.requires_grad], lr=1.0)
+    captioner.loss_per_cell(batch)[0].sum().backward()
+    optimizer.step()
+    changed = {name for name, value in captioner.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and changed <= trained
+    layers = [name for name in attention_layers(captioner.model) if name.endswith("base_layer") and tower not in name]
+    assert {name.split(".")[-2] for name in layers} >= {"q_proj", "k_proj", "v_proj", "o_proj"}
+
+
+def test_prompts_are_those_of_the_processors(folders):
+    """Of the kinds whose processor can be made without torchvision."""
+    chat, picture = turns("You read smears.", "What is it?"), np.zeros((SIDE, SIDE, 3), np.uint8)
+    for kind, processor in (("gemma", Gemma3Processor), ("idefics", Idefics3Processor)):
+        captioner = VlmCaptioner(
+            folders[kind], image_size=SIDE, system_prompt="You read smears.", question="What is it?"
+        )
+        count = int((captioner.prompt == captioner.image_token).sum())
+        made = processor(
+            captioner.image_processor,
+            captioner.tokenizer,
+            **{"image_seq_length" if kind == "gemma" else "image_seq_len": count},
+            chat_template=captioner.tokenizer.chat_template,
+        )
+        text = made.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        whole = {} if kind == "gemma" else {"do_image_splitting": False}
+        ids = made(text=[text], images=[[picture]], add_special_tokens=False, return_tensors="pt", **whole)[
+            "input_ids"
+        ][0]
+        assert ids.tolist() == captioner.prompt.tolist()
+
+
+def test_other_kinds_and_precisions_are_refused(folders, tmp_path):
+    from types import SimpleNamespace
+
+    from transformers import BertConfig
+
+    BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match="is of kind 'bert'; take one of gemma3, qwen2_vl"):
+        VlmCaptioner(str(tmp_path))
+    captioner = VlmCaptioner(folders["gemma"], image_size=SIDE)
+    captioner._trainer = SimpleNamespace(precision="16-mixed")
+    with pytest.raises(ConfigError, match="overflows in float16 and answers nothing; set bf16-mixed"):
+        captioner.setup("test")
