@@ -38,6 +38,10 @@ OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", "references", *CONF
 """Of ours, where rows have them; `references` are all captions of a cell, of which `reference` is the first."""
 
 
+UNLIKE = "unlike"
+"""Column of captions: how unlike the training cells the cell is, see `hemblip.models.familiarity`."""
+
+
 def prediction_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     """Make the table from rows gathered over all ranks: each cell and model once, ordered by id.
 
@@ -226,7 +230,8 @@ def captions_table(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     read = {caption: extract_attributes(caption) for caption in rows["caption"].unique()}  # captions repeat
     stated = {key: [read[caption][key] for caption in rows["caption"]] for key in KEYS}
     table = manifest[["cell_id", "image"]].merge(rows.assign(**stated), on="cell_id", sort=False)
-    return table[["cell_id", "image", "caption", "confidence", *KEYS, *CONFIDENCE_KEYS]]
+    unlike = [UNLIKE] if UNLIKE in table and table[UNLIKE].notna().any() else []
+    return table[["cell_id", "image", "caption", "confidence", *unlike, *KEYS, *CONFIDENCE_KEYS]]
 
 
 def write_captions(table: pd.DataFrame, path: Path) -> None:

@@ -60,7 +60,9 @@ class Reader:
         with self._alone:
             told = self.captioner.describe([pixels for _, pixels in read])
         return [
-            Cell(name, self.captioner.preparation(pixels), one.caption, one.attributes, one.confidence)
+            Cell(
+                name, self.captioner.preparation(pixels), one.caption, one.attributes, one.confidence, unlike=one.unlike
+            )
             for (name, pixels), one in zip(read, told, strict=True)
         ]
 
@@ -110,4 +112,4 @@ def _less(cell: Cell, row: dict[str, object]) -> Cell:
     kept: dict[str, str | None] = {key: str(row[key]) if isinstance(row[key], str) else None for key in KEYS}
     left_out = tuple(key for key in KEYS if cell.attributes[key] is not None and kept[key] is None)
     sure = {key: value for key, value in cell.confidence.items() if key not in left_out}
-    return Cell(cell.name, cell.seen, str(row["caption"]), kept, sure, left_out)
+    return Cell(cell.name, cell.seen, str(row["caption"]), kept, sure, left_out, cell.unlike)

@@ -14,9 +14,17 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.data.taught import never_seen
 from hemblip.metrics.abstention import abstain
 from hemblip.models.captioner import Captioner
+from hemblip.models.familiarity import UNLIKE as LIMIT
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.parts import RowParts
-from hemblip.predictions import CONFIDENCE_PREFIX, captions_path, captions_table, write_captions
+from hemblip.predictions import (
+    CONFIDENCE_KEYS,
+    CONFIDENCE_PREFIX,
+    UNLIKE,
+    captions_path,
+    captions_table,
+    write_captions,
+)
 from hemblip.reporting.described import Cell, page
 
 SHOWN = 20
@@ -93,15 +101,18 @@ class PredictionWriter(BasePredictionWriter):
             rows = self._parts.rows()
             flawed = rows["flaw"].notna()
             table = captions_table(rows[~flawed], cells.manifest)
+            foreign = table[UNLIKE] > LIMIT if UNLIKE in table else pd.Series(False, index=table.index)
             if self.thresholds is not None:
-                whole, table = table, abstain(table, self.thresholds)
-                table.insert(table.columns.get_loc("caption") + 1, UNSHORTENED, whole["caption"])
+                table = _shortened(table, self.thresholds, foreign)
             if self.path.suffix == ".html":
                 self._write_page(table, cells, pl_module, rows.loc[flawed, "flaw"].tolist())
             else:
                 write_captions(table, self.path)
             self._parts.remove()
             print(f"{len(table):,} captions   {self.path}")
+            if foreign.any():
+                what = "nothing is said of them" if self.thresholds is not None else "their captions promise nothing"
+                print(f"{foreign.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
             if flawed.any():
                 self._tell_excluded(rows[flawed])
 
@@ -117,7 +128,8 @@ class PredictionWriter(BasePredictionWriter):
             sure = {key: row[CONFIDENCE_PREFIX + key] for key in KEYS if pd.notna(row[CONFIDENCE_PREFIX + key])}
             left_out = tuple(key for key in KEYS if before[key] is not None and said[key] is None)
             seen = cells.preparation.of_cell(manifest.loc[row["cell_id"]].to_dict())
-            shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out))
+            shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out, row.get(UNLIKE)))
+        shown.sort(key=lambda cell: not cell.is_foreign)
         warning = never_seen(captioner.taught) if captioner.taught else ""
         write_text(self.path, page(shown, "Described cells", warning, self.promise, flaws, len(table)))
 
@@ -128,3 +140,15 @@ class PredictionWriter(BasePredictionWriter):
         print(f"{len(rows):,} left out   {listed}")
         for flaw in rows["flaw"].head(SHOWN):
             print(f"  {flaw}")
+
+
+def _shortened(table: pd.DataFrame, thresholds: dict[str, float | None], foreign: pd.Series) -> pd.DataFrame:
+    """Leave out what is not sure enough, and all that is said of foreign cells, of which nothing was promised."""
+    shorter = abstain(table, thresholds)
+    shorter.loc[foreign, ["caption"]] = ""
+    shorter.loc[foreign, list(KEYS)] = None
+    shorter.loc[foreign, list(CONFIDENCE_KEYS)] = None
+    after = shorter.columns.get_loc("caption") + 1
+    shorter.insert(after, UNSHORTENED, table["caption"])
+    shorter.insert(after + 1, "why", foreign.map({True: "unlike the training cells", False: ""}))
+    return shorter

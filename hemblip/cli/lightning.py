@@ -16,7 +16,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import alone
-from hemblip.callbacks import CaptionEvaluation, ResumePoint, RunConfig, RunReport, RunSummary
+from hemblip.callbacks import CaptionEvaluation, FamiliarCells, ResumePoint, RunConfig, RunReport, RunSummary
 from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
@@ -293,6 +293,8 @@ class HemblipCLI(LightningCLI):
             self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
+        if self.subcommand == "validate":
+            self.trainer_defaults["callbacks"] = [FamiliarCells(self.run.folder)]
         config.evaluation.write_to(self.run.folder, config.resume, config.force)
         trainer: HemblipTrainer = super().instantiate_trainer(**settings, **kwargs)  # type: ignore[assignment]
         trainer.go_on, trainer.force = config.resume, config.force

@@ -15,6 +15,8 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
 from hemblip.metrics.abstention import fit_thresholds, promise
+from hemblip.models.captioner import Captioner
+from hemblip.models.familiarity import Familiarity
 from hemblip.run import Run
 
 
@@ -60,7 +62,9 @@ class HemblipTrainer(L.Trainer):
         if Path(output).exists() and not self.force:
             raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
         thresholds, told = (None, "") if risk is None else self._thresholds(risk)
-        assert datamodule is not None
+        assert datamodule is not None and isinstance(model, Captioner)
+        base = Path(model.pretrained)  # an exported folder
+        model.familiarity = Familiarity.read(base if base.is_dir() else Path(self.default_root_dir))
         self.callbacks.append(PredictionWriter(output, thresholds, self.go_on, told))  # type: ignore[attr-defined]
         cells = UnlabelledCells(images, like=datamodule)
         super().predict(model, datamodule=cells, return_predictions=False, ckpt_path=ckpt_path, weights_only=True)

@@ -17,6 +17,7 @@ from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.models.access import reaching
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
+from hemblip.models.familiarity import Familiarity
 from hemblip.models.loading import EXPORTED, exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.vlm import VlmCaptioner
@@ -66,6 +67,8 @@ def export(
     else:
         write_model(captioner, partial)
         (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
+    if (familiarity := Familiarity.read(trained.folder)) is not None:
+        familiarity.write(partial)
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
     (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx))

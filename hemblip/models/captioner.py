@@ -31,6 +31,7 @@ from hemblip.models.asking import answer
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding, Generated
+from hemblip.models.familiarity import Familiarity
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
@@ -70,11 +71,13 @@ class Description:
         caption: the text.
         attributes: the 15 schema keys, read from it; None is not stated.
         confidence: of each attribute that is stated, 0 to 1.
+        unlike: share of the validation cells that are more like the training cells, 0 to 1; None if it is not known.
     """
 
     caption: str
     attributes: dict[str, str | None]
     confidence: dict[str, float]
+    unlike: float | None = None
 
 
 class _Encoded(NamedTuple):
@@ -140,6 +143,7 @@ class Captioner(L.LightningModule, ABC):
         self.warmup, self.schedule = warmup, schedule
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self.taught: Taught | None = None
+        self.familiarity: Familiarity | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._pieces: dict[int, str] = {}  # what each token writes
         self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of this rank's evaluation
@@ -303,11 +307,11 @@ class Captioner(L.LightningModule, ABC):
                 "cell_ids": [str(number) for number in range(len(some))],
             }
             with torch.inference_mode():
-                generations = self.describe_batch(batch)
-            for caption, tokens in generations:
+                unlike, generations = self.unlike(batch), self.describe_batch(batch)
+            for far, (caption, tokens) in zip(unlike, generations, strict=True):
                 sure = attribute_confidences(caption, tokens)
                 known = {key: value for key, value in sure.items() if value is not None}
-                yield Description(caption, extract_attributes(caption), known)
+                yield Description(caption, extract_attributes(caption), known, far)
 
     def describe_batch(self, batch: Batch) -> list[Generation]:
         """Describe each cell of a batch, and say how sure each token is."""
@@ -417,11 +421,26 @@ class Captioner(L.LightningModule, ABC):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
         """Describe each cell: rows of `cell_id`, `caption`, confidences, and `flaw` of its image."""
-        flaws = batch.get("flaws", {})
+        flaws, unlike = batch.get("flaws", {}), self.unlike(batch)
         return [
-            {"cell_id": cell, "caption": text, **confidences(text, tokens), "flaw": flaws.get(cell)}
-            for cell, (text, tokens) in zip(batch["cell_ids"], self.describe_batch(batch), strict=True)
+            {"cell_id": cell, "caption": text, **confidences(text, tokens), "unlike": far, "flaw": flaws.get(cell)}
+            for cell, (text, tokens), far in zip(batch["cell_ids"], self.describe_batch(batch), unlike, strict=True)
         ]
+
+    def unlike(self, batch: Batch) -> list[float | None]:
+        """Say what share of the validation cells is more like the training cells than each cell; None if not known."""
+        if self.familiarity is None:
+            return [None] * len(batch["images"])
+        found: list[float | None] = self.familiarity.quantile(self.embed(batch).cpu().numpy()).tolist()
+        return found
+
+    def on_predict_batch_start(self, *_: Any) -> None:
+        """Share what is encoded."""
+        self.on_validation_batch_start()
+
+    def on_predict_batch_end(self, *_: Any) -> None:
+        """Forget what was encoded."""
+        self.on_validation_batch_end()
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_loss`, and go back to spread weights before they are saved."""

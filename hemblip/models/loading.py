@@ -11,6 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from hemblip.data.preparation import Preparation
 from hemblip.errors import CheckpointError
 from hemblip.models.captioner import Captioner
+from hemblip.models.familiarity import Familiarity
 from hemblip.run import Run
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -45,6 +46,7 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
         raise CheckpointError(f"{place}: no run folder, checkpoint or exported model; give one of them")
     else:
         raise CheckpointError(f"{place}: no such file or folder; give a run folder, a checkpoint or an exported model")
+    captioner.familiarity = Familiarity.read(place if place.is_dir() else Run(place).folder)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return captioner.to(torch.device(chosen)).eval()
 

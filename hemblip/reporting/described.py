@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from hemblip.data.images import Pixels
+from hemblip.models.familiarity import UNLIKE as LIMIT
 from hemblip.morphology import KEYS
 from hemblip.reporting.statements import words
 from hemblip.reporting.sure_marks import MARKS, in_percent, mark_of, marked
@@ -30,6 +31,7 @@ class Cell:
         attributes: the 15 keys, read from the caption.
         confidence: key -> probability of what is stated.
         left_out: keys that the caption stated before it was shortened.
+        unlike: share of the validation cells that are more like the training cells; None if it is not known.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Cell:
     attributes: dict[str, str | None]
     confidence: dict[str, float]
     left_out: tuple[str, ...] = field(default=())
+    unlike: float | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is unlike the cells of training."""
+        return self.unlike is not None and self.unlike > LIMIT
 
 
 def data_uri(pixels: Pixels) -> str:
