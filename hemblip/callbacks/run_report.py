@@ -76,7 +76,9 @@ class RunReport(L.Callback):
         run.write_scores(split, {**run.scores[split], "baselines": others})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
-                cards = [make_card({row["model"]: row}, PANEL_SIDE) for row in _varied(table).to_dict("records")]
+                crop = trainer.datamodule.preparation.crop  # type: ignore[attr-defined]
+                shown = _varied(table).to_dict("records")
+                cards = [make_card({row["model"]: row}, PANEL_SIDE, crop) for row in shown]
                 written["figure"], _ = draw_panels(cards, run.folder / "figures" / split)
             with _noting(written, "report"):
                 missing = [f"{name} is {why}." for name, why in evaluation.without.items()]

@@ -13,6 +13,8 @@ from PIL import Image
 from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
+from hemblip.morphology import KEYS
+from hemblip.predictions import CONFIDENCE_PREFIX
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
 from hemblip.run import place_of
@@ -30,6 +32,7 @@ class Answer:
 
     model: str
     confidence: float | None
+    """Of its least sure statement, or of the caption where statements have none."""
     pieces: list[Piece]
     statements: list[Statement]
     contradictions: list[str]
@@ -96,28 +99,30 @@ def cell_pixels(row: Mapping[str, Any]) -> Pixels:
     return read_cell(str(row["image"]), None if box is None else list(box), stretch)
 
 
-def thumbnail(row: Mapping[str, Any], side: int) -> str:
+def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0) -> str:
     """Cell image as a data URI; an empty picture if the image cannot be read any more.
 
     Args:
         row: prediction row; `bbox` and `width_factor` are followed if there are such columns.
         side: in pixels.
+        crop: that the model saw, see `hemblip.data.images.square`.
     """
     try:
         pixels = cell_pixels(row)
     except DataError:
         return "data:,"
     buffer = io.BytesIO()
-    Image.fromarray(square(pixels, side)).save(buffer, "webp", quality=QUALITY, method=4)
+    Image.fromarray(square(pixels, side, crop)).save(buffer, "webp", quality=QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def make_card(rows: Mapping[str, Mapping[str, Any]], side: int) -> Card:
+def make_card(rows: Mapping[str, Mapping[str, Any]], side: int, crop: float = 1.0) -> Card:
     """Lay out one cell.
 
     Args:
         rows: name of a model -> its prediction row of the cell.
-        side: of the thumbnail in pixels; twice that is stored for sharp screens.
+        side: of the thumbnail in pixels; twice that is stored, for sharp screens and to enlarge it.
+        crop: that the models saw.
     """
     first = next(iter(rows.values()))
     kind = first["true_cell_type"] or "type not annotated"
@@ -126,7 +131,7 @@ def make_card(rows: Mapping[str, Mapping[str, Any]], side: int) -> Card:
         title=str(kind),
         place=place_of(first["split"]),
         source=str(first["source"]),
-        image=thumbnail(first, 2 * side),
+        image=thumbnail(first, 2 * side, crop),
         side=side,
         alt=f"Cell {first['cell_id']}, annotated as {kind}",
         reference=str(first["reference"]),
@@ -148,16 +153,23 @@ def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: i
         for split in model.scored
     }
     return [
-        make_card({name: table.loc[cell] for (name, place), table in tables.items() if place == split}, side)
+        make_card(
+            {name: table.loc[cell] for (name, place), table in tables.items() if place == split},
+            side,
+            comparison.crop(split),
+        )
         for split, cell in cells
     ]
 
 
 def _answer(model: str, row: Mapping[str, Any]) -> Answer:
-    confidence = row["confidence"]
+    sure = [row.get(CONFIDENCE_PREFIX + key) for key in KEYS if row[key] is not None]
+    known = [float(value) for value in sure if value is not None and not pd.isna(value)] or [
+        float(value) for value in [row["confidence"]] if value is not None and not pd.isna(value)
+    ]
     return Answer(
         model,
-        None if confidence is None or pd.isna(confidence) else round(float(confidence), 4),
+        round(min(known), 4) if known else None,
         marked_caption(row),
         judge(row),
         [pair_in_words(row, rule) for rule in contradictions(row)],

@@ -155,6 +155,11 @@ class Comparison(Contest):
             label = f"{label} ({len(seeds)} seeds)"
         return Contestant(label, "model", scored, seeds[0].validation)
 
+    def crop(self, split: str) -> float:
+        """Share of a cell's shorter side that the first captioner saw, as recorded with its rows."""
+        told = (run.provenance.get(split, {}).get("cells", {}).get("crop") for run in self.runs)
+        return float(next((crop for crop in told if crop), 1.0))
+
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
         return Scored(tables, self.bert)
 

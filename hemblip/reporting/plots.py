@@ -17,9 +17,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hemblip.metrics.abstention import risk_coverage
-from hemblip.metrics.calibration import expected_calibration_error
+from hemblip.metrics.calibration import expected_calibration_error, judged
 from hemblip.metrics.calibration import reliability as bins_of
+from hemblip.morphology import KEYS
 from hemblip.reporting.comparison import Comparison, Contestant
+from hemblip.reporting.statements import words
 from hemblip.reporting.sureness import has_statement_confidences, statements
 from hemblip.run import Run, cells_of
 
@@ -31,6 +33,9 @@ STYLES = (
     ("#574a9c", "-", "v"),
 )
 """Colour, dash and marker of each line; colours after Okabe and Ito, darkened for contrast."""
+
+ATTRIBUTE_BINS = 8
+"""Of the curve of one attribute, which has fewer statements than all together."""
 
 FEWEST = 10
 """Statements in a bin of the reliability plot."""
@@ -76,6 +81,39 @@ def reliability(comparison: Comparison, split: str) -> Plot | None:
             told.append(f"{model.name}: expected calibration error {expected_calibration_error(sure, right):.3f}")
     note = f"Bins of equal width with at least {FEWEST} statements."
     return _finished(figure, axes, told, f"Reliability, {cells_of(split)}", note)
+
+
+def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
+    """One reliability curve an attribute; None without confidences of statements."""
+    models = [model for model in comparison.models if split in model.scored]
+    models = [model for model in models if has_statement_confidences(model.scored[split].table)]
+    keys = [key for key in KEYS if any(len(judged(model.scored[split].table, key)[0]) for model in models)]
+    if not keys:
+        return None
+    columns = 4
+    lines = -(-len(keys) // columns)
+    figure = Figure(figsize=(10.4, 2.5 * lines), layout="constrained")
+    told = []
+    for place, key in enumerate(keys):
+        axes = figure.add_subplot(lines, columns, place + 1)
+        axes.plot([0, 1], [0, 1], color="#868c99", linewidth=1, linestyle=(0, (1, 2)))
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.set_title(words(key), fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        for (colour, dash, marker), model in zip(cycle(STYLES), models, strict=False):
+            sure, right = judged(model.scored[split].table, key)
+            if len(sure):
+                bins = bins_of(sure, right, ATTRIBUTE_BINS)
+                bins = bins[bins["count"] >= FEWEST]
+                axes.plot(bins["confidence"], bins["accuracy"], color=colour, ls=dash, marker=marker, markersize=4)
+                told.append(
+                    f"{words(key)}, {model.name}: {expected_calibration_error(sure, right, ATTRIBUTE_BINS):.3f}"
+                )
+    figure.supxlabel("Confidence of the statement", fontsize=9)
+    figure.supylabel("Statements that are right", fontsize=9)
+    title = f"Reliability by attribute, {cells_of(split)}"
+    note = f"Lines as above. Bins with at least {FEWEST} statements. Expected calibration error: {'; '.join(told)}."
+    return Plot(_uri(figure), f"{title}: {'; '.join(told)}", f"{title}. {note}")
 
 
 def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:

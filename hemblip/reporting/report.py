@@ -23,7 +23,7 @@ from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.in_short import diagnosis_table, in_short
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
-from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability
+from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability, reliability_by_attribute
 from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
@@ -99,7 +99,11 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     plots = [
         plot
         for split in comparison.splits
-        for plot in (reliability(comparison, split), coverage_accuracy(comparison, split))
+        for plot in (
+            reliability(comparison, split),
+            coverage_accuracy(comparison, split),
+            reliability_by_attribute(comparison, split),
+        )
         if plot is not None
     ]
     plots += learning_curves(comparison.runs)

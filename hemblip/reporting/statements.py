@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pandas as pd
+
 from hemblip.metrics.incompatible import Rule
 from hemblip.metrics.verdicts import Verdict as Kind
 from hemblip.metrics.verdicts import verdict as kind_of
 from hemblip.morphology import KEYS
 from hemblip.morphology.locate import locate_statements
-from hemblip.predictions import TRUE_PREFIX
+from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 
 Verdict = Literal["right", "near", "wrong", "unverifiable", "omitted"]
 
@@ -54,6 +56,7 @@ class Statement:
     stated: str | None
     truth: str | None
     verdict: Verdict
+    confidence: float | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +65,8 @@ class Statement:
 
     def __str__(self) -> str:
         stated = self.stated or "not stated"
+        if self.confidence is not None:
+            stated = f"{stated}, {100 * self.confidence:.0f}\u00a0% sure"
         if self.verdict in ("right", "unverifiable"):
             return f"{self.name}: {stated}"
         return f"{self.name}: {stated} (annotated: {self.truth})"
@@ -93,7 +98,8 @@ def judge(row: Mapping[str, Any]) -> list[Statement]:
         truth, stated = row[TRUE_PREFIX + key], row[key]
         kind = kind_of(key, truth, stated, annotation)
         if kind != Kind.SILENT:
-            found.append(Statement(key, stated, truth, NAMES[kind]))
+            sure = None if stated is None else row.get(CONFIDENCE_PREFIX + key)
+            found.append(Statement(key, stated, truth, NAMES[kind], None if sure is None or pd.isna(sure) else sure))
     return found
 
 

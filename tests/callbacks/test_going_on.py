@@ -122,7 +122,7 @@ def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
     whole = rows.read_bytes()
     for fewer in (
         ["--data.init_args.limit", "6"],
-        ["--trainer.limit_test_batches", "1"],
+        ["--trainer.limit_test_batches", "0.4"],
         ["--data.init_args.seed", "5"],
     ):
         assert describing.run([*TEST, *fewer]) == 2

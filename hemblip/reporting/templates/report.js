@@ -1,5 +1,12 @@
 "use strict";
 // Filters and sorts the cells; without this script all of them are shown in order.
+// A click, or Enter, enlarges a cell.
+for (const kind of ["click", "keydown"]) {
+  document.addEventListener(kind, (event) => {
+    if (!event.target.matches(".cell img") || (kind === "keydown" && event.key !== "Enter")) return;
+    event.target.classList.toggle("large");
+  });
+}
 (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const box = document.getElementById("cards");
