@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 
-.PHONY: demo test test-oldest slow lint pins pins-oldest clean
+.PHONY: demo test test-oldest mutants slow lint pins pins-oldest clean
 
 .venv/installed: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "HemBLIP needs Python 3.11 or newer: make PYTHON=python3.11"; exit 2; }
@@ -25,6 +25,10 @@ test: .venv/installed
 
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest
+
+# Deliberate mistakes, each of which the tests have to catch: half an hour.
+mutants: .venv/installed
+	$(BIN)/python experiments/mutants/run.py
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow -n 0
