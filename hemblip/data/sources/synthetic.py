@@ -95,7 +95,7 @@ class Synthetic(Source):
     def _render(self, folder: Path, drawn: list[tuple[int, Cell, np.random.Generator]]) -> None:
         for place in (folder, _masks(folder)):
             remove_abandoned(place)
-        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
+        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False, disable=None):
             patient, attributes, rng = drawn[index]
             pixels, masks = draw(attributes, self.slide(patient), self.size, one_stream(rng))
             labels = np.where(masks.nucleus, NUCLEUS, np.where(masks.cytoplasm, CYTOPLASM, 0)).astype(np.uint8)
