@@ -3,10 +3,12 @@
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from hemblip.data.dataset import Batch
 
@@ -14,12 +16,26 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes."""
 
 
+MINUTE = 60.0
+"""Seconds between two lines within an epoch, at least."""
+
+
 class RunSummary(L.Callback):
-    """Print what is about to happen; log learning rate, cells a second and peak memory."""
+    """Print what is about to happen and what has; log learning rate, cells a second and peak memory.
+
+    Args:
+        lines: print a line an epoch, and at most one a minute, for logs in which a progress bar would be litter.
+    """
+
+    def __init__(self, lines: bool = False) -> None:
+        self.lines = lines
+        self._best: float | None = None
+        self._best_epoch = 0
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self._began = time.monotonic()
+        self._done_before = trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print five lines."""
@@ -28,7 +44,9 @@ class RunSummary(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start counting."""
+        self._note_best(trainer, trainer.current_epoch - 1)
         self._epoch_began, self._cells = time.monotonic(), 0
+        self._told = self._epoch_began
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
@@ -42,20 +60,72 @@ class RunSummary(L.Callback):
         """Count, and measure up to the last step, before validation."""
         self._cells += len(batch["cell_ids"]) * trainer.world_size
         self._seconds = time.monotonic() - self._epoch_began
+        if self.lines and time.monotonic() - self._told > MINUTE:
+            self._told = time.monotonic()
+            trainer.print(self._line(trainer, batch_idx + 1))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log throughput and memory at once: what Lightning logs after an epoch comes after the resume point."""
         rates = {"cells_per_second": self._cells / self._seconds, "peak_memory_gb": _peak_memory()}
         for logger in trainer.loggers:
             logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step - 1)
+        if self.lines:
+            trainer.print(self._line(trainer, int(trainer.num_training_batches)))
+
+    def _line(self, trainer: L.Trainer, batches: int) -> str:
+        """Say where training stands: losses and rate so far, and how long it would take to the last epoch."""
+        total, epochs = int(trainer.num_training_batches), trainer.max_epochs or 0
+        done = trainer.current_epoch * total + batches
+        found = [
+            f"{name} {float(trainer.callback_metrics[name]):.4g}"
+            for name in ("train_loss", "val_loss", "val_accuracy")
+            if name in trainer.callback_metrics
+        ]
+        rate = self._cells / max(self._seconds, 1e-9)
+        left = (epochs * total - done) * (time.monotonic() - self._began) / max(done - self._done_before, 1)
+        end = f", at most {_minutes(left)} min to go" if epochs > 0 and left > 0 else ""
+        place = f"epoch {trainer.current_epoch + 1} of {epochs if epochs > 0 else 'no end'}, batch {batches} of {total}"
+        return f"{place}: {', '.join([*found, f'{rate:.0f} cells/s'])}{end}"
+
+    def _note_best(self, trainer: L.Trainer, epoch: int) -> None:
+        score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        if score is not None and float(score) != self._best:
+            self._best, self._best_epoch = float(score), epoch + 1
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Print time and memory."""
-        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        """Print time and memory, why it ended, which weights are the best, and what to do next."""
+        self._note_best(trainer, trainer.current_epoch - 1)
         trainer.print(
-            f"finished   {trainer.current_epoch} epochs, {trainer.global_step} steps in {minutes}:{seconds:02d} min, "
-            f"peak memory {_peak_memory():.1f} GB"
+            f"finished   {trainer.current_epoch} epochs, {trainer.global_step} steps in "
+            f"{_minutes(time.monotonic() - self._began)} min, peak memory {_peak_memory():.1f} GB; {_why(trainer)}"
         )
+        if self._best is not None:
+            monitor = getattr(trainer.checkpoint_callback, "monitor", None)
+            weights = getattr(trainer.checkpoint_callback, "best_model_path", "")
+            trainer.print(f"best       epoch {self._best_epoch}, {monitor} {self._best:.4g}: {_short(weights)}")
+        trainer.print(f"next       python -m hemblip test --run {trainer.default_root_dir}")
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _why(trainer: L.Trainer) -> str:
+    """Say why training ended."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
+            return f"{callback.monitor} has not become better for {callback.wait_count} validations"
+    if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
+        return f"all {trainer.max_steps} steps are done"
+    if trainer.max_epochs is not None and trainer.current_epoch >= trainer.max_epochs > -1:
+        return "all epochs are done"
+    return "stopped before its end"
+
+
+def _short(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _plan(trainer: L.Trainer, captioner: L.LightningModule) -> dict[str, str]:

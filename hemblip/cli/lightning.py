@@ -1,6 +1,7 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -285,12 +286,14 @@ class HemblipCLI(LightningCLI):
         settings: dict[str, Any] = {"logger": False, "default_root_dir": str(self.run.folder)}
         if config.trainer.precision is None:
             settings["precision"] = usual_precision(config.trainer.accelerator)
+        if config.trainer.enable_progress_bar is None:
+            settings["enable_progress_bar"] = sys.stderr.isatty()  # in a log, a bar is thousands of lines
         group = config.name if config.group is None else config.group
         if self.subcommand == "fit":
             settings["logger"] = fit_loggers(
                 self.run.folder, config.ckpt_path, config.trainer.logger, config.wandb, group
             )
-            self.trainer_defaults["callbacks"] = [Provenance(), RunSummary()]
+            self.trainer_defaults["callbacks"] = [Provenance(), RunSummary(lines=not sys.stderr.isatty())]
         elif self.subcommand == "test" and config.wandb:
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
         if self.subcommand == "validate":

@@ -50,7 +50,9 @@ def caption(
     todo = cells[~own]
     attributes = [{key: row[key] for key in KEYS} for row in todo.to_dict("records")]
     pairs = zip(attributes, todo["cell_id"], strict=True)
-    drafts = [captions(cell, k, seed, name) for cell, name in tqdm(pairs, "Captions", len(todo), leave=False)]
+    drafts = [
+        captions(cell, k, seed, name) for cell, name in tqdm(pairs, "Captions", len(todo), leave=False, disable=None)
+    ]
     rewording = None if paraphraser is None else Rewording(paraphraser, drafts, attributes)
     if dry_run:
         print("\n".join(text for texts in drafts[:3] for text in texts[:1]))

@@ -209,7 +209,9 @@ class Rewording:
         with ThreadPoolExecutor(self._settings.workers) as pool:
             futures = [pool.submit(self._ask, batch, attempt) for batch in random.sample(batches, len(batches))]
             try:
-                for future in tqdm(as_completed(futures), total=len(futures), desc="Rewording", leave=False):
+                for future in tqdm(
+                    as_completed(futures), total=len(futures), desc="Rewording", leave=False, disable=None
+                ):
                     future.result()
             except BaseException:
                 self._endpoint.stop()

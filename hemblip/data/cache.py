@@ -139,7 +139,9 @@ def _build(
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             indices = range(len(manifest))
-            progress = tqdm(pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False)
+            progress = tqdm(
+                pool.map(fill, indices), total=len(indices), desc="Caching cells", leave=False, disable=None
+            )
             checksums = np.array(list(progress), "<u4")
         cells.flush()
         with partial.open("ab") as end:

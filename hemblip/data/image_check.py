@@ -81,7 +81,7 @@ def check_images(paths: Iterable[str], log: Path | None = None, workers: int | N
     fresh = [path for path, state in states.items() if (path, state) not in known]
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool, _appending(log) as append:
         results = zip(fresh, pool.map(inspect_image, fresh), strict=True)
-        for path, result in tqdm(results, "Checking images", len(fresh), leave=False, delay=1):
+        for path, result in tqdm(results, "Checking images", len(fresh), leave=False, delay=1, disable=None):
             known[path, states[path]] = result
             append(_line({"path": path, "state": states[path], **asdict(result)}))
     return {path: known[path, state] for path, state in states.items()}

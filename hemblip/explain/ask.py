@@ -1,6 +1,5 @@
 """`python -m hemblip ask`: what a captioner answers when it is asked about cells, with probabilities."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def ask(run: str, images: str, question: str | None = None, output: str | None =
     if not keys:
         print(f"{question}: {UNTAUGHT}")
         return
-    starts = tqdm(range(0, len(cells), batch_size), "Asking", leave=False, disable=not sys.stderr.isatty())
+    starts = tqdm(range(0, len(cells), batch_size), "Asking", leave=False, disable=None)
     table = pd.concat(
         [_of_manifest(captioner, cells.iloc[start : start + batch_size], keys, asked) for start in starts],
         ignore_index=True,

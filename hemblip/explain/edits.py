@@ -148,7 +148,7 @@ def _stated(captioner: Captioner, images: Any, crop: float, count: int | None = 
     """Attributes that the captioner states of each image."""
     found: list[dict[str, str | None]] = []
     batch: list[Tensor] = []
-    images = tqdm(images, total=count, desc="Describing edits", unit="cell", leave=False)
+    images = tqdm(images, total=count, desc="Describing edits", unit="cell", leave=False, disable=None)
     for pixels in images:
         batch.append(torch.from_numpy(square(pixels, captioner.image_size, crop)).permute(2, 0, 1))
         if len(batch) == BATCH:

@@ -69,7 +69,7 @@ def embed_cells(
     known = len(cache.vectors)
     cell_ids: list[str] = []
     digests: list[str] = []
-    for batch in tqdm(batches, desc=f"embedding: {backbone.name}", total=total, leave=False):
+    for batch in tqdm(batches, desc=f"embedding: {backbone.name}", total=total, leave=False, disable=None):
         names = [digest(image) for image in batch["images"]]
         new = [index for index, name in enumerate(names) if name not in cache.vectors]
         if new:

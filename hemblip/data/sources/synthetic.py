@@ -13,12 +13,12 @@ from hemblip.atomic import alone, remove_abandoned, replacing
 from hemblip.data.masks import CYTOPLASM, NUCLEUS
 from hemblip.data.records import manifest_table
 from hemblip.data.sources.source import Source
-from hemblip.data.synthetic.population import draw_attributes, patients
+from hemblip.data.synthetic.population import DIAGNOSES, draw_attributes, patients
 from hemblip.data.synthetic.renderer import Cell, draw, one_stream
 from hemblip.data.synthetic.stain import Slide, draw_slide
 from hemblip.errors import ConfigError
 
-VERSION = 3
+VERSION = 4
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
 
 FIX = "make room or set the `folder` of Synthetic to another one"
@@ -79,11 +79,12 @@ class Synthetic(Source):
         return patient.number, draw_attributes(patient.diagnosis, rng), rng
 
     def slide(self, patient: int) -> Slide:
-        """Stain and camera of a patient, the same for the next healthy and the next leukemic one.
+        """Stain and camera of a patient, shared by as many of each diagnosis as `DIAGNOSES` has.
 
-        So neither stain nor background can tell health, however few the patients are.
+        So neither stain nor background can tell a diagnosis, however few the patients are.
         """
-        return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, patient // 2)))
+        batch = patient // len(DIAGNOSES)
+        return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, batch)))
 
     def _missing(self, folder: Path) -> list[int]:
         # One look a folder, not one a cell.
@@ -95,7 +96,7 @@ class Synthetic(Source):
     def _render(self, folder: Path, drawn: list[tuple[int, Cell, np.random.Generator]]) -> None:
         for place in (folder, _masks(folder)):
             remove_abandoned(place)
-        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False):
+        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False, disable=None):
             patient, attributes, rng = drawn[index]
             pixels, masks = draw(attributes, self.slide(patient), self.size, one_stream(rng))
             labels = np.where(masks.nucleus, NUCLEUS, np.where(masks.cytoplasm, CYTOPLASM, 0)).astype(np.uint8)
