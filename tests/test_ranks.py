@@ -129,5 +129,6 @@ def test_two_ranks_describe_every_image_once(tmp_path):
 @pytest.mark.slow
 def test_fewer_cells_than_ranks(tmp_path):
     hemblip(tmp_path, "fit", "--trainer.max_epochs", "1")
-    hemblip(tmp_path, "test", *TWO, "--ckpt_path", BEST, "--data.init_args.limit", "6")
+    done = hemblip(tmp_path, "test", *TWO, "--ckpt_path", BEST, "--data.init_args.limit", "6")
+    assert "sync_dist" not in done.stderr
     assert len(pd.read_parquet(tmp_path / "runs/tiny/version_0/predictions/test.parquet")) == 6
