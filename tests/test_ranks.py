@@ -23,7 +23,7 @@ EXACT = (
 
 
 def hemblip(folder, command, *more, check=True):
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent))), "OMP_NUM_THREADS": "1"}
     environment.pop("HEMBLIP_RUN_FOLDER", None)
     words = [sys.executable, "-m", "hemblip", command, "--config", str(TINY), *more]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)

@@ -90,7 +90,7 @@ def _quieten() -> None:
     # Our batches hold each cell once: https://github.com/Lightning-AI/pytorch-lightning/pull/19678
     warnings.filterwarnings("ignore", message="You are using a custom batch sampler")
     # What is logged under DDP is the same on all ranks already.
-    warnings.filterwarnings("ignore", message=".*sync_dist=True")
+    warnings.filterwarnings("ignore", message="It is recommended to use `self.log")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
     for name in (
         "lightning.pytorch.utilities.rank_zero",
