@@ -46,3 +46,14 @@ class SpoilWeights(L.Callback):
     def _spoil(self, trainer, pl_module):
         if trainer.global_rank == self.rank:
             torch.nn.init.constant_(pl_module.model.text_decoder.cls.predictions.bias, torch.nan)
+
+
+class StopAfterStep(L.Callback):
+    """End the command as Ctrl-C does when `step` batches are done in all."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.step:
+            raise KeyboardInterrupt

@@ -23,7 +23,7 @@ EXACT = (
 
 
 def hemblip(folder, command, *more, check=True):
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent))), "OMP_NUM_THREADS": "1"}
     environment.pop("HEMBLIP_RUN_FOLDER", None)
     words = [sys.executable, "-m", "hemblip", command, "--config", str(TINY), *more]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
@@ -129,5 +129,6 @@ def test_two_ranks_describe_every_image_once(tmp_path):
 @pytest.mark.slow
 def test_fewer_cells_than_ranks(tmp_path):
     hemblip(tmp_path, "fit", "--trainer.max_epochs", "1")
-    hemblip(tmp_path, "test", *TWO, "--ckpt_path", BEST, "--data.init_args.limit", "6")
+    done = hemblip(tmp_path, "test", *TWO, "--ckpt_path", BEST, "--data.init_args.limit", "6")
+    assert "sync_dist" not in done.stderr
     assert len(pd.read_parquet(tmp_path / "runs/tiny/version_0/predictions/test.parquet")) == 6

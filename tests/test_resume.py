@@ -31,7 +31,7 @@ SETTINGS = ("--resume", "true", "--resume_point.every_n_steps", "2", "--trainer.
 def fit(folder, *more, ranks=1):
     ddp = ("--trainer.devices", str(ranks), "--trainer.strategy", "ddp") if ranks > 1 else ()
     words = [sys.executable, "-m", "hemblip", "fit", "--config", str(TINY), *SETTINGS, *ddp, *more]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent))), "OMP_NUM_THREADS": "1"}
     environment.pop("HEMBLIP_RUN_FOLDER", None)
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -90,6 +90,32 @@ def check(tmp_path, kills, *more, ranks=1):
     assert "not resumable" not in resumed.stderr
     assert "state of training of runs/tiny/version_0/checkpoints/last.ckpt, settings of config" in resumed.stdout
     assert_equal_end(cut, whole)
+
+
+def test_stopped_within_an_epoch(workplace, monkeypatch):
+    """In one process, with dropout: the rest of the epoch follows, and draws what it would have drawn."""
+    words = [
+        "fit",
+        "--config",
+        str(TINY),
+        "--resume_point.every_n_steps",
+        "2",
+        "--model.init_args.compact.dropout",
+        "0.2",
+    ]
+    words += ["--model.init_args.compact.dropout", "0.2", "--evaluation.validation_cells", "0"]
+    ends = []
+    for stop in (None, "5"):
+        (workplace / str(stop)).mkdir()
+        monkeypatch.chdir(workplace / str(stop))
+        if stop:
+            early = ["--trainer.callbacks+", "killing.StopAfterStep", "--trainer.callbacks.step", stop]
+            assert main([*words, *early]) == 130
+            assert state(Path())["global_step"] == 4
+        assert main([*words, "--resume", "true"]) == 0
+        ends.append(state(Path()))
+    assert ends[0]["global_step"] == ends[1]["global_step"] == 18
+    assert same(ends[0]["state_dict"], ends[1]["state_dict"])
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ class RunSummary(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print five lines."""
-        self._epoch_began, self._cells = time.monotonic(), 0
+        self._epoch_began, self._cells = time.monotonic(), 0  # a run that goes on within an epoch does not start one
+        self._told = self._epoch_began
         trainer.print("\n".join(f"{name:<10} {text}" for name, text in _plan(trainer, pl_module).items()))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -89,6 +89,8 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     # Our batches hold each cell once: https://github.com/Lightning-AI/pytorch-lightning/pull/19678
     warnings.filterwarnings("ignore", message="You are using a custom batch sampler")
+    # What is logged under DDP is the same on all ranks already.
+    warnings.filterwarnings("ignore", message="It is recommended to use `self.log")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated")  # Lightning's own business
     for name in (
         "lightning.pytorch.utilities.rank_zero",

@@ -235,3 +235,14 @@ def test_whether_something_is_there_is_as_sure_as_the_word_that_decides_it(capti
     text, tokens = tokens_of(caption.split(), {unsure: 0.25})
     assert attribute_confidences(text, tokens)["cytoplasm_vacuoles"] == pytest.approx(0.25)
     assert attribute_confidences(text, tokens)["cell_type"] == pytest.approx(1.0)
+
+
+def test_equally_sure_statements_are_made_or_left_out_together():
+    """The first half of them is right: taken apart, it would look like a safe choice."""
+    right = np.arange(400) < 200
+    assert threshold_for_risk(np.full(400, 0.9), right, 0.05) is None
+
+
+def test_groups_that_are_wrong_more_often_than_the_risk_have_no_threshold():
+    confidence, right = np.linspace(0.5, 1, 300), np.arange(300) % 2 == 0
+    assert threshold_for_risk(confidence, right, 0.05, groups=[str(place // 2) for place in range(300)]) is None

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import lightning as L
 import pandas as pd
@@ -288,3 +289,22 @@ def test_norms_and_biases_have_no_weight_decay(tmp_path):
     decayed, kept = fit(captioner, tmp_path, steps=1).optimizers[0].param_groups
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.3, 0.0)
     assert all(p.ndim >= 2 for p in decayed["params"]) and all(p.ndim < 2 for p in kept["params"])
+
+
+def test_gradients_are_those_of_the_mean_over_tokens_of_all_ranks_and_batches():
+    """Lightning divides by the batches of a step, DDP by the ranks."""
+    captioner = tiny()
+    captioner._trainer = SimpleNamespace(accumulate_grad_batches=3, world_size=2)
+    captioner._step_loss = (5.0, 12.0)
+    weight = next(captioner.parameters())
+    weight.grad = torch.ones_like(weight)
+    captioner.on_before_optimizer_step(None)
+    assert torch.allclose(weight.grad, torch.full_like(weight, 3 * 2 / 12)) and captioner._step_loss == (0.0, 0.0)
+
+
+def test_the_evaluated_loss_is_the_mean_over_tokens(monkeypatch):
+    captioner, logged = tiny(), {}
+    monkeypatch.setattr(captioner, "log", lambda name, value, **_: logged.update({name: value}))
+    captioner.losses = {"a": (2.0, 4), "b": (1.0, 2)}
+    captioner._log_loss("val_loss")
+    assert logged == {"val_loss": 0.5} and not captioner.losses
