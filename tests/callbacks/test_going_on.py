@@ -48,7 +48,14 @@ def describing(workplace, monkeypatch):
     return Describing(monkeypatch)
 
 
-def test_a_stopped_test_goes_on(describing):
+def test_a_stopped_test_goes_on(describing, monkeypatch):
+    losses, log_loss = [], Captioner._log_loss
+
+    def noting(captioner, name, **more):
+        losses.append(sorted(captioner.losses.items()))
+        log_loss(captioner, name, **more)
+
+    monkeypatch.setattr(Captioner, "_log_loss", noting)
     assert describing.run(TEST) == 0 and describing.cells == 24
     rows, scores = (RUN / "predictions" / "test.parquet").read_bytes(), Run(RUN).scores["test"]
     assert not list(RUN.rglob("*.parts"))
@@ -57,6 +64,7 @@ def test_a_stopped_test_goes_on(describing):
     assert describing.run([*TEST, "--resume", "true"]) == 0 and describing.cells == 8
     assert (RUN / "predictions" / "test.parquet").read_bytes() == rows
     assert Run(RUN).scores["test"] == scores and not list(RUN.rglob("*.parts"))
+    assert len(losses[0]) == 24 and losses[0] == losses[-1]  # of which the logged loss is made
 
 
 def test_without_resume_it_begins_anew_and_with_other_settings_it_refuses(describing, capsys):
