@@ -2,9 +2,9 @@
 
 import json
 import secrets
-import shutil
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemblip.atomic import replacing, write_text
+from hemblip.atomic import alone, replacing, write_text
 from hemblip.errors import DataError
 
 SECONDS = 30.0
@@ -24,6 +24,8 @@ MADE_WITH = "made_with.json"
 class RowParts:
     """Part files of one table, `<table>.parts/`; each rank writes its own, the first one makes the table of them.
 
+    One job at a time makes them: from `start` to `close` others are kept out.
+
     Args:
         table: that is being made; its folder is one that all ranks see.
         key: column that tells rows apart.
@@ -33,6 +35,7 @@ class RowParts:
         self.folder, self.key = table.with_name(f"{table.name}.parts"), key
         self._rows: list[Mapping[str, Any]] = []
         self._written = time.monotonic()
+        self._alone = ExitStack()
 
     def start(self, made_with: Mapping[str, Any], go_on: bool) -> None:
         """Begin anew, or go on with what a killed job left; the first rank calls it, and the others wait.
@@ -42,8 +45,17 @@ class RowParts:
             go_on: keep the rows that are there.
 
         Raises:
-            DataError: they were made with something else, which is named; or the folder cannot be written.
+            DataError: they were made with something else, which is named; another job is making them; the folder
+                holds other files, or cannot be written.
         """
+        self._alone.enter_context(alone(self.folder, wait=False))
+        try:
+            self._start(made_with, go_on)
+        except BaseException:
+            self._alone.close()
+            raise
+
+    def _start(self, made_with: Mapping[str, Any], go_on: bool) -> None:
         told, facts = self.folder / MADE_WITH, json.loads(json.dumps(made_with))
         if go_on and told.is_file():
             before = json.loads(told.read_text(encoding="utf-8"))
@@ -53,7 +65,9 @@ class RowParts:
                     "then, or leave --resume out to begin anew"
                 )
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not told.is_file() and self.folder.is_dir() and any(self.folder.iterdir()):
+            raise DataError(f"{self.folder}: holds files that are no rows of {self.folder.stem}; move them elsewhere")
+        self._clear()
         write_text(told, json.dumps(facts, indent=2) + "\n")
 
     def add(self, rows: list[dict[str, Any]]) -> None:
@@ -88,7 +102,25 @@ class RowParts:
 
     def remove(self) -> None:
         """Remove all parts: the table is made."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
+        self.close()
+
+    def close(self) -> None:
+        """Write the rows that wait, and let other jobs in."""
+        try:
+            self.flush()
+        finally:
+            self._alone.close()
+
+    def _clear(self) -> None:
+        """Remove what jobs of this table wrote, and nothing else; what says that it is theirs goes last."""
+        for part in self.folder.glob("*.parquet"):
+            part.unlink(missing_ok=True)
+        for partial in self.folder.glob(".*.parquet.*.partial"):
+            partial.unlink(missing_ok=True)
+        (self.folder / MADE_WITH).unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or something else is in it
+            self.folder.rmdir()
 
     def _read(self, columns: list[str] | None) -> pa.Table:
         tables = [pq.read_table(part, columns=columns) for part in sorted(self.folder.glob("*.parquet"))]

@@ -33,11 +33,14 @@ def test_parts_of_all_ranks_make_one_table_in_order(table):
 
 
 def test_a_killed_job_goes_on_and_another_begins_anew(table):
-    RowParts(table).start(MADE_WITH, go_on=False)
-    RowParts(table).add([row("a")])
+    killed = RowParts(table)
+    killed.start(MADE_WITH, go_on=False)
+    killed.add([row("a")])
+    killed.close()
     again = RowParts(table)
     again.start(MADE_WITH, go_on=True)
     assert again.rows()["cell_id"].tolist() == ["a"]
+    again.close()
     with pytest.raises(DataError, match="made with another weights; give"):
         again.start({**MADE_WITH, "weights": "b"}, go_on=True)
     again.start({**MADE_WITH, "weights": "b"}, go_on=False)
@@ -68,3 +71,39 @@ def test_how_rows_fell_into_parts_does_not_show(tmp_path, monkeypatch):
         written.append((tmp_path / f"{number}.parquet").read_bytes())
     assert written[0] == written[1]
     assert isinstance(made.rows(), pd.DataFrame)
+
+
+def test_one_job_at_a_time(table):
+    first, second = RowParts(table), RowParts(table)
+    first.start(MADE_WITH, go_on=False)
+    first.add([row("a")])
+    with pytest.raises(DataError, match="being written by another process"):
+        second.start(MADE_WITH, go_on=True)
+    assert first.rows()["cell_id"].tolist() == ["a"]
+    first.close()
+    second.start(MADE_WITH, go_on=True)
+    assert second.rows()["cell_id"].tolist() == ["a"]
+
+
+def test_a_job_that_is_refused_lets_others_in(table):
+    first, second = RowParts(table), RowParts(table)
+    first.start(MADE_WITH, go_on=False)
+    first.close()
+    with pytest.raises(DataError, match="made with another"):
+        second.start({"weights": "b"}, go_on=True)
+    first.start(MADE_WITH, go_on=True)
+
+
+def test_nothing_else_is_removed(table):
+    made = RowParts(table)
+    made.folder.mkdir()
+    notes = made.folder / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(DataError, match="holds files that are no rows of"):
+        made.start(MADE_WITH, go_on=False)
+    notes.unlink()
+    made.start(MADE_WITH, go_on=False)
+    notes.write_text("mine")
+    made.add([row("a")])
+    made.remove()
+    assert [file.name for file in made.folder.iterdir()] == ["notes.txt"]

@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from hemblip.callbacks.provenance import made_with, provenance
+from hemblip.callbacks.part_files import start_parts
+from hemblip.callbacks.provenance import provenance
 from hemblip.data.datamodules import CellDataModule, ExternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.reading import exclusion_lines
@@ -124,19 +125,13 @@ class CaptionEvaluation(L.Callback):
         cells = _cells(trainer)
         run, split = Run(self.folder), _split(trainer)
         self._parts = RowParts(run.rows_of(split))
-        if trainer.is_global_zero:
-            facts = provenance(trainer, captioner, cells)
-            if not self._force:
-                taken = cells.manifest.loc[cells.manifest["split"] == split, "cell_id"]
-                run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
-            self._parts.start(made_with(facts), self._go_on)
-        trainer.strategy.barrier()
-        described = self._parts.columns("cell_id", *LOSS)
-        cells.described = set(described["cell_id"]) if len(described) else set()
-        if cells.described:
-            trainer.print(f"{len(cells.described):,} cells are described already; the others follow")
-            if trainer.is_global_zero:
-                captioner.losses |= {cell: (loss, tokens) for cell, loss, tokens in described.itertuples(index=False)}
+        facts = provenance(trainer, captioner, cells)
+        if trainer.is_global_zero and not self._force:
+            taken = cells.manifest.loc[cells.manifest["split"] == split, "cell_id"]
+            run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
+        described = start_parts(self._parts, trainer, cells, facts, self._go_on, *LOSS)
+        if trainer.is_global_zero and cells.described:
+            captioner.losses |= {cell: (loss, tokens) for cell, loss, tokens in described.itertuples(index=False)}
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start without rows, and choose the sample."""
@@ -265,10 +260,18 @@ class CaptionEvaluation(L.Callback):
         left_out = exclusion_lines(_cells(trainer).sources)
         Run(self.folder).write_scores(_split(trainer), {"model": self.scores, "baselines": {}, LEFT_OUT: left_out})
 
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Keep what was described."""
+        if self._parts is not None:
+            self._parts.close()
+
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Let go of the parts: their table is written."""
-        if self._parts is not None and trainer.is_global_zero and len(self.rows):
+        """Remove the parts, if their table is written, and let other jobs in."""
+        if self._parts is None:
+            return
+        if trainer.is_global_zero and len(self.rows):
             self._parts.remove()
+        self._parts.close()
 
 
 def _cells(trainer: L.Trainer) -> CellDataModule:

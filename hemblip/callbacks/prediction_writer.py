@@ -9,9 +9,11 @@ import pandas as pd
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from hemblip.atomic import write_text
-from hemblip.callbacks.provenance import made_with, provenance
+from hemblip.callbacks.part_files import start_parts
+from hemblip.callbacks.provenance import provenance
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.taught import never_seen
+from hemblip.errors import DataError
 from hemblip.metrics.abstention import abstain
 from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import UNLIKE as LIMIT
@@ -71,13 +73,7 @@ class PredictionWriter(BasePredictionWriter):
             return
         assert isinstance(pl_module, Captioner)
         cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        if trainer.is_global_zero:
-            self._parts.start(made_with(provenance(trainer, pl_module, cells)), self.go_on)
-        trainer.strategy.barrier()
-        described = self._parts.columns("cell_id")
-        cells.described = set(described["cell_id"]) if len(described) else set()
-        if cells.described:
-            trainer.print(f"{len(cells.described):,} cells are described already; the others follow")
+        start_parts(self._parts, trainer, cells, provenance(trainer, pl_module, cells), self.go_on)
 
     def write_on_batch_end(
         self,
@@ -100,6 +96,9 @@ class PredictionWriter(BasePredictionWriter):
             cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
             rows = self._parts.rows()
             flawed = rows["flaw"].notna()
+            if flawed.all():
+                self._tell_excluded(rows)
+                raise DataError(f"none of the {len(rows):,} images can be read; nothing is described")
             table = captions_table(rows[~flawed], cells.manifest)
             foreign = table[UNLIKE] > LIMIT if UNLIKE in table else pd.Series(False, index=table.index)
             if self.thresholds is not None:
@@ -115,6 +114,14 @@ class PredictionWriter(BasePredictionWriter):
                 print(f"{foreign.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
             if flawed.any():
                 self._tell_excluded(rows[flawed])
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Keep what was described."""
+        self._parts.close()
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Let other jobs in."""
+        self._parts.close()
 
     def _write_page(
         self, table: pd.DataFrame, cells: CellDataModule, captioner: L.LightningModule, flaws: list[str]

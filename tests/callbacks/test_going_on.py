@@ -84,6 +84,16 @@ def test_a_stopped_predict_goes_on(describing):
     assert Path("captions.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
+def test_images_of_which_none_can_be_read(describing, capsys, monkeypatch):
+    monkeypatch.setattr("hemblip.data.unlabelled.AT_ONCE", 1)  # as of a folder too large to be checked first
+    Path("broken").mkdir()
+    for name in "ab":
+        Path("broken", f"{name}.png").write_text("no picture")
+    assert describing.run([*PREDICT[:-1], "broken"]) == 2
+    assert "none of the 2 images can be read" in capsys.readouterr().err and not Path("captions.csv").exists()
+    assert pd.read_csv("captions_excluded.csv")["cell_id"].tolist() == ["a.png", "b.png"]
+
+
 def test_captions_are_not_replaced_unasked(describing, capsys):
     Path("captions.csv").write_text("mine")
     assert describing.run(PREDICT) == 2 and "captions.csv: exists already" in capsys.readouterr().err
