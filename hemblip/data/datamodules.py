@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
+from hemblip.data.balance import Balance
 from hemblip.data.cache import GIGABYTES, cached_cells
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, collate
@@ -195,6 +196,7 @@ class InternalCells(CellDataModule):
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
         teach_constants: state attributes that have one value in all training cells; they teach nothing but that value.
+        balance: draw rare classes more often than they occur; None for each cell once an epoch.
     """
 
     def __init__(
@@ -213,10 +215,11 @@ class InternalCells(CellDataModule):
         countermeasures: list[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
         teach_constants: bool = False,
+        balance: Balance | None = None,
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
-        self.teach_constants = teach_constants
+        self.teach_constants, self.balance = teach_constants, balance
         self.augmentation = Augmentation() if augmentation is None else augmentation
         self._position = (0, 0)
 
@@ -236,7 +239,11 @@ class InternalCells(CellDataModule):
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""
         dataset = self.dataset("train", self.augmentation)
-        self._batches = TrainingBatches(len(dataset), self.batch_size, self.training_seed, **self._ranks())
+        cells = self.manifest[self.manifest["split"] == "train"]
+        shares = self.balance.shares(cells) if self.balance else None
+        self._batches = TrainingBatches(
+            len(dataset), self.batch_size, self.training_seed, **self._ranks(), shares=shares
+        )
         self._batches.set_position(*self._position)
         return self._loader(dataset, self._batches)
 

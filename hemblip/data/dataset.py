@@ -40,7 +40,7 @@ class CellDataset(Dataset[Example]):
         manifest: cells with at least one caption each.
         cells: (N, H, W, 3) uint8, row i belonging to row i of the manifest.
         augmentation: False to train on cells as they are; None for evaluation: the stored cell and its first caption.
-        seed: with the epoch and the cell id it decides augmentation and which caption is drawn.
+        seed: with the draw's epoch and number and the cell id it decides augmentation and which caption is drawn.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class CellDataset(Dataset[Example]):
         return len(self.cell_ids)
 
     def __getitem__(self, draw: Draw) -> Example:
-        epoch, index = draw
+        epoch, index, *again = draw
         cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[index]
         if self.augmentation is None:
             return {"image": pixels, "caption": captions[0], "cell_id": cell_id}
         image = pixels
         if self.augmentation:
-            image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id))
+            image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id, *again))
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
-        chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id))
+        chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
         caption = captions[chance.integers(len(captions))]
         return {"image": image, "caption": caption, "cell_id": cell_id}
 

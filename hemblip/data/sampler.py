@@ -1,12 +1,18 @@
 """Order of training and evaluation cells, the same whatever the number of ranks, and resumable mid-epoch."""
 
+from collections import Counter
 from collections.abc import Container, Iterator
 
 import numpy as np
 from torch.utils.data import Sampler
 
-Draw = tuple[int, int]
-"""(epoch, row of the manifest): what a dataset needs to make one training example."""
+from hemblip.data.balance import Shares, drawn
+
+Draw = tuple[int, ...]
+"""(epoch, row of the manifest): what a dataset needs to make one training example.
+
+A cell that is drawn for the n-th time in an epoch, n > 1, has n as a third number, so that it is augmented otherwise.
+"""
 
 
 class TrainingBatches(Sampler[list[Draw]]):
@@ -14,7 +20,7 @@ class TrainingBatches(Sampler[list[Draw]]):
 
     A global batch is a run of `batch_size * world_size` cells of the epoch's permutation and rank r takes every
     `world_size`-th of them, so that one rank with the same global batch sees the same cells in the same steps. The
-    last run is filled from the start of the permutation.
+    last run is filled from the start of the permutation. With `shares`, as many draws take the permutation's place.
 
     Args:
         length: number of cells.
@@ -22,11 +28,20 @@ class TrainingBatches(Sampler[list[Draw]]):
         seed: of the permutations, together with the epoch.
         rank: this process.
         world_size: number of processes.
+        shares: how often cells are drawn, see `Balance`; None for each once an epoch.
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        shares: Shares | None = None,
+    ) -> None:
         self.length, self.batch_size, self.seed = length, batch_size, seed
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.shares = rank, world_size, shares
         self.epoch = 0
         self.consumed = 0
 
@@ -34,13 +49,24 @@ class TrainingBatches(Sampler[list[Draw]]):
         return -(-self.length // (self.batch_size * self.world_size))
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        whole = len(self) * self.batch_size * self.world_size
-        order = np.resize(order, whole).reshape(len(self), -1)  # (batches, cells of all ranks)
-        epoch, start = self.epoch, self.consumed
-        self.consumed = 0
-        for cells in order[start:, self.rank :: self.world_size]:
-            yield [(epoch, int(cell)) for cell in cells]
+        draws = self._draws()
+        across = self.batch_size * self.world_size
+        filled = [draws[place % self.length] for place in range(len(self) * across)]
+        start, self.consumed = self.consumed, 0
+        for batch in range(start, len(self)):
+            yield filled[batch * across + self.rank : (batch + 1) * across : self.world_size]
+
+    def _draws(self) -> list[Draw]:
+        """The epoch's draws, as many as there are cells."""
+        rng = np.random.default_rng((self.seed, self.epoch))
+        if self.shares is None:
+            return [(self.epoch, int(cell)) for cell in rng.permutation(self.length)]
+        draws: list[Draw] = []
+        times: Counter[int] = Counter()
+        for cell in drawn(self.shares, rng).tolist():
+            times[cell] += 1
+            draws.append((self.epoch, cell) if times[cell] == 1 else (self.epoch, cell, times[cell]))
+        return draws
 
     def set_position(self, epoch: int, consumed: int = 0) -> None:
         """Start the next pass at batch `consumed` of `epoch`."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hemblip.data import ExternalCells, InternalCells
+from hemblip.data.balance import Balance, drawn
 from hemblip.data.records import MANIFEST_COLUMNS, manifest_table, validate
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import ImageFiles, Synthetic
@@ -56,10 +57,14 @@ def test_subset_is_stratified(folder):
     world=st.integers(1, 4),
     epoch=st.integers(0, 5),
     seed=st.integers(0, 9),
+    power=st.sampled_from([None, 0, 0.5, 1]),
 )
-def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed):
+def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed, power):
+    types = np.array(["monocyte", "basophil", "neutrophil"], object)[(np.arange(length) % 10).clip(max=2)]
+    shares = None if power is None else Balance(["cell_type"], power).shares(pd.DataFrame({"cell_type": types}))
+
     def batches(size, rank, ranks):
-        sampler = TrainingBatches(length, size, seed, rank, ranks)
+        sampler = TrainingBatches(length, size, seed, rank, ranks, shares)
         sampler.set_position(epoch)
         return list(sampler)
 
@@ -67,7 +72,51 @@ def test_ranks_together_see_what_one_rank_sees(length, batch, world, epoch, seed
     together = [batches(batch, rank, world) for rank in range(world)]
     for step, cells in enumerate(alone):
         assert sorted(cells) == sorted(cell for rank in together for cell in rank[step])
-    assert {cell for cells in alone for _, cell in cells} == set(range(length))
+    if power in (None, 1):
+        assert {cell for cells in alone for _, cell in cells} == set(range(length))
+
+
+def test_classes_are_drawn_by_the_root_of_their_frequency():
+    """900, 90 and 10 cells, of which the last are not annotated: roots 30, 9.49 and 3.16."""
+    types = ["neutrophil"] * 900 + ["basophil"] * 90 + [None] * 10
+    cells = pd.DataFrame({"cell_type": types, "diagnosis": "healthy"})
+    shares = Balance().shares(cells)
+    expected = 1000 * np.sqrt([900, 90, 10]) / np.sqrt([900, 90, 10]).sum()
+    times = np.bincount(drawn(shares, np.random.default_rng(0)), minlength=1000)
+    assert times.sum() == 1000 and (np.floor(shares) <= times).all() and (times <= np.ceil(shares)).all()
+    assert [times[:900].sum(), times[900:990].sum(), times[990:].sum()] == pytest.approx(expected, abs=25)
+    many = np.mean([np.bincount(drawn(shares, np.random.default_rng(n)), minlength=1000) for n in range(400)], axis=0)
+    assert many.mean() == 1 and np.abs(many - shares).max() < 0.15
+    equal = Balance(["cell_type"], power=0).shares(cells)
+    assert [equal[:900].sum(), equal[900:990].sum(), equal[990:].sum()] == pytest.approx([1000 / 3] * 3)
+    assert sorted(drawn(Balance(power=1).shares(cells), np.random.default_rng(0))) == list(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"keys": ["type"]}, r"balance\.keys names 'type'; attributes are cell_type, "),
+        ({"keys": []}, r"balance\.keys is empty"),
+        ({"power": 2}, r"balance\.power is 2"),
+    ],
+)
+def test_settings_of_the_balance_are_checked(settings, says):
+    with pytest.raises(ConfigError, match=says):
+        Balance(**settings)
+
+
+def test_balanced_cells_are_augmented_anew_when_drawn_again(folder):
+    data = internal(folder, balance=Balance(["cell_type"], 0), batch_size=32)
+    data.setup()
+    batches = list(data.train_dataloader())
+    cells = [cell for batch in batches for cell in batch["cell_ids"]][: len(data.dataset("train"))]
+    images = torch.cat([batch["images"] for batch in batches])
+    again = next(cell for cell in cells if cells.count(cell) > 1)
+    first, second, *_ = (place for place, cell in enumerate(cells) if cell == again)
+    assert (images[first] != images[second]).any()
+    usual = data.manifest[data.manifest["split"] == "train"]["cell_type"].value_counts()
+    types = data.manifest.set_index("cell_id").loc[cells, "cell_type"].value_counts()
+    assert types[usual.index[-1]] > usual.iloc[-1] and types[usual.index[0]] < usual.iloc[0]
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5), st.sets(st.integers(0, 39)))
@@ -82,8 +131,9 @@ def test_ranks_share_the_batches_of_one_and_each_gets_one(length, batch, world, 
     assert all(times) and all(count == 1 for cells, count in zip(left, times, strict=True) if cells != alone[0])
 
 
-def test_order_goes_on_in_the_middle_of_an_epoch():
-    whole, resumed = TrainingBatches(50, 8, seed=1), TrainingBatches(50, 8, seed=1)
+@pytest.mark.parametrize("shares", [None, np.repeat([0.5, 1.5], 25)])
+def test_order_goes_on_in_the_middle_of_an_epoch(shares):
+    whole, resumed = (TrainingBatches(50, 8, seed=1, shares=shares) for _ in range(2))
     whole.set_position(3)
     resumed.set_position(3, consumed=4)
     assert list(whole)[4:] == list(resumed)
