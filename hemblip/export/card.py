@@ -41,29 +41,37 @@ LICENCES: dict[str, dict[str, str]] = {
 }
 """Of the base models; a fine-tuned model inherits them."""
 
+CELL_CODE = """\
+cell = np.asarray(Image.open("cell.png").convert("RGB"))  # one cell in its centre
+side = max(1, round(min(cell.shape[:2]) * {crop}))
+top, left = (cell.shape[0] - side) // 2, (cell.shape[1] - side) // 2
+square = np.ascontiguousarray(cell[top : top + side, left : left + side])
+kernel = cv2.INTER_AREA if side > {size} else cv2.INTER_CUBIC  # as in training; Pillow's kernels give other pixels
+image = Image.fromarray(cv2.resize(square, ({size}, {size}), interpolation=kernel))"""
+
 BLIP_CODE = """\
-from PIL import Image, ImageOps
+import cv2
+import numpy as np
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 processor = AutoProcessor.from_pretrained("{folder}")
 model = AutoModelForImageTextToText.from_pretrained("{folder}"{trust}).eval()
-image = Image.open("cell.png").convert("RGB")  # one cell in its centre
-kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
-image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
+{cell}
 pixels = processor(images=image, return_tensors="pt").pixel_values
 tokens = model.generate(pixel_values=pixels, generation_config=model.generation_config)
 caption = processor.decode(tokens[0], skip_special_tokens=True).strip()
 print(caption)"""
 
 GEMMA_CODE = """\
-from PIL import Image, ImageOps
+import cv2
+import numpy as np
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 processor = AutoProcessor.from_pretrained("{folder}")
 model = AutoModelForImageTextToText.from_pretrained("{folder}").eval()
-image = Image.open("cell.png").convert("RGB")  # one cell in its centre
-kind = Image.Resampling.BOX if min(image.size) * {crop} > {size} else Image.Resampling.BICUBIC
-image = ImageOps.fit(image, ({size}, {size}), kind, bleed={bleed})
+{cell}
 chat = {chat}
 chat[-1]["content"][0]["image"] = image
 inputs = processor.apply_chat_template(
@@ -72,6 +80,11 @@ inputs = processor.apply_chat_template(
 tokens = model.generate(**inputs)  # `inputs` has the token_type_ids with which image tokens attend both ways
 caption = processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 print(caption)"""
+
+PIPELINE = (
+    "A `pipeline` of transformers cuts and resizes images by the processor alone, which is not how the model's cells "
+    'were: prepare them as above, or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
+)
 
 INTENDED_USE = """\
 Research on interpretable descriptions of single white blood cells in stained peripheral blood smears, and comparison
@@ -117,7 +130,8 @@ def model_card(captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner, run:
         "---",
         f"\n# {name}\n",
         f"Describes a white blood cell in words. {_origin(captioner, run)}",
-        f"\n## Use\n\n```python\n{_code(captioner, folder, data)}\n```\n\n{_decoding(captioner)}",
+        f"\n## Use\n\n```python\n{_code(captioner, folder, data)}\n```\n\n{_decoding(captioner)}\n\n"
+        f"{_preparing(folder, data)}",
         *(
             [f"\n### ONNX\n\nGreedy decoding:\n\n```python\n{onnx_code(captioner, folder)}\n```"]
             if onnx and isinstance(captioner, BlipCaptioner)
@@ -152,19 +166,28 @@ def _origin(captioner: Captioner, run: Run) -> str:
 
 def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
     settings = data.get("init_args") or {}
-    crop = float(settings.get("crop") or 1.0)
-    filled = {"folder": folder, "size": captioner.image_size, "crop": crop, "bleed": round((1 - crop) / 2, 6)}
+    prompted = isinstance(captioner, MedGemmaCaptioner | VlmCaptioner)
+    # Cells are read at the run's own size; what a prompted model needs, its processor enlarges.
+    size = int(settings.get("image_size") or captioner.image_size) if prompted else captioner.image_size
+    cell = CELL_CODE.format(size=size, crop=float(settings.get("crop") or 1.0))
     if isinstance(captioner, MedGemmaCaptioner | VlmCaptioner):
         question = [{"type": "image"}, {"type": "text", "text": captioner.question}]
         chat: list[dict[str, Any]] = [{"role": "user", "content": question}]
         if captioner.system_prompt:
             chat.insert(0, {"role": "system", "content": [{"type": "text", "text": captioner.system_prompt}]})
-        # Cells are read at the run's own size and enlarged by the processor.
-        return GEMMA_CODE.format(
-            **filled | {"size": int(settings.get("image_size") or captioner.image_size)}, chat=json.dumps(chat)
-        )
+        return GEMMA_CODE.format(folder=folder, cell=cell, chat=json.dumps(chat))
     own = isinstance(captioner, BlipCaptioner) and hasattr(captioner.model.config.vision_config, "stem")
-    return BLIP_CODE.format(**filled, trust=", trust_remote_code=True" if own else "")
+    return BLIP_CODE.format(folder=folder, cell=cell, trust=", trust_remote_code=True" if own else "")
+
+
+def _preparing(folder: str, data: Mapping[str, Any]) -> str:
+    """Say what the code does not do to an image."""
+    text = PIPELINE.format(folder=folder)
+    if countermeasures := (data.get("init_args") or {}).get("countermeasures"):
+        kinds = [given if isinstance(given, str) else given["class_path"] for given in countermeasures]
+        names = ", ".join(f"`{kind.rsplit('.', 1)[-1]}`" for kind in kinds)
+        text = f"The run applied {names} to each cell first, which the lines above do not. {text}"
+    return text
 
 
 def _decoding(captioner: Captioner) -> str:

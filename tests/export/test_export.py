@@ -164,8 +164,7 @@ def test_the_card_prepares_images_as_the_run_did(blip_run, workplace, side):
     image.save("cell.png")
     names = {}
     exec(code.split("pixels =")[0].replace('"out"', repr(str(workplace / "out"))), names)
-    difference = np.asarray(names["image"]).astype(float) - square(np.asarray(image), 32, 0.8)
-    assert np.abs(difference).mean() < 1.5
+    assert np.array_equal(np.asarray(names["image"]), square(np.asarray(image), 32, 0.8))
 
 
 def head_and_words(model):
