@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EISDIR
+from errno import EINVAL, EISDIR, ENOENT
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -44,6 +44,7 @@ def replacing(path: Path, fix: str = FIX, one_of_many: bool = False) -> Iterator
         DataError: the file cannot be written: the disk is full, or the folder is read-only; it ends with `fix`.
     """
     with _telling(path, fix):
+        path = _file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not one_of_many:
             remove_abandoned(path.parent, glob.escape(path.name))
@@ -155,9 +156,8 @@ def remove_abandoned(folder: Path, name: str = "*") -> None:
 def check_writable(path: Path) -> None:
     """Raise what `replacing` would, before the work that it would end."""
     with _telling(path, FIX):
+        path = _file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(EISDIR, "it is a folder")
         with TemporaryFile(dir=path.parent):
             pass
 
@@ -168,14 +168,37 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def _file(path: Path) -> Path:
+    """Follow links to what is to be written: the file changes, a link to it stays.
+
+    Raises:
+        OSError: something else than a file is there: a folder, a pipe, a device, a link to nothing.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, "it is a folder")
+    if path.exists() and not path.is_file():
+        raise OSError(EINVAL, "it is a pipe or a device")
+    if path.is_symlink():
+        if not path.exists():
+            raise FileNotFoundError(ENOENT, "it is a link to nothing")
+        return path.resolve()
+    return path
+
+
 @contextmanager
 def _telling(path: Path, fix: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        files = [f"{folder} is a file" for folder in path.parents if folder.is_file()]
-        reason = files[0] if files else error.strerror or str(error)
+        reason = next(filter(None, map(_no_folder, path.parents)), error.strerror or str(error))
         raise DataError(f"{path}: cannot be written ({reason}); {fix}") from error
+
+
+def _no_folder(path: Path) -> str:
+    """Why nothing can be below `path`, empty if there can."""
+    if not path.exists():
+        return f"{path} is a link to nothing" if path.is_symlink() else ""
+    return "" if path.is_dir() else f"{path} is a file" if path.is_file() else f"{path} is a pipe or a device"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Config files that can be read: local, of a usual size, and without tricks that YAML allows."""
+"""The words of a command line, and the config files that they name: local, of a usual size, without YAML's tricks."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +28,24 @@ def check_words(words: Sequence[str]) -> None:
             raise ConfigError(f"{word!r} on the command line holds a NUL; leave it out")
     for path in config_files(words):
         check_config(path)
+
+
+def option(words: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """Take an option out of a command line: its last value, if it is there, and the other words.
+
+    Raises:
+        ConfigError: it has no value.
+    """
+    value, kept = None, list[str]()
+    rest = iter(words)
+    for word in rest:
+        if word != name and not word.startswith(f"{name}="):
+            kept.append(word)
+            continue
+        value = next(rest, "") if word == name else word.partition("=")[2]
+        if not value or value.startswith("--"):
+            raise ConfigError(f"{name} on the command line has no value; give {name} VALUE")
+    return value, kept
 
 
 def config_files(words: Sequence[str]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def configs(words: list[str] | None = None) -> None:
     name, target = words[1].removeprefix("configs/").removesuffix(".yaml"), Path(words[2])
     if name not in known:
         raise ConfigError(f"configs copy {words[1]}: no such config; there are {', '.join(known)}")
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise ConfigError(f"{target}: exists already; give another file")
     write_text(target, _on_its_own(known[name]))
     print(f"{target}   change it, then: python -m hemblip fit --config {target}")

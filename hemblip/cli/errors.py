@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 from jsonargparse import ArgumentError
 
-from hemblip.cli.config_files import config_files
+from hemblip.cli.typos import told
 from hemblip.errors import HemblipError
 
 OUTER = re.compile(
     r"Subtypes: |Errors:|Given value|(- )?Does not validate|- Expected a <class 'NoneType'>|- Expected a path but"
 )
 """Starts of jsonargparse's lines that tell what it tried, not what is wrong."""
+
+MISSING = re.compile(r"arguments are required: (.+)")
 
 LONGEST = 300
 """Letters of an unexpected error that are shown."""
@@ -34,12 +36,13 @@ MENDS = {
 """What a user can do about an error of the system, by its number."""
 
 
-def error_line(error: BaseException, words: Sequence[str]) -> str | None:
+def error_line(error: BaseException, words: Sequence[str], example: str = "") -> str | None:
     """Put an error that the user can mend in one line; None for other errors.
 
     Args:
         error: perhaps wrapped in others: jsonargparse wraps those of constructors.
         words: of the command line after the command.
+        example: of a command line.
     """
     link: BaseException | None = error
     while link is not None:
@@ -47,9 +50,11 @@ def error_line(error: BaseException, words: Sequence[str]) -> str | None:
             return " ".join(str(link).split())
         if isinstance(link, ArgumentError):
             text = _innermost(str(link))
-            key, configs = text.split(":")[0], list(config_files(words))
-            given = any(word.startswith(f"--{key}") for word in words)
-            return text if given or not configs else f"{', '.join(configs)}: {text}"
+            if missing := MISSING.search(text):
+                names = ", ".join(f"--{name}" for name in missing[1].split(", "))
+                what = "--config" if missing[1].endswith((".data", ".model")) else names
+                return f"no {what} on the command line; for example: {example}"
+            return told(link, text, words)
         if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
             place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
             return f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}"

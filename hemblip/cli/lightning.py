@@ -1,6 +1,5 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,16 +20,18 @@ from hemblip.callbacks import CaptionEvaluation, FamiliarCells, ResumePoint, Run
 from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
+from hemblip.cli.config_files import option
 from hemblip.cli.errors import error_line
 from hemblip.cli.loggers import fit_loggers, wandb_logger
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
+from hemblip.cli.typos import knowing
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.models.loading import SHIPPED
-from hemblip.run import RUNS, Run
+from hemblip.run import Run
 
 MOVED = {("evaluation", "features"): ("report", "features")}
 """Settings of version 0.1 -> what they are called today."""
@@ -49,7 +50,6 @@ def run(words: Sequence[str], example: str) -> None:
         ConfigError: Lightning refuses a setting, or it takes more GPU memory than there is.
         HemblipError: what the command finds.
     """
-    before = os.environ.get(RUNS)
     try:
         HemblipCLI(_of_run(words), example)
     except MisconfigurationException as error:
@@ -63,36 +63,21 @@ def run(words: Sequence[str], example: str) -> None:
             "GPU memory ran out; lower data.init_args.batch_size and raise trainer.accumulate_grad_batches by as much, "
             "or for MedGEMMA set model.init_args.gradient_checkpointing or quantize_4bit to true"
         ) from error
-    finally:
-        os.environ.pop(RUNS, None)
-        os.environ.update({} if before is None else {RUNS: before})
 
 
 def _of_run(words: Sequence[str]) -> list[str]:
-    """Let `--run` stand for the config and the weights of a run, and `--runs` for the folder of all."""
-    kept, given = [words[0]], {}
-    rest = iter([part for word in words[1:] for part in _parts(word)])
-    for word in rest:
-        if word in ("--run", "--runs"):
-            given[word] = next(rest, "")
-            if not given[word]:
-                raise ConfigError(f"{word} on the command line names no folder")
-        else:
-            kept.append(word)
-    if "--runs" in given:
-        os.environ[RUNS] = given["--runs"]
-    if "--run" not in given:
+    """Let `--run` stand for the config and the weights of a run."""
+    given, kept = option(words, "--run")
+    if given is None:
         return kept
     if words[0] == "fit":
         raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
-    if not Path(given["--run"]).exists() and (shipped := SHIPPED / given["--run"] / "predict.yaml").is_file():
+    if not Path(given).exists() and (shipped := SHIPPED / given / "predict.yaml").is_file():
         if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
-            raise ConfigError(
-                f"--run {given['--run']}: it comes with HemBLIP, to describe your cells: predict --images"
-            )
+            raise ConfigError(f"--run {given}: it comes with HemBLIP, to describe your cells: predict --images")
         pretrained = ["--model.init_args.pretrained", str(shipped.parent)]
         return [kept[0], "--config", str(shipped), *pretrained, *kept[1:]]
-    run = Run.meant(given["--run"])
+    run = Run.meant(given)
     weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
 
@@ -104,10 +89,6 @@ def _load_settings(text: str) -> Any:
         if isinstance(settings, dict) and isinstance(given := settings.get(section), dict) and name in given:
             settings.setdefault(new_section, {}).setdefault(new_name, given.pop(name))
     return settings
-
-
-def _parts(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith(("--run=", "--runs=")) else [word]
 
 
 class HemblipCLI(LightningCLI):
@@ -201,7 +182,8 @@ class HemblipCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Check the settings before anything is made of them."""
-        super().parse_arguments(parser, args)
+        with knowing(lambda: [action.dest for action in self._parser(self._command)._actions]):
+            super().parse_arguments(parser, args)
         check_settings(self.config.subcommand, self.config[self.config.subcommand])
 
     def _parse_ckpt_path(self) -> None:

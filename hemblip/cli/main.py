@@ -4,12 +4,13 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 from hemblip import __version__
 from hemblip.cli.commands import COMMANDS, run_command
-from hemblip.cli.config_files import check_words
+from hemblip.cli.config_files import check_words, option
 from hemblip.cli.configs import resolved
 from hemblip.cli.errors import error_line, unexpected_line
 
@@ -24,6 +25,7 @@ TRAINER_COMMANDS: dict[str, tuple[str, str]] = {
 
 USAGE = "usage: python -m hemblip COMMAND --config CONFIG.yaml [--key value ...]\n\ncommands:\n{commands}\n\n" + (
     "example: python -m hemblip fit --config configs/smoke.yaml\n"
+    "Results of runs go to runs/, or where --runs DIR or HEMBLIP_RUNS says.\n"
     "`python -m hemblip COMMAND --help` lists a command's settings, `--print_config` shows them as a config."
 )
 
@@ -43,16 +45,17 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         rest = [resolved(word) for word in rest]
         check_words(rest)
-        if command in TRAINER_COMMANDS:
-            from hemblip.cli.lightning import run
-
-            run([command, *rest], TRAINER_COMMANDS[command][1])
-        elif command in COMMANDS:
-            run_command(command, rest)
-        else:
+        if command not in TRAINER_COMMANDS and command not in COMMANDS:
             return _usage(command)
+        with _results_where_told(command, rest) as others:
+            if command in TRAINER_COMMANDS:
+                from hemblip.cli.lightning import run
+
+                run([command, *others], TRAINER_COMMANDS[command][1])
+            else:
+                run_command(command, others)
     except Exception as error:
-        line = error_line(error, rest)
+        line = error_line(error, rest, _example(command))
         sys.stderr.write(f"error: {line or unexpected_line(error)}\n")
         return 1 if line is None else 2
     except KeyboardInterrupt as stop:
@@ -61,6 +64,30 @@ def main(args: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # --help and --print_config end so
         return int(end.code or 0)
     return 0
+
+
+@contextmanager
+def _results_where_told(command: str, words: list[str]) -> Iterator[list[str]]:
+    """Let `--runs` name the folder of all runs, and give the other words; `compare` calls the runs themselves so."""
+    if command in COMMANDS and COMMANDS[command].positional == "runs":
+        yield words
+        return
+    from hemblip.run import RUNS  # and pandas, which no help needs
+
+    folder, others = option(words, "--runs")
+    before = os.environ.get(RUNS)
+    try:
+        os.environ.update({} if folder is None else {RUNS: folder})
+        yield others
+    finally:
+        os.environ.pop(RUNS, None)
+        os.environ.update({} if before is None else {RUNS: before})
+
+
+def _example(command: str) -> str:
+    """Give a command line that works in a clone."""
+    example = TRAINER_COMMANDS[command][1] if command in TRAINER_COMMANDS else COMMANDS[command].example
+    return f"python -m hemblip {command} {example}"
 
 
 def _usage(command: str) -> int:

@@ -116,7 +116,11 @@ def one_line(capsys):
         (["test", "--config", TINY], "its weights are random; give the checkpoint of a run"),
         (["predict", "--config", TINY, "--images", "."], "its weights are random"),
         (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
-        (["fit"], "required"),
+        (["fit"], "no --config on the command line; for example: python -m hemblip fit --config configs/smoke.yaml"),
+        (["export"], "no --run on the command line"),
+        (["export", "--rn", "x"], "--rn on the command line is no setting; did you mean --run?"),
+        (["fit", "--config", TINY, "stray"], "'stray' on the command line belongs to no setting"),
+        (["fit", "--config", TINY, "--runs"], "--runs on the command line has no value"),
         (["fits"], "no command 'fits'; did you mean fit?"),
         (["fit", "--config"], "--config on the command line names no file"),
         (["probe", "--config", "nope.yaml"], "nope.yaml"),
@@ -284,3 +288,47 @@ def test_every_config_is_parsed(workplace, capsys, monkeypatch, path):
 
 def test_there_are_configs():
     assert len(CONFIGS) >= 21
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--trainer.max_epoch", "3"],
+            "error: --trainer.max_epoch on the command line is no setting; did you mean --tr",
+        ),
+        (
+            ["--modle.init_args.warmup", "0"],
+            "error: --modle.init_args.warmup on the command line is no setting",
+        ),
+        (
+            ["--data.init_args.limt", "3"],
+            "error: data: InternalCells: Option 'limt' is not accepted; did you mean",
+        ),
+        (["--model", "BlipCaptione"], "BlipCaptione; did you mean BlipCaptioner?"),
+        (["--trainer.max_epochs", "three"], "error: trainer.max_epochs: Expected int. Got value: three"),
+    ],
+)
+def test_what_stands_on_the_command_line_is_blamed_on_it(workplace, capsys, words, said):
+    assert main(["fit", "--config", TINY, *words]) == 2
+    line = one_line(capsys)
+    assert said in line and TINY not in line
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("learning_rate", "learning_rat", "Option 'learning_rat' is not accepted; did you mean learning_rate?"),
+        ("max_epochs", "max_epoch", "does not accept option 'trainer.max_epoch'; did you mean trainer.max_epochs?"),
+        ("data:", "dat:", "; did you mean data."),
+        ("cells: 120", "cels: 120", "Synthetic: Option 'cels' is not accepted; did you mean cells?"),
+        ("BlipCaptioner", "BlipCaptionr", "no attribute 'BlipCaptionr'; did you mean BlipCaptioner?"),
+        ("max_epochs: 2", "max_epochs: two", "trainer.max_epochs: Expected int. Got value: two"),
+    ],
+)
+def test_what_stands_in_a_file_is_blamed_on_it(workplace, capsys, right, wrong, said):
+    Path("good.yaml").write_text("name: other\n")
+    Path("typo.yaml").write_text(Path(TINY).read_text().replace(right, wrong))
+    assert main(["fit", "--config", "typo.yaml", "--config", "good.yaml", "--trainer.max_epochs", "3"]) == 2
+    line = one_line(capsys)
+    assert line.startswith("error: typo.yaml: ") and said in line

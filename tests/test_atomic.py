@@ -1,0 +1,53 @@
+"""Where files can be written, and where they cannot."""
+
+import os
+
+import pytest
+
+from hemblip.atomic import check_writable, write_text
+from hemblip.cli.main import main
+from hemblip.errors import DataError
+
+
+@pytest.fixture
+def places(workplace):
+    (workplace / "mine.txt").write_text("mine")
+    (workplace / "dangling").symlink_to("nowhere")
+    (workplace / "link").symlink_to("mine.txt")
+    os.mkfifo("pipe")
+    (workplace / "folder").mkdir()
+    return workplace
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("folder", "it is a folder"),
+        ("pipe", "it is a pipe or a device"),
+        ("/dev/null", "it is a pipe or a device"),
+        ("dangling", "it is a link to nothing"),
+        ("mine.txt/a", "mine.txt is a file"),
+        ("link/a", "link is a file"),
+        ("pipe/a", "pipe is a pipe or a device"),
+        ("dangling/a/b", "dangling is a link to nothing"),
+        ("/dev/null/a", "/dev/null is a pipe or a device"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_places_that_cannot_be_written(places, place, why):
+    before = sorted(places.rglob("*"))
+    for write in (check_writable, lambda path: write_text(path, "new")):
+        with pytest.raises(DataError) as told:
+            write(places / place)
+        assert why in str(told.value) and "choose another folder" in str(told.value)
+    assert sorted(places.rglob("*")) == before and (places / "mine.txt").read_text() == "mine"
+
+
+def test_the_file_behind_a_link_is_written_and_the_link_stays(places):
+    write_text(places / "link", "new")
+    assert (places / "link").is_symlink() and (places / "mine.txt").read_text() == "new"
+
+
+def test_no_link_is_replaced_by_a_config(places, capsys):
+    assert main(["configs", "copy", "smoke", "dangling"]) == 2 and "exists already" in capsys.readouterr().err
+    assert (places / "dangling").is_symlink()
