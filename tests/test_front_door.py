@@ -164,7 +164,8 @@ def test_what_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "empty" / "hemblip.json").write_text("{}")
     with pytest.raises(CheckpointError, match="not as `export` wrote it"):
         hemblip.load(tmp_path / "empty")
-    torch.save({"hemblip_settings": {"class_path": "os.system", "init_args": {}}}, tmp_path / "foreign.ckpt")
+    foreign = {"hemblip_settings": {"class_path": "os.system", "init_args": {}}, "pytorch-lightning_version": "2.6.6"}
+    torch.save(foreign, tmp_path / "foreign.ckpt")
     with pytest.raises(CheckpointError, match="not HemBLIP's"):
         hemblip.load(tmp_path / "foreign.ckpt")
 

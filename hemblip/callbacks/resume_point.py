@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from hemblip.atomic import remove_abandoned
 from hemblip.callbacks.checkpoint_files import check_whole, keep
 from hemblip.errors import CheckpointError, ConfigError, TrainingError
+from hemblip.models.checkpoints import check_resumable
 from hemblip.models.sharding import finite
 from hemblip.run import RESUME_POINT
 
@@ -103,11 +104,13 @@ def point_to_resume(folder: Path) -> Path | None:
     if rank_zero_only.rank == 0 and (last.exists() or before.exists()):  # type: ignore[attr-defined]
         try:
             check_whole(last)
+            check_resumable(last)
         except CheckpointError as error:
             reason = error if last.exists() else f"{last}: missing"
             if not before.exists():
                 raise CheckpointError(f"{reason}; there is no point before it: start without --resume") from error
             check_whole(before)
+            check_resumable(before)
             before.replace(last)
             print(f"note: {reason}; going on from the point before it")
     return last if last.exists() or before.exists() else None

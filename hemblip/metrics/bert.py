@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from types import MappingProxyType
 from typing import Any
 
@@ -75,7 +76,7 @@ class BertScore:
             self.model = get_model(source, layer).to(self.device)
         except AssertionError as error:
             raise ConfigError(f"BERTScore encoder {encoder}: has no layer {layer} ({error})") from error
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
             reason = " ".join(str(error).split())[:160]
             raise ModelAccessError(
                 f"BERTScore encoder {encoder}: cannot be loaded ({reason}); connect once, give a folder, or "

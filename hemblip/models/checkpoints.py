@@ -1,7 +1,9 @@
 """What a checkpoint holds and whose it is: all weights, or what was trained beside a named base model."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,10 +11,13 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from hemblip.errors import CheckpointError
-from hemblip.models.sharding import whole
+from hemblip.models.sharding import finite, whole
 
 if TYPE_CHECKING:
     from hemblip.models.captioner import Captioner
+
+TRAINING = ("global_step", "loops", "optimizer_states", "lr_schedulers")
+"""Entries of a checkpoint from which training goes on."""
 
 IDENTITY = "hemblip"
 """Entry of a checkpoint that says which model it belongs to."""
@@ -42,7 +47,7 @@ def check_checkpoint(checkpoint: Mapping[str, Any], captioner: "Captioner") -> N
 
     Raises:
         CheckpointError: another class, base model, revision or adaptation, or weights are missing, left over or of
-            another shape.
+            another shape, or not finite.
     """
     recorded, wanted = checkpoint.get(IDENTITY), identity(captioner)
     for item, value in (recorded or {}).items():
@@ -69,20 +74,60 @@ def check_checkpoint(checkpoint: Mapping[str, Any], captioner: "Captioner") -> N
                 f"{name} is {tuple(weights[name].shape)} in the checkpoint but {tuple(tensor.shape)} in the model; use "
                 "the config.yaml of the run that wrote it"
             )
+    if not finite(weights.values()):
+        raise CheckpointError("the checkpoint holds weights that are not finite numbers; train it again")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Open a checkpoint without reading its weights into memory and without running code that it might hold.
 
     Raises:
-        CheckpointError: it is missing or unreadable.
+        CheckpointError: it is missing or unreadable, or no checkpoint of Lightning's.
     """
     if not Path(path).is_file():
         raise CheckpointError(f"{path}: no such checkpoint; `fit` writes them to runs/<name>/<version>/checkpoints")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path}: not a readable checkpoint (torch did not write it, or it is cut)")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # type: ignore[no-any-return]
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint (it brings code of its own, which is not run)"
+        ) from error
     except Exception as error:  # torch raises many kinds for torn files
         raise CheckpointError(f"{path}: not a readable checkpoint ({' '.join(str(error).split())[:150]})") from error
+    if reason := _not_lightnings(checkpoint):
+        raise CheckpointError(f"{path}: {reason}; give a checkpoint that `fit` wrote, or a folder that `export` wrote")
+    return checkpoint  # type: ignore[no-any-return]
+
+
+def check_resumable(path: Path) -> None:
+    """Check that a checkpoint holds the state of training.
+
+    Raises:
+        CheckpointError: it holds weights only, or is none.
+    """
+    if missing := [name for name in TRAINING if name not in read_checkpoint(path)]:
+        raise CheckpointError(f"{path}: holds weights without the state of training ({missing[0]} is missing)")
+
+
+def _not_lightnings(content: Any) -> str:
+    """Why what was read is no checkpoint of Lightning's, empty if it is one."""
+    if not isinstance(content, Mapping):
+        return f"holds a {type(content).__name__}, no checkpoint"
+    weights = content.get("state_dict")
+    if "pytorch-lightning_version" not in content:
+        bare = content and all(isinstance(value, Tensor) for value in content.values())
+        return "holds bare weights, no checkpoint of Lightning's" if bare else "is no checkpoint of Lightning's"
+    if weights is not None and not (isinstance(weights, Mapping) and all(map(_is_weight, weights.items()))):
+        return "its state_dict holds other things than weights"
+    if not all(isinstance(content.get(name, {}), Mapping) for name in (IDENTITY, "callbacks")):
+        return "is no checkpoint of HemBLIP's"
+    return ""
+
+
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
 
 
 def load_weights(captioner: "Captioner", path: str | Path) -> None:

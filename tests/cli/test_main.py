@@ -9,8 +9,9 @@ import pytest
 import torch
 import yaml
 
+import hemblip
 from hemblip.cli.main import main
-from hemblip.errors import DataError
+from hemblip.errors import CheckpointError, DataError
 from hemblip.morphology import KEYS
 from hemblip.predictions import read_predictions
 from hemblip.run import Run
@@ -233,6 +234,50 @@ def test_torn_and_foreign_checkpoints(workplace, capsys):
     torch.save({"state_dict": {}, "hemblip": {"pretrained": "other"}, "pytorch-lightning_version": "2.6.6"}, "o.ckpt")
     assert main(["test", "--config", TINY, "--ckpt_path", "o.ckpt"]) == 2
     assert "has pretrained 'other', the config asks for 'compact'" in one_line(capsys)
+
+
+class Foreign:
+    """Of other software."""
+
+
+NO_CHECKPOINTS = {
+    "a number": (7, "holds a int"),
+    "a list": ([1], "holds a list"),
+    "a tensor": (torch.zeros(3), "holds a Tensor"),
+    "nothing": (None, "holds a NoneType"),
+    "bare weights": ({"model.head": torch.zeros(3)}, "holds bare weights"),
+    "empty": ({}, "is no checkpoint of Lightning's"),
+    "of other software": ({"model_weights": {"a": 1}}, "is no checkpoint of Lightning's"),
+    "a list of weights": (
+        {"pytorch-lightning_version": "2", "state_dict": [1]},
+        "its state_dict holds other things than weights",
+    ),
+    "a list of names": ({"pytorch-lightning_version": "2", "hemblip": [1]}, "is no checkpoint of HemBLIP's"),
+    "code": ({"pytorch-lightning_version": "2", "a": Foreign()}, "brings code"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS.keys())
+def test_files_that_are_no_checkpoints(workplace, capsys, content, said):
+    torch.save(content, "some.ckpt")
+    for words in (["test"], ["predict", "--images", "."]):
+        assert main([*words, "--config", TINY, "--ckpt_path", "some.ckpt"]) == 2
+        assert f"error: some.ckpt: {said}" in one_line(capsys).replace("not a readable checkpoint (it ", "")
+    with pytest.raises(CheckpointError, match="^some"):
+        hemblip.load("some.ckpt")
+
+
+def test_weights_that_are_not_finite_or_nothing_to_go_on_from(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+    best, last = Path(BEST), Path(BEST).with_name("last.ckpt")
+    shutil.copy(best, last)
+    assert main(["fit", "--config", TINY, "--resume", "true", "--trainer.max_epochs", "2"]) == 2
+    assert "last.ckpt: holds weights without the state of training" in capsys.readouterr().err
+    spoilt = torch.load(best, weights_only=False)
+    next(iter(spoilt["state_dict"].values())).view(-1)[0] = float("nan")
+    torch.save(spoilt, best)
+    assert main(["predict", "--run", "runs/tiny", "--images", "data/synthetic"]) == 2
+    assert "weights that are not finite numbers" in capsys.readouterr().err
 
 
 def test_typo_in_a_config(workplace, capsys):
