@@ -263,7 +263,7 @@ def test_files_that_are_no_checkpoints(workplace, capsys, content, said):
     for words in (["test"], ["predict", "--images", "."]):
         assert main([*words, "--config", TINY, "--ckpt_path", "some.ckpt"]) == 2
         assert f"error: some.ckpt: {said}" in one_line(capsys).replace("not a readable checkpoint (it ", "")
-    with pytest.raises(CheckpointError, match="^some"):
+    with pytest.raises(CheckpointError, match="some"):
         hemblip.load("some.ckpt")
 
 
