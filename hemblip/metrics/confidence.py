@@ -10,6 +10,7 @@ the confidence of the caption alone.
 
 import itertools
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -81,18 +82,20 @@ def attribute_confidences(caption: str, tokens: Sequence[TokenScore]) -> dict[st
 
     Args:
         caption: as it was generated, without white space around it.
-        tokens: its tokens, from `token_scores`.
+        tokens: its tokens in order, from `token_scores`.
 
     Returns:
         All 15 keys: the least probability of the tokens that overlap the words
         which decide the attribute, in (0, 1]; None where it is not stated.
     """
     found: dict[str, float | None] = dict.fromkeys(KEYS)
+    written = [token for token in tokens if token.end > token.start]
+    starts, ends = [token.start for token in written], [token.end for token in written]  # both rise
     for place in locate_statements(caption):
         values = [
             token.log_probability
-            for token in tokens
-            if any(token.start < end and token.end > max(start, token.start) for start, end in place.words)
+            for start, end in place.words
+            for token in written[bisect_right(ends, start) : bisect_left(starts, end)]
         ]
         found[place.key] = min(1.0, math.exp(min(values))) if values else None
     return found

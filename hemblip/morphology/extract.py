@@ -48,13 +48,19 @@ def extract_attributes(text: str) -> dict[str, str | None]:
     Returns:
         Exactly the 15 schema keys; `None` where the text states nothing, or does not decide.
     """
+    return dict(zip(KEYS, _values(text), strict=True))
+
+
+@lru_cache(maxsize=2**16)  # captions repeat
+def _values(text: str) -> tuple[str | None, ...]:
+    """What a text states of each key, in the order of the schema."""
     found: dict[str, str] = {}
     for sentence in read_sentences(text):
         for statement in sentence.stated:
             found.setdefault(statement.key, statement.value)
     if found.get("granules") == "absent":
         found.pop("granule_colour", None)
-    return {key: found.get(key) for key in KEYS}
+    return tuple(found.get(key) for key in KEYS)
 
 
 class ReadSentence(NamedTuple):
