@@ -58,10 +58,11 @@ def test_scores_and_loss_curve_are_those_of_one_rank(tmp_path):
 
 
 @pytest.mark.slow
-def test_loss_curve_is_that_of_the_same_cells_in_one_step(tmp_path):
+@pytest.mark.parametrize("more", [(), ("--model.init_args.rewards.samples", "2")], ids=["plain", "rewards"])
+def test_loss_curve_is_that_of_the_same_cells_in_one_step(tmp_path, more):
     """Eight cells at once, in two batches one after the other, and in two batches on each of two ranks."""
     cells = (*EXACT, "--data.init_args.limit", "64", "--trainer.log_every_n_steps", "1")
-    cells = (*cells, "--data.init_args.balance.power", "0.5")
+    cells = (*cells, "--data.init_args.balance.power", "0.5", *more)
     for batch, accumulated, devices in ((8, 1, ()), (4, 2, ()), (2, 2, TWO)):
         sizes = ("--data.init_args.batch_size", str(batch), "--trainer.accumulate_grad_batches", str(accumulated))
         hemblip(tmp_path, "fit", *cells, *sizes, *devices)

@@ -92,8 +92,12 @@ def check(tmp_path, kills, *more, ranks=1):
     assert_equal_end(cut, whole)
 
 
-def test_stopped_within_an_epoch(workplace, monkeypatch):
-    """In one process, with dropout and classes balanced: the rest of the epoch follows as it would have."""
+REWARDS = ("--model.init_args.rewards.samples", "2")
+
+
+@pytest.mark.parametrize("more", [("--data.init_args.balance.power", "0.5"), REWARDS], ids=["balance", "rewards"])
+def test_stopped_within_an_epoch(workplace, monkeypatch, more):
+    """In one process, with dropout: the rest of the epoch and what comes after follow as they would have."""
     words = [
         "fit",
         "--config",
@@ -103,7 +107,7 @@ def test_stopped_within_an_epoch(workplace, monkeypatch):
         "--model.init_args.compact.dropout",
         "0.2",
     ]
-    words += ["--data.init_args.balance.power", "0.5", "--evaluation.validation_cells", "0"]
+    words += [*more, "--evaluation.validation_cells", "0"]
     ends = []
     for stop in (None, "5"):
         (workplace / str(stop)).mkdir()

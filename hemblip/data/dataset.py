@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from hemblip.data.images import Pixels
 from hemblip.data.sampler import Draw
 from hemblip.data.transforms import Augmentation, derived_seed
+from hemblip.morphology import KEYS
 
 
 class Batch(TypedDict):
@@ -20,6 +21,8 @@ class Batch(TypedDict):
     """(B, 3, H, W), uint8, RGB; the captioner normalises as its backbone expects."""
     captions: list[str]
     cell_ids: list[str]
+    annotations: NotRequired[list[dict[str, str]]]
+    """Of training cells: attribute -> annotated value."""
     flaws: NotRequired[dict[str, str]]
     """Cell whose image cannot be read and is blank here -> why; see `hemblip.data.unlabelled`."""
 
@@ -30,6 +33,7 @@ class Example(TypedDict):
     image: Pixels
     caption: str
     cell_id: str
+    annotation: NotRequired[dict[str, str]]
     flaw: NotRequired[str]
 
 
@@ -52,6 +56,10 @@ class CellDataset(Dataset[Example]):
     ) -> None:
         self.cell_ids: list[str] = manifest["cell_id"].tolist()
         self.captions: list[list[str]] = [list(captions) for captions in manifest["captions"]]
+        keys = [key for key in KEYS if key in manifest]
+        self.annotations: list[dict[str, str]] = [
+            {key: value for key, value in row.items() if value is not None} for row in manifest[keys].to_dict("records")
+        ]
         self.cells = cells
         self.augmentation = augmentation
         self.seed = seed
@@ -70,7 +78,7 @@ class CellDataset(Dataset[Example]):
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
         caption = captions[chance.integers(len(captions))]
-        return {"image": image, "caption": caption, "cell_id": cell_id}
+        return {"image": image, "caption": caption, "cell_id": cell_id, "annotation": self.annotations[index]}
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -81,6 +89,8 @@ def collate(examples: list[Example]) -> Batch:
         "captions": [example["caption"] for example in examples],
         "cell_ids": [example["cell_id"] for example in examples],
     }
+    if annotations := [example["annotation"] for example in examples if "annotation" in example]:
+        batch["annotations"] = annotations
     if flaws := {example["cell_id"]: example["flaw"] for example in examples if "flaw" in example}:
         batch["flaws"] = flaws
     return batch

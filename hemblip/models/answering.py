@@ -1,5 +1,6 @@
 """Answers after a prompt that is the same for every cell: losses, and generation, as chat models of transformers do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 from transformers.generation import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from hemblip.models.decoding import Generated
+from hemblip.models.decoding.sampling import Drawn
 
 
 def answer_ids(tokenizer: Any, captions: list[str], end: int) -> Tensor:
@@ -28,15 +30,29 @@ def answer_ids(tokenizer: Any, captions: list[str], end: int) -> Tensor:
     return torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in rows], dtype=torch.long)
 
 
-def answer_losses(logits: Tensor, answers: Tensor, pad: int) -> tuple[Tensor, Tensor]:
-    """Sum the negative log-likelihoods (B,) of answers (B, A) by logits (B, A, words), and count their tokens (B,)."""
-    losses = functional.cross_entropy(logits.float().transpose(1, 2), answers, reduction="none")  # (B, A)
+def answer_losses(logits: Tensor, answers: Tensor, pad: int, smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Sum the negative log-likelihoods (B,) of answers (B, A) by logits (B, A, words), and count their tokens (B,).
+
+    Args:
+        logits: that predict the answers.
+        answers: token ids.
+        pad: token that fills up; it is left out.
+        smoothing: share of the target spread over all words, in [0, 1).
+    """
+    losses = functional.cross_entropy(
+        logits.float().transpose(1, 2), answers, reduction="none", label_smoothing=smoothing
+    )  # (B, A)
     answered = answers != pad
     return (losses * answered).sum(1), answered.sum(1)
 
 
 def generate_answers(
-    model: PreTrainedModel, prompts: Tensor, inputs: dict[str, Any], settings: GenerationConfig
+    model: PreTrainedModel,
+    prompts: Tensor,
+    inputs: dict[str, Any],
+    settings: GenerationConfig,
+    chances: Tensor | None = None,
+    never: Sequence[int] = (),
 ) -> list[list[Generated]]:
     """Generate an answer to each prompt, up to the end of the turn.
 
@@ -45,8 +61,15 @@ def generate_answers(
         prompts: token ids (B, P), all of one length.
         inputs: what else the model takes, as the image.
         settings: how; the rules against repetition are about the answer, not the prompt.
+        chances: (B, longest answer), to sample answers without rules and beams; see `decoding.sampling`.
+        never: tokens that are not sampled.
     """
     processors = LogitsProcessorList()
+    if chances is not None:
+        settings.num_beams, settings.min_new_tokens = 1, None
+        settings.no_repeat_ngram_size = settings.repetition_penalty = None
+        settings.length_penalty = settings.early_stopping = None
+        processors.append(Drawn(chances.to(prompts.device), prompts.shape[1], never))
     # The library's own count the prompt as well, and would forbid its words.
     if size := settings.no_repeat_ngram_size:
         processors.append(NoRepeatInAnswer(size, prompts.shape[1]))

@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import AutoConfig, BertTokenizer, BlipForConditionalGeneration, GenerationConfig
 
 from hemblip.data.dataset import Batch
@@ -133,17 +132,14 @@ class BlipCaptioner(Captioner):
         ids[:, 0] = self.tokenizer.convert_tokens_to_ids("[DEC]")  # the tokenizer puts [CLS] there
         return ids.to(self.device)  # type: ignore[no-any-return]
 
-    def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sum the negative log-likelihoods of each cell's caption and its end; see `Captioner`."""
-        ids = self.token_ids(batch["captions"])
-        logits = self.caption_logits(self.features(batch), ids)
-        targets = ids[:, 1:]
-        real = targets != self.tokenizer.pad_token_id
-        smoothing = self.label_smoothing if self.training else 0.0
-        losses = functional.cross_entropy(
-            logits.float().transpose(1, 2), targets, reduction="none", label_smoothing=smoothing
-        )  # (B, T - 1)
-        return (losses * real).sum(1), real.sum(1)
+    def answer_ids(self, captions: list[str]) -> Tensor:
+        """Write captions and [SEP] as token ids (B, A); see `Captioner`."""
+        return self.token_ids(captions)[:, 1:]
+
+    def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
+        """Give the logits (B, A, words) that predict `answers` (B, A); see `Captioner`."""
+        starts = answers.new_full((len(answers), 1), self.tokenizer.convert_tokens_to_ids("[DEC]"))
+        return self.caption_logits(self.features(batch), torch.cat([starts, answers], 1))
 
     def caption_logits(self, patches: Tensor, ids: Tensor) -> Tensor:
         """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on."""
@@ -157,12 +153,14 @@ class BlipCaptioner(Captioner):
         return output.logits  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
+    def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
         patches, longest = self.features(batch), self.decoding.max_new_tokens
-        decoder = BlipDecoder(self.model.text_decoder, patches, self.decoding.num_beams, longest)
+        beams = 1 if chances is not None else self.decoding.num_beams
+        decoder = BlipDecoder(self.model.text_decoder, patches, beams, longest)
         starts = torch.full((len(patches),), self.tokenizer.convert_tokens_to_ids("[DEC]"), device=self.device)
-        return search(decoder, starts, self.tokenizer.sep_token_id, self.decoding)
+        never = (self.tokenizer.pad_token_id,)
+        return search(decoder, starts, self.tokenizer.sep_token_id, self.decoding, chances, never)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""

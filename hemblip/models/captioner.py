@@ -27,12 +27,14 @@ from hemblip.data.taught import Taught, constant_keys
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
+from hemblip.models.answering import answer_losses
 from hemblip.models.asking import answer
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
+from hemblip.models.rewards import Rewards, self_critical
 from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.morphology import extract_attributes
@@ -99,6 +101,7 @@ class Captioner(L.LightningModule, ABC):
         weight_decay: of matrices; norms and biases have none.
         warmup: share of all steps, 0 to 1, over which the learning rate rises from 0.
         schedule: after the warm-up, keep the learning rate or let it fall to 0 along a line or a half cosine.
+        rewards: reward captions for what they get right, after cross-entropy; None for cross-entropy alone.
     """
 
     image_size: int
@@ -116,6 +119,9 @@ class Captioner(L.LightningModule, ABC):
     revision: str | None
     """Commit of the base model's weights."""
 
+    label_smoothing: float = 0.0
+    """Share of the target spread over all words in training."""
+
     adaptation: str
     """`full` = everything trains and a checkpoint holds all weights; else it holds what trains."""
 
@@ -132,6 +138,7 @@ class Captioner(L.LightningModule, ABC):
         weight_decay: float = 0.01,
         warmup: float = 0.0,
         schedule: Schedule = "constant",
+        rewards: Rewards | None = None,
     ) -> None:
         super().__init__()
         self._settings = _arguments(self)
@@ -140,7 +147,7 @@ class Captioner(L.LightningModule, ABC):
         check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
         self.decoding = decoding
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.warmup, self.schedule = warmup, schedule
+        self.warmup, self.schedule, self.rewards = warmup, schedule, rewards
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self.taught: Taught | None = None
         self.familiarity: Familiarity | None = None
@@ -176,21 +183,36 @@ class Captioner(L.LightningModule, ABC):
             raise CheckpointError(f"{checkpoint_path}: of a {type(captioner).__name__}, not of a {cls.__name__}")
         return captioner
 
-    @abstractmethod
     def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sum the negative log-likelihoods of each cell's caption.
+        """Sum the negative log-likelihoods of each cell's caption and its end.
 
         Returns:
             Sums (B,) in nats and numbers of tokens (B,).
         """
+        answers = self.answer_ids(batch["captions"])
+        smoothing = self.label_smoothing if self.training else 0.0
+        return answer_losses(self.answer_logits(batch, answers), answers, self.tokenizer.pad_token_id, smoothing)
+
+    @abstractmethod
+    def answer_ids(self, captions: list[str]) -> Tensor:
+        """Write captions with their end mark as token ids (B, A), right-padded with the padding token."""
+
+    @abstractmethod
+    def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
+        """Give the logits (B, A, words) that predict `answers` (B, A) of a batch's cells."""
 
     @abstractmethod
     def encode(self, images: Tensor) -> Tensor:
         """Encode images (B, 3, H, W) into what the language model attends to: (B, P, D)."""
 
     @abstractmethod
-    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
-        """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats."""
+    def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
+        """Generate each cell's caption: its token ids up to the end mark, each with its log-probability in nats.
+
+        Args:
+            batch: of B cells.
+            chances: (B, longest caption), 0 to below 1: sample captions by these numbers; see `decoding.sampling`.
+        """
 
     @abstractmethod
     def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
@@ -257,6 +279,15 @@ class Captioner(L.LightningModule, ABC):
         self.on_validation_batch_end()
 
     @contextmanager
+    def encoded_once(self, batch: Batch) -> Iterator[None]:
+        """Encode a batch now, and use that wherever it is read for a while."""
+        self._shared = _Encoded(batch["images"], self.encode(batch["images"]))
+        try:
+            yield
+        finally:
+            self._shared = None
+
+    @contextmanager
     def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:
         """Give what stands for each image `times` over, to be read with as many captions: it is encoded once."""
         features = self.features(batch).repeat_interleave(times, 0)
@@ -318,16 +349,17 @@ class Captioner(L.LightningModule, ABC):
         # Lightning sets the precision around its steps only; callbacks describe too.
         with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
             generated = self.generate_tokens(batch)
-        texts: list[str] = self.tokenizer.batch_decode(
-            [[token.token for token in tokens] for tokens in generated], skip_special_tokens=True
-        )
         generations = []
-        for text, tokens in zip(texts, generated, strict=True):
+        for caption, tokens in zip(self.texts(generated), generated, strict=True):
             pieces = [self.piece(token.token) for token in tokens]
-            caption = printed(text)
             scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
             generations.append(Generation(caption, scores))
         return generations
+
+    def texts(self, generated: list[list[Generated]]) -> list[str]:
+        """Write generated tokens as captions."""
+        rows = [[token.token for token in tokens] for tokens in generated]
+        return [printed(text) for text in self.tokenizer.batch_decode(rows, skip_special_tokens=True)]
 
     def piece(self, token: int) -> str:
         """Text that a token writes after another one; nothing if it is a special one."""
@@ -363,7 +395,7 @@ class Captioner(L.LightningModule, ABC):
         Raises:
             TrainingError: a loss is not finite; on all ranks.
         """
-        nll, tokens = self.loss_per_cell(batch)
+        nll, tokens = self._training_losses(batch)
         sums = torch.stack([nll.detach().sum(), tokens.sum()])
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(sums)
@@ -377,6 +409,20 @@ class Captioner(L.LightningModule, ABC):
         self._step_loss = (self._step_loss[0] + total, self._step_loss[1] + count)
         self.log("train_loss", self._step_loss[0] / self._step_loss[1], prog_bar=True, batch_size=len(nll))
         return nll.sum()
+
+    def _training_losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Losses (B,) whose gradients train, and the tokens (B,) that they are divided by."""
+        if self.rewards is None or self.current_epoch < self.rewards.after:
+            return self.loss_per_cell(batch)
+        found = self_critical(self, batch, self.rewards, (self._seed, self.current_epoch))
+        # Ranks have as many cells each: the mean of their means is the mean.
+        logged = {"train_reward": found.greedy.mean(), "sampled_reward": found.sampled.mean()}
+        self.log_dict(
+            {name: value.to(self.device) for name, value in logged.items()},
+            batch_size=len(found.greedy),
+            sync_dist=self.trainer.world_size > 1,
+        )
+        return found.losses, found.tokens
 
     def _stop(self, message: str) -> NoReturn:
         """End this rank, as all do, with one message: a rank that waits for another would bury it."""

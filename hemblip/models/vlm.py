@@ -14,7 +14,7 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters
-from hemblip.models.answering import answer_ids, answer_losses, generate_answers
+from hemblip.models.answering import answer_ids, generate_answers
 from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.gemma_prompt import QUESTION
@@ -134,9 +134,12 @@ class VlmCaptioner(Captioner):
         if self.trainer.precision == "32-true":
             self.model.float()  # nothing casts between frozen weights in bfloat16 and what trains
 
-    def loss_per_cell(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sum the negative log-likelihoods of each cell's answer (caption and end of turn); see `Captioner`."""
-        answers = answer_ids(self.tokenizer, batch["captions"], self.end).to(self.device)  # (B, A)
+    def answer_ids(self, captions: list[str]) -> Tensor:
+        """Write captions and the end of the turn as token ids (B, A); see `Captioner`."""
+        return answer_ids(self.tokenizer, captions, self.end).to(self.device)
+
+    def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
+        """Give the logits (B, A, words) that predict `answers` (B, A); see `Captioner`."""
         prompts = self.prompt.expand(len(answers), -1)  # (B, P)
         ids, pad = torch.cat([prompts, answers], 1), self.tokenizer.pad_token_id
         kept: dict[str, Any] = {}
@@ -144,14 +147,14 @@ class VlmCaptioner(Captioner):
         positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
         if "logits_to_keep" in self._accepted:
             kept["logits_to_keep"] = positions
-        logits = self.model(
+        logits: Tensor = self.model(
             input_ids=ids,
             **self._inputs(batch["images"], ids),
             attention_mask=torch.cat([torch.ones_like(prompts), (answers != pad).long()], 1),
             use_cache=False,
             **kept,
         ).logits
-        return answer_losses(logits if kept else logits[:, positions], answers, pad)
+        return logits if kept else logits[:, positions]
 
     def _inputs(self, images: Tensor, ids: Tensor) -> dict[str, Any]:
         """What the model takes beside token ids (B, T) and their mask."""
@@ -180,10 +183,11 @@ class VlmCaptioner(Captioner):
         }
 
     @torch.no_grad()
-    def generate_tokens(self, batch: Batch) -> list[list[Generated]]:
+    def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
         prompts = self.prompt.expand(len(batch["images"]), -1)
-        return generate_answers(self.model, prompts, self._inputs(batch["images"], prompts), self.generation_config())
+        inputs, never = self._inputs(batch["images"], prompts), (self.image_token, self.tokenizer.pad_token_id)
+        return generate_answers(self.model, prompts, inputs, self.generation_config(), chances, never)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
@@ -212,6 +216,11 @@ class VlmCaptioner(Captioner):
         """Average what stands in place of the image tokens (B, D), or take the first; see `Captioner`."""
         patches = self.encode(batch["images"]).float()
         return patches.mean(1) if pooling == "mean" else patches[:, 0]
+
+    @contextmanager
+    def encoded_once(self, batch: Batch) -> Iterator[None]:
+        """Do nothing: the model encodes images within its own pass."""
+        yield
 
     @contextmanager
     def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:

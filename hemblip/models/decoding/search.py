@@ -4,6 +4,7 @@ A cell whose caption has ended is taken out: it costs nothing more, and no cell 
 log-probabilities of a caption's tokens are those that the search has seen on its way.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from transformers.generation import (
     RepetitionPenaltyLogitsProcessor,
 )
 
+from hemblip.models.decoding.sampling import pick
 from hemblip.models.decoding.settings import Decoding
 
 NEVER = -1.0e9
@@ -38,20 +40,33 @@ class Decoder(Protocol):
         """Go on with the cells at these places (B')."""
 
 
-def search(decoder: Decoder, starts: Tensor, end: int, decoding: Decoding) -> list[list[Generated]]:
-    """Generate a caption for each cell.
+def search(
+    decoder: Decoder,
+    starts: Tensor,
+    end: int,
+    decoding: Decoding,
+    chances: Tensor | None = None,
+    never: Sequence[int] = (),
+) -> list[list[Generated]]:
+    """Generate a caption for each cell, by search or by sampling.
 
     Args:
         decoder: has read nothing so far.
         starts: id of the token before each caption, (B,).
         end: id of the token that ends a caption.
         decoding: settings of the search.
+        chances: (B, longest caption), to sample one caption a cell without rules and beams; see `decoding.sampling`.
+        never: tokens that are not sampled.
 
     Returns:
         For each cell the tokens of its caption, `end` included where it was reached.
     """
     rules = _rules(decoding, end, starts.device)
-    beams = _Greedy(starts) if decoding.num_beams == 1 else _Beams(starts, decoding)
+    beams: _Greedy | _Beams
+    if chances is not None:
+        beams = _Sampled(starts, chances.to(starts.device), never)
+    else:
+        beams = _Greedy(starts) if decoding.num_beams == 1 else _Beams(starts, decoding)
     captions: list[list[Generated]] = [[] for _ in starts]
     cells = torch.arange(len(starts))  # which cell is at which place
     for length in range(1, decoding.max_new_tokens + 1):
@@ -108,12 +123,17 @@ class _Greedy:
         """Choose each cell's next token from logits (B, 1, words); say which cells are done, (B,)."""
         del length
         logits = logits[:, 0]
-        tokens = rules(self.ids[:, 0], logits).argmax(-1, keepdim=True)  # (B, 1)
+        tokens = self._choose(logits, rules)[:, None]  # (B, 1)
         values = logits.gather(1, tokens) - logits.logsumexp(-1, keepdim=True)
         self.ids = torch.cat([self.ids, tokens[:, None]], 2)
         self.values = torch.cat([self.values, values], 1)
         ended: Tensor = tokens[:, 0] == end
         return ended | last
+
+    def _choose(self, logits: Tensor, rules: LogitsProcessorList) -> Tensor:
+        """The next token (B,) by logits (B, words)."""
+        chosen: Tensor = rules(self.ids[:, 0], logits).argmax(-1)
+        return chosen
 
     def caption(self, place: int) -> list[Generated]:
         """The caption of the cell at this place."""
@@ -123,6 +143,28 @@ class _Greedy:
     def keep(self, order: Tensor) -> None:
         """Go on with the cells at these places."""
         self.ids, self.values = self.ids[order], self.values[order]
+
+
+class _Sampled(_Greedy):
+    """One caption a cell, drawn word by word.
+
+    Args:
+        starts: first token of each cell, (B,).
+        chances: of the words, (B, T); see `pick`.
+        never: tokens that are not drawn.
+    """
+
+    def __init__(self, starts: Tensor, chances: Tensor, never: Sequence[int]) -> None:
+        super().__init__(starts)
+        self.chances, self.never = chances, never
+
+    def _choose(self, logits: Tensor, rules: LogitsProcessorList) -> Tensor:
+        del rules  # the model's own distribution is drawn from
+        return pick(logits, self.chances[:, self.ids.shape[2] - 1], self.never)
+
+    def keep(self, order: Tensor) -> None:
+        super().keep(order)
+        self.chances = self.chances[order]
 
 
 class _Beams:
