@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hemblip.atomic import check_writable, replacing
+from hemblip.atomic import check_writable, replacing, write_text
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
+from hemblip.plain_text import csv_text, plain
 
 TRUE_PREFIX = "true_"
 """`true_<key>` holds the annotation beside `<key>`, which is read from the generated caption."""
@@ -113,16 +114,16 @@ def rows(
         cells = [f"{number:0{len(str(count))}d}" for number in range(count)]
     made = []
     for place, caption in enumerate(captions):
-        text = "" if _absent(caption) else str(caption)
+        text = "" if _absent(caption) else plain(str(caption))
         reference = references[place] if references is not None else ""
         several = [reference] if isinstance(reference, str) or _absent(reference) else list(reference)
         truth = annotations[place] if annotations is not None else {}
         known = {key: truth.get(key) for key in KEYS}
-        several = ["" if _absent(one) else str(one) for one in several] or [""]
+        several = ["" if _absent(one) else plain(str(one)) for one in several] or [""]
         made.append(
             {
-                **{"cell_id": str(cells[place]), "split": split, "source": source, "model": model},
-                "group": str(cells[place] if groups is None else groups[place]),
+                **{"cell_id": plain(str(cells[place])), "split": split, "source": plain(source), "model": plain(model)},
+                "group": plain(str(cells[place] if groups is None else groups[place])),
                 "image": "" if images is None else str(images[place]),
                 **{"reference": several[0], "caption": text, "confidence": None},
                 **(others[place] if others is not None else {}),
@@ -236,11 +237,11 @@ def captions_table(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 
 def write_captions(table: pd.DataFrame, path: Path) -> None:
     """Write a table of captions to a `.csv` or `.parquet` file, atomically."""
+    if path.suffix == ".csv":
+        write_text(path, csv_text(table))
+        return
     with replacing(path) as partial:
-        if path.suffix == ".csv":
-            table.to_csv(partial, index=False)
-        else:
-            table.to_parquet(partial, index=False)
+        table.to_parquet(partial, index=False)
 
 
 def annotated_keys(table: pd.DataFrame) -> list[str]:

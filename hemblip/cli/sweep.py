@@ -21,6 +21,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
+from hemblip.plain_text import csv_text
 from hemblip.run import BEST, runs_folder
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class Search:
         )
 
     def _write_table(self) -> None:
-        write_text(self.folder / TABLE, self.table().to_csv(index=False))
+        write_text(self.folder / TABLE, csv_text(self.table()))
 
 
 def _failed() -> "optuna.trial.TrialState":

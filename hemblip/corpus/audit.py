@@ -19,6 +19,7 @@ from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, torn_groups
 from hemblip.errors import ConfigError, DataError
 from hemblip.metrics.jackknife import FEW
+from hemblip.plain_text import csv_text
 
 EXTERNAL = "external"
 
@@ -59,10 +60,10 @@ def audit(
     findings = list_findings(manifest, pairs)
     scores = shortcut_scores(manifest, seed, cells, countermeasures or ()) if shortcuts else None
     folder = Path(output)
-    write_text(folder / "findings.csv", findings.to_csv(index=False))
-    write_text(folder / "duplicates.csv", pairs.to_csv(index=False))
+    write_text(folder / "findings.csv", csv_text(findings))
+    write_text(folder / "duplicates.csv", csv_text(pairs))
     if scores is not None:
-        write_text(folder / "shortcuts.csv", scores.to_csv(index=False))
+        write_text(folder / "shortcuts.csv", csv_text(scores))
     write_text(folder / "audit.md", report(manifest, findings, scores))
     _draw(manifest, findings, scores, folder / "audit.png")
     print(f"{_aligned(findings[['finding', 'count', 'leak']])}\n\naudit       {folder / 'audit.md'}")

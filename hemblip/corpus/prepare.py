@@ -22,6 +22,7 @@ from hemblip.data.sources import Source
 from hemblip.data.splits import SHARES, assign_splits, select, torn_groups
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import KEYS
+from hemblip.plain_text import csv_text
 
 EXTERNAL = "external"
 
@@ -221,7 +222,7 @@ def _write(card: Card, target: Path) -> None:
 
         rows = pa.Table.from_pylist(table[list(MANIFEST_COLUMNS)].to_dict("records"), SCHEMA)
         pq.write_table(rows, partial(target))
-        card.excluded.to_csv(partial(target.with_name(f"{target.stem}_excluded.csv")), index=False)
+        partial(target.with_name(f"{target.stem}_excluded.csv")).write_text(csv_text(card.excluded), encoding="utf-8")
         partial(target.with_suffix(".md")).write_text(data_card(card), encoding="utf-8")
         draw_card(card, partial(target.with_suffix(".png")))
         target.unlink(missing_ok=True)  # of another run

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from hemblip.atomic import replacing
 from hemblip.errors import ConfigError, DataError
+from hemblip.plain_text import as_written, plain
 
 KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -286,7 +287,7 @@ def _text(value: object) -> str:
         value = value.decode("utf-8", errors="replace")
     if isinstance(value, (list, dict)):
         value = json.dumps(value, default=lambda other: None if isinstance(other, bytes) else str(other))
-    return str(value).encode("utf-8", errors="replace").decode().replace("\0", "").strip()
+    return as_written(plain(str(value).encode("utf-8", errors="replace").decode()).strip())
 
 
 def _picture(value: object) -> tuple[bytes, str] | None:

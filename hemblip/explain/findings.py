@@ -11,6 +11,7 @@ from hemblip.atomic import replacing, write_text
 from hemblip.explain.edits import overall
 from hemblip.explain.verdict import EVERY, in_words
 from hemblip.morphology import KEYS
+from hemblip.plain_text import csv_text
 
 SHOWN = ("inside", "pointing", "pointing_cell", "deletion", "insertion", "beats_random", "beats_centre")
 
@@ -157,5 +158,4 @@ def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with replacing(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.6g")
+    write_text(path, csv_text(table, "%.6g"))

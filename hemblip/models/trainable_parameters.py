@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hemblip.atomic import write_text
 from hemblip.errors import TrainingError
+from hemblip.plain_text import csv_text
 
 DEPTH = 3
 """Parts of a parameter's name that name its row."""
@@ -63,7 +64,7 @@ class TrainableParameters(L.Callback):
         table = trainable_parameters(pl_module)
         trainer.print(table.to_string(index=False, float_format="{:.2f}".format))
         if trainer.is_global_zero and trainer.loggers:
-            write_text(Path(trainer.default_root_dir) / FILE, table.to_csv(index=False))
+            write_text(Path(trainer.default_root_dir) / FILE, csv_text(table))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 total = table.set_index("module").loc["total"]

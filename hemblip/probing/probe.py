@@ -12,6 +12,7 @@ from hemblip.atomic import write_text
 from hemblip.data import ExternalCells, InternalCells
 from hemblip.data.datamodules import INTERNAL
 from hemblip.errors import ConfigError
+from hemblip.plain_text import csv_text
 from hemblip.probing.backbones import Backbone
 from hemblip.probing.features import embed_cells
 from hemblip.probing.figure import Map, draw_map, plane
@@ -73,7 +74,7 @@ def probe(
     folder = _new_folder(Path(runs) / name)  # only now: what failed before leaves none
     for task, points in maps.items():
         draw_map(points, TASKS[task].classes, _title(task, figure), folder / f"map_{task}.png")
-    write_text(folder / "table3.csv", table.to_csv(index=False))
+    write_text(folder / "table3.csv", csv_text(table))
     settings = {"seed": seed, "cells": cells["split"].value_counts().to_dict()}
     write_text(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))
     print(summary(table))

@@ -12,6 +12,7 @@ import pandas as pd
 from hemblip.atomic import replacing_folder, write_text
 from hemblip.data.tables import SUFFIXES as TABLE_SUFFIXES
 from hemblip.errors import ConfigError, check_range
+from hemblip.plain_text import csv_text
 from hemblip.reporting.cards import PANEL_SIDE, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_tables import error_tables
@@ -103,7 +104,7 @@ def write_comparison(
         latex = "\n".join(map(to_latex, parts or [table]))
         for suffix, text in zip(SUFFIXES, (to_markdown(table), to_csv(table), latex), strict=True):
             write_text(folder / f"{table.name}{suffix}", text)
-    write_text(folder / "shortened.csv", shortened_captions(comparison).to_csv(index=False))
+    write_text(folder / "shortened.csv", csv_text(shortened_captions(comparison)))
     title = listed([model.name for model in comparison.models])
     draw_panels(make_cards(comparison, choose_examples(comparison), PANEL_SIDE), folder / "figure2")
     write_page(comparison, folder / "report.html", f"Comparison of {title}", probes, gallery)

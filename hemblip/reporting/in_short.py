@@ -14,6 +14,7 @@ from hemblip.metrics.jackknife import Interval, interval, leave_out
 from hemblip.metrics.summands import mean_sums
 from hemblip.metrics.verdicts import Verdict, annotated, verdict_matrix
 from hemblip.morphology import KEYS
+from hemblip.plain_text import csv_text
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
@@ -49,7 +50,7 @@ class InShort:
 
     def link(self) -> str:
         """Give the list as a file within the page."""
-        text = self.first.to_csv(index=False)
+        text = csv_text(self.first)
         return f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
 
 

@@ -1,12 +1,13 @@
 """Tables of estimates, written as Markdown and CSV; `latex` and the HTML report's template lay out the same tables."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import pandas as pd
+
 from hemblip.metrics.jackknife import FEW
+from hemblip.plain_text import csv_text
 
 Kind = Literal["model", "baseline", "published"]
 
@@ -166,24 +167,32 @@ def _label(row: Row) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Text as Markdown shows it: names come from outside."""
+    for sign, shown in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("](", "]\\("), ("`", "\\`")):
+        text = text.replace(sign, shown)
+    return text
+
+
+FIGURE = ("section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "groups", "note")
 
 
 def to_csv(table: Table) -> str:
     """Write one line a figure, for further computing: full precision, shares not percent."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "groups", "note"])
+    lines: list[list[str]] = []
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             kind = "published" if "published" in (row.kind, column.kind) else row.kind
             kind = column.kind if kind == "model" else kind
             place = [row.section, row.label, kind, column.group, column.name]
             if isinstance(cell, str):
-                writer.writerow([*place, cell, *[""] * 5])
+                lines.append([*place, cell, *[""] * 5])
                 continue
             note = f"n/a ({cell.reason})" if cell.value is None else "does not beat the baselines" if cell.below else ""
             note = note or (f"p {cell.p:.6g}" if cell.p is not None else "")
             numbers = (cell.value, cell.low, cell.high, cell.spread, cell.groups)
-            writer.writerow([*place, *("" if number is None else f"{number:.6g}" for number in numbers), note])
-    return text.getvalue()
+            lines.append([*place, *("" if number is None else f"{number:.6g}" for number in numbers), note])
+    return csv_text(pd.DataFrame(lines, columns=list(FIGURE)))
