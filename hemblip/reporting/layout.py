@@ -1,5 +1,6 @@
 """Tables of estimates, written as Markdown and CSV; `latex` and the HTML report's template lay out the same tables."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -172,9 +173,8 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     """Text as Markdown shows it: names come from outside."""
-    for sign, shown in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("](", "]\\("), ("`", "\\`")):
-        text = text.replace(sign, shown)
-    return text
+    text = re.sub("<(?=[A-Za-z/!?])", "&lt;", text)  # what begins a tag; "p < 0.05" does not
+    return text.replace("|", "\\|").replace("](", "]\\(").replace("`", "\\`")
 
 
 FIGURE = ("section", "row", "kind", "group", "column", "value", "low", "high", "seed_sd", "groups", "note")
