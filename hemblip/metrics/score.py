@@ -9,6 +9,7 @@ import pandas as pd
 
 from hemblip.errors import DataError
 from hemblip.metrics.attributes import attribute_scores, exact_match, single_valued
+from hemblip.metrics.diversity import diversity
 from hemblip.metrics.incompatible import incompatible_statements
 from hemblip.metrics.multi_reference import multi_reference_scores
 from hemblip.metrics.references import text_obstacle, with_reference
@@ -34,8 +35,8 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
         Ready for JSON: `cells`; the text scores, over the cells with a reference, or None and `no_text_scores`, why;
         `accuracy` and `macro_f1`, means over the attributes that are annotated with more than one value;
         `single_valued`, the others; `hallucination`, mean over all; `exact_match`; `incompatible`, captions that
-        contradict themselves;
-        `attributes`, a mapping key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
+        contradict themselves; `diversity`, how many captions there are and how they repeat; `attributes`, a mapping
+        key -> scores of `attribute_scores`; and `unannotated`, a mapping from keys without any
         annotation to the share of captions that fill them nevertheless. With `bert` also `bertscore` and what it was
         made with; of rows with `references` also `multi_reference`, see `multi_reference_scores`.
 
@@ -57,6 +58,7 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
         "hallucination": mean(made_up.values()),
         "exact_match": exact_match(table),
         "incompatible": incompatible_statements(table),
+        "diversity": diversity(table),
         "attributes": attributes,
         "unannotated": {key: share for key, share in made_up.items() if key not in attributes},
     }

@@ -1,6 +1,9 @@
 """What the tables say, in sentences, and what their words mean."""
 
+import pandas as pd
+
 from hemblip.metrics.attributes import error_counts
+from hemblip.metrics.diversity import diversity
 from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.verdicts import Verdict
 from hemblip.reporting.comparison import Comparison, Contestant
@@ -9,6 +12,9 @@ from hemblip.run import cells_of, place_of
 
 NEARLY_ALL = 0.97
 """Coverage above which silence needs no sentence."""
+
+NEARLY_AS_MANY = 0.75
+"""Share of the references' number of different texts above which captions need no sentence."""
 
 
 def lead(comparison: Comparison) -> str:
@@ -71,7 +77,21 @@ def _finding(comparison: Comparison, model: Contestant, split: str) -> str:
     near, wrong = (sum(count[kind] for count in counts) for kind in (Verdict.PLAUSIBLE, Verdict.WRONG))
     if near + wrong:
         text += f" Of its {near + wrong:,} errors {100 * near / (near + wrong):.0f}\u00a0% are biologically plausible."
-    return text
+    return text + _collapse(model.scored[split].table)
+
+
+def _collapse(table: pd.DataFrame) -> str:
+    """Say how many captions there are where references show that cells differ more."""
+    found = diversity(table)
+    captions, references, commonest = (
+        found[name] for name in ("distinct_captions", "distinct_references", "commonest_caption")
+    )
+    if not captions or not references or not commonest or captions >= NEARLY_AS_MANY * references:
+        return ""
+    return (
+        f" It writes {captions:,} different captions where the references have {references:,}; the commonest is "
+        f"that of {100 * commonest:.1f}\u00a0% of the cells."
+    )
 
 
 def _percent(model: Contestant, split: str, name: str) -> Estimate:

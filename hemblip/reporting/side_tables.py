@@ -1,8 +1,10 @@
-"""Tables beside the paper's: external validation by source, and paired differences."""
+"""Tables beside the paper's: diversity of captions, external validation by source, and paired differences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import mean, stdev
 
+from hemblip.metrics.diversity import NGRAM, diversity
 from hemblip.metrics.jackknife import holm
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
@@ -28,9 +30,52 @@ MOST_PAIRS = 6
 
 def side_tables(comparison: Comparison) -> list[Table]:
     """All of them that there is something to put in."""
-    found = [sources_table(comparison), differences(comparison)]
+    found = [diversity_table(comparison), sources_table(comparison), differences(comparison)]
     found += [attribute_differences(comparison, split) for split in comparison.splits]
     return [table for table in found if table is not None]
+
+
+def diversity_table(comparison: Comparison) -> Table:
+    """How different captions are, a block a set of cells: a captioner that has collapsed says the same of all."""
+    rows = []
+    for split in comparison.splits:
+        having = [who for who in comparison.contestants if split in who.scored]
+        found = [[diversity(table) for table in who.scored[split].tables] for who in having]
+        rows += [
+            Row(who.name, _of_captions(each), who.kind, cells_of(split).capitalize())
+            for who, each in zip(having, found, strict=True)
+        ]
+        if found and found[0][0]["distinct_references"]:
+            rows.append(Row("References", _of_references(found[0][0]), "baseline", cells_of(split).capitalize()))
+    columns = [Column("", name) for name in ("Distinct captions", "Commonest caption %", f"Repeated {NGRAM}-grams %")]
+    notes = [
+        "Distinct captions: different texts, normalised; the same number of references is what a captioner can aim at. "
+        "Commonest caption: share of cells that are given it. Repeated: runs of four words that the same caption has "
+        "had before, mean over captions (seq-rep-4, Welleck et al., ICLR 2020).",
+    ]
+    return Table("diversity", "Diversity of captions and references", "Model", columns, rows, notes)
+
+
+def _of_captions(seeds: Sequence[Mapping[str, float | int | None]]) -> list[Estimate | str]:
+    names = ("distinct_captions", "commonest_caption", "repeated_ngrams")
+    return _figures([[seed[name] for seed in seeds] for name in names])
+
+
+def _of_references(found: Mapping[str, float | int | None]) -> list[Estimate | str]:
+    names = ("distinct_references", "commonest_reference", "repeated_ngrams_of_references")
+    return _figures([[found[name]] for name in names])
+
+
+def _figures(columns: Sequence[Sequence[float | int | None]]) -> list[Estimate | str]:
+    """Means over seeds of a number of texts and two shares."""
+    known = [[value for value in column if value is not None] for column in columns]
+    values = [mean(column) if column else None for column in known]
+    spreads = [stdev(column) if len(column) > 1 else None for column in known]
+    first, *shares = zip(values, spreads, strict=True)
+    return [
+        Estimate(first[0], spread=first[1], digits=0, reason="no caption"),
+        *(Estimate(value, spread=spread, percent=True, digits=1, reason="no caption") for value, spread in shares),
+    ]
 
 
 def sources_table(comparison: Comparison) -> Table | None:

@@ -71,6 +71,7 @@ def test_each_table_is_written_in_three_forms_without_nan(here):
         "calibration",
         "errors_test",
         "contradictions",
+        "diversity",
     ):
         for suffix in (".md", ".csv", ".tex"):
             text = (here / "compare" / f"{name}{suffix}").read_text()
