@@ -169,7 +169,7 @@ class Run:
         if not path.is_file():
             near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
             raise CheckpointError(
-                f"--ckpt_path {path}: no such file; {'there is ' + ', '.join(near) if near else 'run fit first'}"
+                f"{path}: no such file or run; {'there is ' + ', '.join(near) if near else 'run fit first'}"
             )
         return cls(path)
 

@@ -46,7 +46,7 @@ def test_a_checkpoint_names_its_run(workplace):
     path.parent.mkdir(parents=True)
     path.touch()
     assert Run.meant(str(path)).folder == path.parents[1]
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file; there is .*best\.ckpt"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: no such file or run; there is .*best\.ckpt"):
         Run.meant(str(path.with_name("last.ckpt")))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
-from jsonargparse import get_loader, set_loader
+from jsonargparse import ArgumentParser, Namespace, get_loader, set_loader
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -250,17 +250,32 @@ class HemblipCLI(LightningCLI):
             print(f"changed    {line}")
 
     def instantiate_classes(self) -> None:
-        """Make captioner, cells and trainer.
+        """Make captioner, cells and trainer; the first process reads the cells before anything is downloaded.
 
         Raises:
             ConfigError: a constructor refuses a value, or needs a package for it.
+            DataError: the cells cannot be read.
         """
         try:
+            read = self._read_cells()
             super().instantiate_classes()
+            self.datamodule = read or self.datamodule
         except (ValueError, ModuleNotFoundError) as error:
             if error_line(error, []):
                 raise
             raise ConfigError(str(error)) from error
+
+    def _read_cells(self) -> L.LightningDataModule | None:
+        """Read the cells, on the first process; `predict` has others."""
+        if self.subcommand == "predict" or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+            return None
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(CellDataModule, "data")
+        settings = Namespace(data=self.config[self.subcommand].data)  # type: ignore[no-untyped-call]
+        cells: L.LightningDataModule = parser.instantiate_classes(settings).data
+        cells.prepare_data()
+        cells.setup("fit" if self.subcommand == "fit" else "test")
+        return cells
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""

@@ -35,11 +35,11 @@ def open_run(run: str | Path) -> tuple[Captioner, CellDataModule]:
     Raises:
         CheckpointError: the run lacks weights or settings.
     """
-    captioner = Run(run).captioner()
+    captioner = Run.meant(run).captioner()
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(CellDataModule, "data")
     try:
-        settings = parser.parse_object({"data": Run(run).config["data"]})
+        settings = parser.parse_object({"data": Run.meant(run).config["data"]})
     except (ArgumentError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{run}: its section `data` cannot be used ({reason})") from error

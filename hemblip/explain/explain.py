@@ -62,7 +62,7 @@ def explain(
     for key in keys or []:
         if key not in allowed_parts():
             raise DataError(f"--keys {key}: no such attribute; there are {', '.join(allowed_parts())}")
-    target = Path(output) if output else Run(run).folder / "explain"
+    target = Path(output) if output else Run.meant(run).folder / "explain"
     check_writable(target / "any.csv")
     captioner, data = open_run(run)
     chosen = choose_cells(data, images, split, cells)

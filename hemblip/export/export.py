@@ -46,7 +46,7 @@ def export(
         push: repository on the Hugging Face hub, `name/model`, that the folder is sent to, as a private one.
         dry_run: with `push`: say what would be sent.
     """
-    trained = Run(run)
+    trained = Run.meant(run)
     target = Path(output) if output else trained.folder / "export"
     if target.exists():
         raise ConfigError(f"--output {target}: exists already; remove it, or name another folder")

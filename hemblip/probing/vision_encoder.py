@@ -27,7 +27,7 @@ class VisionEncoder(Backbone):
     ) -> None:
         if (captioner is None) == (run is None):
             raise ConfigError(f"backbone '{name}': give either `captioner`, for published weights, or `run`")
-        chosen = Run(run).captioner() if run is not None else captioner
+        chosen = Run.meant(run).captioner() if run is not None else captioner
         assert chosen is not None
         self.captioner = chosen.to(best_device()).eval()
         self.pooling = pooling

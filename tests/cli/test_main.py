@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import pandas as pd
@@ -113,7 +114,7 @@ def one_line(capsys):
         ),
         (["fit", "--config", TINY, "--data.init_args.image_size", "48"], "48 x 48"),
         (["fit", "--config", TINY, "--model", "NoCaptioner"], "NoCaptioner"),
-        (["test", "--config", TINY, "--ckpt_path", "nope.ckpt"], "nope.ckpt: no such file"),
+        (["test", "--config", TINY, "--ckpt_path", "nope.ckpt"], "nope.ckpt: no such file or run"),
         (["test", "--config", TINY], "its weights are random; give the checkpoint of a run"),
         (["predict", "--config", TINY, "--images", "."], "its weights are random"),
         (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
@@ -377,3 +378,38 @@ def test_what_stands_in_a_file_is_blamed_on_it(workplace, capsys, right, wrong, 
     assert main(["fit", "--config", "typo.yaml", "--config", "good.yaml", "--trainer.max_epochs", "3"]) == 2
     line = one_line(capsys)
     assert line.startswith("error: typo.yaml: ") and said in line
+
+
+def test_cells_are_read_before_a_model_is_looked_for(workplace, capsys):
+    """A download of gigabytes would be for nothing."""
+    config = yaml.safe_load(Path(TINY).read_text())
+    config["model"]["init_args"] = {"pretrained": "Salesforce/blip-image-captioning-base", "adaptation": "lora"}
+    config["data"]["init_args"]["sources"] = [
+        {"class_path": "hemblip.data.sources.WBCAtt", "init_args": {"root": "nowhere"}}
+    ]
+    Path("hub.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config", "hub.yaml"]) == 2
+    assert "nowhere: no such folder" in one_line(capsys) and not Path("runs").exists()
+
+
+def test_nothing_asks_the_network(workplace, monkeypatch):
+    asked = []
+
+    def ask(*words, **_):
+        asked.append(words)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket.socket, "connect", ask)
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    for words in (
+        ["fit", "--config", TINY, "--trainer.max_epochs", "1"],
+        ["test", "--run", "runs/tiny"],
+        ["predict", "--run", "runs/tiny", "--images", "data/synthetic"],
+        ["ask", "--run", "runs/tiny", "--images", "data/synthetic", "--question", "Is the nucleus lobed?"],
+        ["explain", "--run", "runs/tiny", "--cells", "1", "--method", "random"],
+        ["export", "--run", "runs/tiny", "--output", "model"],
+        ["compare", "runs/tiny", "--output", "tables"],
+        ["predict", "--run", "wbcatt-compact", "--images", "data/synthetic", "--output", "shipped.csv"],
+    ):
+        assert main(words) == 0, words
+    assert not asked

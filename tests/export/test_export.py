@@ -222,9 +222,9 @@ def test_an_exported_folder_is_a_pretrained_model(blip_run):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--run", "runs/none"], "config.yaml: no such file"),
+        (["--run", "runs/none"], "runs/none: no such file or run"),
         (["--run", "runs/blip_lora/version_0", "--output", "."], "exists already"),
-        (["--run", "runs/blip_lora/version_0/checkpoints/other.ckpt"], "no such checkpoint"),
+        (["--run", "runs/blip_lora/version_0/checkpoints/other.ckpt"], "other.ckpt: no such file or run"),
     ],
 )
 def test_mistakes_are_told_in_one_line(blip_run, capsys, words, says):
