@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hemblip.atomic import check_writable, replacing, write_text
 from hemblip.errors import DataError
@@ -174,9 +176,20 @@ def check(table: pd.DataFrame, origin: str) -> None:
 
 def check_values(table: pd.DataFrame, column: str, key: str, origin: str) -> None:
     """Raise a DataError that names `origin` if a column holds what is no value of `key`."""
-    for value in table[column].tolist():  # a plain loop: tables are small, and asked for each key
-        if value not in SCHEMA[key] and not pd.isna(value):
-            raise DataError(f"{origin}: {column} holds '{value}'; the schema has {', '.join(SCHEMA[key])}")
+    numbered(table, column, key, origin)
+
+
+def numbered(table: pd.DataFrame, column: str, key: str, origin: str) -> NDArray[np.int64]:
+    """Number the values of a column of `key` as the schema orders them, (N,); the number of values where there is none.
+
+    Raises:
+        DataError: a value is not in the schema; `origin` is named.
+    """
+    places, values = pd.factorize(table[column].array)
+    if odd := [value for value in values if value not in SCHEMA[key]]:
+        raise DataError(f"{origin}: {column} holds '{odd[0]}'; the schema has {', '.join(SCHEMA[key])}")
+    numbers = np.array([*(SCHEMA[key].index(value) for value in values), len(SCHEMA[key])], dtype=np.int64)
+    return np.asarray(numbers[places])  # the last where there is none: place -1
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:

@@ -195,7 +195,7 @@ def confounding_warning(manifest: pd.DataFrame) -> str | None:
     source = manifest.loc[contrast.index, "source"].astype(str)
     guess = source.map(contrast.groupby(source).agg(lambda values: values.mode().iloc[0]))
     sums = _confusions(contrast.to_numpy(dtype=str), guess.to_numpy(dtype=str))
-    known = float(sums.score(sums.cells.sum(0))[0])
+    known = float(sums.score(sums.total)[0])
     if known < CONFOUNDED:
         return None
     return (

@@ -19,7 +19,7 @@ from bert_score.utils import bert_cos_score_idf, get_hash, get_model, get_tokeni
 from safetensors import SafetensorError
 
 from hemblip.errors import ConfigError, ModelAccessError
-from hemblip.metrics.text import normalise
+from hemblip.metrics.pairs import distinct, normalise
 
 PAPER = "dmis-lab/biobert-base-cased-v1.1"
 
@@ -99,11 +99,13 @@ class BertScore:
             `bertscore`, of texts normalised as for BLEU, and if the encoder knows capitals `bertscore_raw`, of the
             texts as they are, which is what the paper's script gives.
         """
-        pairs = {"bertscore": list(zip(map(normalise, references), map(normalise, captions), strict=True))}
+        raw, which = distinct(list(zip(references, captions, strict=True)))
+        pairs = {"bertscore": [(normalise(reference), normalise(caption)) for reference, caption in raw]}
         if self.cased:
-            pairs["bertscore_raw"] = list(zip(references, captions, strict=True))
+            pairs["bertscore_raw"] = raw
         self._match({pair for each in pairs.values() for pair in each})
-        return {name: [self._known.get(pair, 0.0) for pair in each] for name, each in pairs.items()}
+        found = {name: [self._known.get(pair, 0.0) for pair in each] for name, each in pairs.items()}
+        return {name: [each[place] for place in which] for name, each in found.items()}
 
     def _match(self, pairs: Collection[tuple[str, str]]) -> None:
         """Score pairs of reference and caption that are not known yet."""

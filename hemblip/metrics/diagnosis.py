@@ -65,20 +65,24 @@ def by_patient(table: pd.DataFrame, task: str, mean: bool = False) -> Detection:
         mean: weigh each cell by its confidence.
     """
     known = table[table[TRUE_PREFIX + KEY].notna()]
-    weight = known[CONFIDENCE_PREFIX + KEY].fillna(0) if mean else pd.Series(1.0, index=known.index)
-    hits = {True: [0, 0], False: [0, 0]}  # has it -> called right, patients
-    for _, cells in known.groupby("group", sort=False):
-        truths = set(cells[TRUE_PREFIX + KEY])
-        if len(truths) > 1:
-            continue  # no patient
-        has = bool(_is(cells[TRUE_PREFIX + KEY], task)[0])
-        votes = _is(cells[KEY], task)
-        said = cells[KEY].notna().to_numpy()
-        for_it = weight[cells.index][said & votes].sum()
-        against = weight[cells.index][said & ~votes].sum()
-        hits[has][0] += int(for_it > against if has else against > for_it)
-        hits[has][1] += 1
-    return Detection(_exact(*hits[True]), _exact(*hits[False]))
+    weight = known[CONFIDENCE_PREFIX + KEY].fillna(0).to_numpy(dtype=np.float64) if mean else np.ones(len(known))
+    said, votes = known[KEY].notna().to_numpy(), _is(known[KEY], task)
+    votes_of = pd.DataFrame(
+        {
+            "truths": known[TRUE_PREFIX + KEY].to_numpy(),
+            "has": _is(known[TRUE_PREFIX + KEY], task),
+            "for_it": np.where(said & votes, weight, 0.0),
+            "against": np.where(said & ~votes, weight, 0.0),
+        }
+    ).groupby(known["group"].to_numpy(), sort=False)
+    groups = votes_of.agg({"truths": "nunique", "has": "first", "for_it": "sum", "against": "sum"})
+    patients = groups[groups["truths"] == 1]
+    has = patients["has"].to_numpy(dtype=bool)
+    called = (patients["for_it"] > patients["against"]).to_numpy()
+    called_not = (patients["against"] > patients["for_it"]).to_numpy()
+    return Detection(
+        _exact(int(called[has].sum()), int(has.sum())), _exact(int(called_not[~has].sum()), int((~has).sum()))
+    )
 
 
 def _is(values: pd.Series, task: str) -> Flags:

@@ -14,10 +14,13 @@ inversion 16; neutrophils and basophils that have lost their granules; the lobed
 atypical lymphocytes.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 STAIN = "Bain 2022"
 ICSH = "ICSH 2015"
@@ -61,6 +64,11 @@ def excluded_values(key: str, annotation: Mapping[str, object]) -> set[str]:
     return found
 
 
+def excluding(key: str) -> list[str]:
+    """Name the attributes whose annotation can exclude values of `key`."""
+    return [rule.other if rule.key == key else rule.key for rule in RULES if key in (rule.key, rule.other)]
+
+
 def contradictions(attributes: Mapping[str, str | None]) -> list[Rule]:
     """Find the rules that the statements of one caption break."""
     return [
@@ -68,6 +76,18 @@ def contradictions(attributes: Mapping[str, str | None]) -> list[Rule]:
         for rule in RULES
         if attributes.get(rule.key) in rule.values and attributes.get(rule.other) in rule.excluded
     ]
+
+
+def broken(table: pd.DataFrame, rule: Rule) -> NDArray[np.bool_]:
+    """Tell which prediction rows (N,) break a rule."""
+    hits = table[rule.key].isin(rule.values) & table[rule.other].isin(rule.excluded)
+    return np.asarray(hits, dtype=np.bool_)
+
+
+def broken_pairs(table: pd.DataFrame, rule: Rule) -> Counter[tuple[str, str]]:
+    """Count the pairs of values of a rule's attributes in the prediction rows that break it."""
+    rows = broken(table, rule)
+    return Counter(zip(table[rule.key][rows], table[rule.other][rows], strict=True))
 
 
 def incompatible_statements(table: pd.DataFrame) -> dict[str, object]:
@@ -80,12 +100,10 @@ def incompatible_statements(table: pd.DataFrame) -> dict[str, object]:
         `share` of captions that break a rule (None without rows), and `count` of captions by rule, for those broken:
         "cell_type basophil + granule_colour red".
     """
-    broken = pd.Series(False, index=table.index)
-    count: dict[str, int] = {}
-    for rule in RULES:
-        hits = table[rule.key].isin(rule.values) & table[rule.other].isin(rule.excluded)
-        broken |= hits
-        for one, other in zip(table.loc[hits, rule.key], table.loc[hits, rule.other], strict=True):
-            name = f"{rule.key} {one} + {rule.other} {other}"
-            count[name] = count.get(name, 0) + 1
-    return {"share": float(broken.mean()) if len(table) else None, "count": dict(sorted(count.items()))}
+    count = {
+        f"{rule.key} {one} + {rule.other} {other}": times
+        for rule in RULES
+        for (one, other), times in broken_pairs(table, rule).items()
+    }
+    share = float(np.any([broken(table, rule) for rule in RULES], axis=0).mean()) if len(table) else None
+    return {"share": share, "count": dict(sorted(count.items()))}

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.errors import DataError
-from hemblip.metrics.jackknife import Interval, interval, leave_out, p_value
+from hemblip.metrics.jackknife import Interval, interval, leave_out, numbered, p_value
 from hemblip.metrics.summands import all_sums
 from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_PREFIX
@@ -34,13 +34,13 @@ class Measured:
     """
 
     def __init__(self, tables: Sequence[pd.DataFrame], text: bool = True, bert: BertScore | None = None) -> None:
-        ordered = [table.sort_values("cell_id", ignore_index=True) for table in tables]
+        ordered = [_by_cell(table) for table in tables]
         self.cells = ordered[0]["cell_id"].tolist()
         for table in ordered[1:]:
             _same(self.cells, table["cell_id"].tolist(), "two seeds")
         self.keys = [key for key in KEYS if ordered[0][TRUE_PREFIX + key].notna().any()]
-        group = ordered[0]["group"].tolist()
-        self.groups = len(set(map(str, group)))
+        group = numbered(ordered[0]["group"].tolist()) if len(ordered[0]) else np.empty(0, dtype=np.int64)
+        self.groups = len(np.unique(group))
         each = [all_sums(table, self.keys, text, bert) for table in ordered]
         left = [[leave_out(sums, group) for sums in parts] for parts in each]
         self._limits = {name: sums.limits for sums in each[0] for name in sums.names}
@@ -91,6 +91,11 @@ class Measured:
         if name not in self._limits:
             raise DataError(f"no score '{name}'; there are {', '.join(self.names)}")
         return self.names.index(name)
+
+
+def _by_cell(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order of cells; as they are if they are in it."""
+    return table if table["cell_id"].is_monotonic_increasing else table.sort_values("cell_id", ignore_index=True)
 
 
 def _same(cells: Sequence[str], others: Sequence[str], who: str) -> None:

@@ -34,22 +34,50 @@ OUTSIDE = 0.025
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """Summands of which most are 0 and the others 1, by their place: 500 columns of a million cells take 4 GB.
+
+    Attributes:
+        places: columns (N, K) in which a cell has a 1; `width` stands for none.
+        width: number of columns S.
+    """
+
+    places: NDArray[np.int16]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, S)."""
+        return len(self.places), self.width
+
+
+@dataclass(frozen=True)
 class Sums:
     """What scores are made from, cell by cell.
 
     Attributes:
-        cells: summands (N, S).
+        cells: summands (N, S), numbers or flags.
         score: sums (..., S) -> scores (..., M), NaN where there is nothing to score.
         names: of the scores (M).
         count: sums (..., S) -> cells (..., M) that a score is about; None if it is about all.
         limits: least and greatest value that a score can have.
     """
 
-    cells: Values
+    cells: Values | NDArray[np.bool_] | Kinds
     score: Callable[[Values], Values]
     names: tuple[str, ...]
     count: Callable[[Values], Values] | None = None
     limits: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def total(self) -> Values:
+        """Sums over all cells (S,)."""
+        rows = np.arange(len(self.cells))
+        (sums,) = _summed(self.cells, rows, np.array([0, len(rows)]))
+        return np.asarray(sums)
 
 
 @dataclass(frozen=True)
@@ -84,12 +112,12 @@ class Interval:
     groups: int
 
 
-def leave_out(sums: Sums, groups: Sequence[object]) -> LeftOut:
+def leave_out(sums: Sums, groups: Sequence[object] | NDArray[np.int64]) -> LeftOut:
     """Score the cells with and without each group.
 
     Args:
         sums: of N cells.
-        groups: slide or patient of each cell (N,).
+        groups: slide or patient of each cell (N,); or an array, their numbers as of `numbered`.
 
     Raises:
         DataError: there are no cells, or not as many as groups.
@@ -98,20 +126,38 @@ def leave_out(sums: Sums, groups: Sequence[object]) -> LeftOut:
         raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
     if len(sums.cells) != len(groups):
         raise DataError(f"{len(sums.cells)} cells were scored but {len(groups)} have a group; give the same cells")
-    names, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    each = _summed(sums.cells, group, len(names))
-    whole = each.sum(0)
-    behind = np.ones((len(names), len(sums.names))) if sums.count is None else sums.count(each)
-    rest = whole - _summed(each, np.arange(len(names)) % MOST, min(MOST, len(names)))
+    group = groups if isinstance(groups, np.ndarray) else numbered(groups)
+    count = int(group.max()) + 1
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(count + 1))
+    sets = np.zeros((min(MOST, count), sums.cells.shape[1]))
+    behind = np.zeros(len(sums.names), dtype=np.int64)
+    for start in range(0, count, MOST):  # one group of each set at a time
+        stop = min(start + MOST, count)
+        each = _summed(sums.cells, order[ends[start] : ends[stop]], ends[start : stop + 1] - ends[start])
+        sets[: len(each)] += each
+        behind += len(each) if sums.count is None else (sums.count(each) > 0).sum(0)
+    whole = sets.sum(0)
+    rest = whole - sets
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = [sums.score(rest[start : start + BLOCK]) for start in range(0, len(rest), BLOCK)]
-        return LeftOut(sums.score(whole), np.concatenate(parts), (behind > 0).sum(0))
+        return LeftOut(sums.score(whole), np.concatenate(parts), behind)
 
 
-def _summed(rows: Values, place: NDArray[np.int64], places: int) -> Values:
-    sums = np.zeros((places, rows.shape[1]))
-    np.add.at(sums, place, rows)
-    return sums
+def numbered(groups: Sequence[object]) -> NDArray[np.int64]:
+    """Number groups (N,) in the order of their names, from 0."""
+    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+
+def _summed(cells: Values | NDArray[np.bool_] | Kinds, rows: NDArray[np.int64], ends: NDArray[np.int64]) -> Values:
+    """Sum cells by group, (G, S): `rows` come group by group, those of group g from ends[g] to ends[g + 1]."""
+    if not isinstance(cells, Kinds):
+        sums: Values = np.add.reduceat(cells[rows], ends[:-1], axis=0, dtype=np.float64)
+        return sums
+    wide, count = cells.width + 1, len(ends) - 1
+    group = np.repeat(np.arange(count), np.diff(ends))
+    places = (group[:, None] * wide + cells.places[rows]).ravel()
+    return np.bincount(places, minlength=count * wide).reshape(count, wide)[:, :-1].astype(np.float64)
 
 
 def interval(value: float, without: Values, groups: int, limits: tuple[float, float] | None = None) -> Interval:

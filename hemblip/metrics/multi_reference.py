@@ -5,12 +5,13 @@ Kept apart from the scores against one reference, with which they cannot be comp
 
 import warnings
 from collections.abc import Sequence
-from itertools import zip_longest
 
+import numpy as np
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
-from sacrebleu.metrics.bleu import BLEU
 
-from hemblip.metrics.text import normalise, sentence_scores
+from hemblip.metrics.corpus_bleu import bleu_counts, bleu_of_counts, signature
+from hemblip.metrics.pairs import distinct, normalise
+from hemblip.metrics.text import sentence_scores
 
 
 def multi_reference_scores(references: Sequence[Sequence[str]], captions: Sequence[str]) -> dict[str, float | str]:
@@ -25,8 +26,10 @@ def multi_reference_scores(references: Sequence[Sequence[str]], captions: Sequen
         (best F-measure over the references, 0 to 1; Lin, 2004); `sacrebleu` (corpus BLEU, 0 to 100) with its
         `sacrebleu_signature`; `references`, their mean number a cell.
     """
-    texts = [[normalise(text) for text in several] for several in references]
-    stated = [normalise(caption) for caption in captions]
+    cells, which = distinct([(*several, caption) for several, caption in zip(references, captions, strict=True)])
+    times = np.bincount(which)
+    texts = [[normalise(text) for text in several] for *several, _ in cells]
+    stated = [normalise(caption) for *_, caption in cells]
     smoothing = SmoothingFunction().method4
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
@@ -39,12 +42,12 @@ def multi_reference_scores(references: Sequence[Sequence[str]], captions: Sequen
     pairs = [(text, caption) for several, caption in zip(texts, stated, strict=True) for text in several]
     each = iter(score["rouge_l"] for score in sentence_scores(*map(list, zip(*pairs, strict=True))))
     rouge = [max(next(each) for _ in several) for several in texts]
-    corpus = BLEU(force=True)
-    score = corpus.corpus_score(stated, list(zip_longest(*texts)))  # None where a cell has fewer
+    counts = np.array([bleu_counts(tuple(several), caption) for several, caption in zip(texts, stated, strict=True)])
+    numbers = np.array([len(several) for several in texts])
     return {
-        "bleu": sum(bleu) / len(bleu),
-        "rouge_l": sum(rouge) / len(rouge),
-        "sacrebleu": score.score,
-        "sacrebleu_signature": str(corpus.get_signature()),
-        "references": len(pairs) / len(stated),
+        "bleu": float(np.average(bleu, weights=times)),
+        "rouge_l": float(np.average(rouge, weights=times)),
+        "sacrebleu": float(bleu_of_counts(times @ counts)[0]),
+        "sacrebleu_signature": signature(set(numbers.tolist())),
+        "references": float(np.average(numbers, weights=times)),
     }

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 
 from hemblip.metrics.attributes import confusion_scores, contrasted
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums
-from hemblip.metrics.text import SENTENCE_SCORES, sentence_scores
+from hemblip.metrics.text import SENTENCE_SCORES, sentence_columns
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 
 Stated = str | Mapping[str, str | None]
@@ -97,10 +97,9 @@ class CaptionText(Metric):
         """Add captions and their references, as many texts."""
         if not captions:
             return
-        scores = sentence_scores(references, captions)
-        sums = [sum(score[name] for score in scores) for name in SENTENCE_SCORES]
-        self.sums += torch.tensor([*sums, len(scores)], dtype=torch.float64, device=self.sums.device)
-        ngrams = corpus_bleu_sums(references, captions).cells.sum(0)
+        sums = [float(values.sum()) for values in sentence_columns(references, captions).values()]
+        self.sums += torch.tensor([*sums, len(captions)], dtype=torch.float64, device=self.sums.device)
+        ngrams = corpus_bleu_sums(references, captions).total
         self.ngrams += torch.from_numpy(ngrams).to(self.ngrams.device)
 
     def compute(self) -> dict[str, Tensor]:

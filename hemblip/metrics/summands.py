@@ -19,10 +19,10 @@ from hemblip.metrics.attributes import (
     mean_known,
 )
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums
-from hemblip.metrics.incompatible import contradictions
-from hemblip.metrics.jackknife import Sums
+from hemblip.metrics.incompatible import RULES, broken
+from hemblip.metrics.jackknife import Kinds, Sums
 from hemblip.metrics.references import text_obstacle, with_reference
-from hemblip.metrics.text import SENTENCE_SCORES, sentence_scores
+from hemblip.metrics.text import sentence_columns
 from hemblip.metrics.verdicts import Verdict, annotated, codes, hallucinated, verdicts_of
 from hemblip.morphology import KEYS
 
@@ -46,14 +46,14 @@ def attribute_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
         annotated value as `<metric>`.
     """
     wholes = [confusion_counts(table, key) for key in keys]
-    parts, columns = [], []
-    for key, whole in zip(keys, wholes, strict=True):
+    columns = [np.flatnonzero(whole) for whole in wholes]  # most of a matrix never occurs: it need not be multiplied
+    *ends, width = np.cumsum([len(used) for used in columns]).tolist()
+    parts = []
+    for key, whole, used, start in zip(keys, wholes, columns, [0, *ends], strict=True):
         truth, stated = codes(table, key)
-        used = np.flatnonzero(whole)  # most of a matrix never occurs: it need not be multiplied
-        place = truth * whole.shape[1] + stated
-        parts.append((place[:, None] == used).astype(np.float64))
-        columns.append(used)
-    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+        column = np.full(whole.size + whole.shape[1], width, dtype=np.int16)  # not annotated: in none
+        column[used] = np.arange(start, start + len(used))
+        parts.append(column[truth * whole.shape[1] + stated])
     chosen = [place for place, whole in enumerate(wholes) if contrasted(whole)]
 
     def score(sums: Values) -> Values:
@@ -72,7 +72,7 @@ def attribute_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
         return np.concatenate([cells] * len(METRICS) + [together], axis=-1)
 
     names = tuple(f"{metric}/{key}" for metric in METRICS for key in keys)
-    return Sums(np.concatenate(parts, axis=1), score, (*names, *METRICS), count)
+    return Sums(Kinds(np.stack(parts, axis=1), width), score, (*names, *METRICS), count)
 
 
 def error_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
@@ -99,7 +99,7 @@ def error_sums(table: pd.DataFrame, keys: Sequence[str]) -> Sums:
         return np.concatenate([total, total, *[total.sum(-1, keepdims=True)] * 2], axis=-1)
 
     names = (*(f"{kind}/{key}" for kind in ("plausible", "other") for key in keys), "plausible", "other")
-    return Sums(np.concatenate(kinds, axis=1).astype(np.float64), score, names, count)
+    return Sums(np.concatenate(kinds, axis=1), score, names, count)
 
 
 def mean_sums(cells: Mapping[str, Values], limits: tuple[float, float] = (0.0, 1.0)) -> Sums:
@@ -117,9 +117,8 @@ def caption_sums(table: pd.DataFrame) -> Sums:
         captions also state those that no cell is annotated with, and their mean `hallucination`.
     """
     filled = hallucinated(table)[0]
-    broken = np.array([bool(contradictions(row)) for row in table.to_dict("records")])
     shares = {f"{HALLUCINATION}/{key}": filled[:, place] for place, key in enumerate(KEYS)}
-    shares |= {HALLUCINATION: filled.mean(1), "contradicting": broken}
+    shares |= {HALLUCINATION: filled.mean(1), "contradicting": np.any([broken(table, rule) for rule in RULES], axis=0)}
     return mean_sums({name: share.astype(np.float64) for name, share in shares.items()})
 
 
@@ -147,9 +146,7 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
     known = with_reference(table)
     texts = table["reference"][known].tolist(), table["caption"][known].tolist()
     if text:
-        scores = sentence_scores(*texts)
-        words = {name: np.array([score[name] for score in scores]) for name in SENTENCE_SCORES}
-        found += [_of_some(mean_sums(words), known), _of_some(corpus_bleu_sums(*texts), known)]
+        found += [_of_some(mean_sums(sentence_columns(*texts)), known), _of_some(corpus_bleu_sums(*texts), known)]
     if bert is not None:
         matched = {name: np.array(values) for name, values in bert.scores(*texts).items()}
         found.append(_of_some(mean_sums(matched, (-1.0, 1.0)), known))
@@ -160,6 +157,7 @@ def _of_some(sums: Sums, known: NDArray[np.bool_]) -> Sums:
     """Give cells without a reference summands that change nothing."""
     if known.all():
         return sums
+    assert isinstance(sums.cells, np.ndarray)
     cells = np.zeros((len(known), sums.cells.shape[1]))
     cells[known] = sums.cells
     names = len(sums.names)

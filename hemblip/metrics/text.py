@@ -5,29 +5,24 @@ Texts are normalised alike first: lower case, one space around punctuation, so t
 stands beside its figures.
 """
 
-import re
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 from nltk.stem.porter import PorterStemmer
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from numpy.typing import NDArray
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenize import tokenize
 from rouge_score.tokenizers import Tokenizer
-from sacrebleu.metrics.bleu import BLEU
 
 from hemblip.errors import DataError
-
-NORMALISATION = "lower case; one space around punctuation"
+from hemblip.metrics.corpus_bleu import corpus_bleu_sums, signature
+from hemblip.metrics.pairs import NORMALISATION, distinct, normalise
 
 SENTENCE_SCORES = ("bleu_raw", "bleu", "rouge_l")
 """Means over cells of `sentence_scores`."""
-
-
-def normalise(text: str) -> str:
-    """Lower the case and put one space around punctuation."""
-    return " ".join(re.findall(r"\w+|[^\w\s]", text.lower()))
 
 
 def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[dict[str, float]]:
@@ -46,6 +41,13 @@ def sentence_scores(references: Sequence[str], captions: Sequence[str]) -> list[
         {"bleu_raw": _bleu(reference, caption), **_pair_scores(normalise(reference), normalise(caption))}
         for reference, caption in zip(references, captions, strict=True)
     ]
+
+
+def sentence_columns(references: Sequence[str], captions: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Give `sentence_scores` by name, (N,) each; pairs that repeat are scored once."""
+    pairs, which = distinct(list(zip(references, captions, strict=True)))
+    scores = sentence_scores(*zip(*pairs, strict=True)) if pairs else []
+    return {name: np.array([score[name] for score in scores])[which] for name in SENTENCE_SCORES}
 
 
 @lru_cache(maxsize=2**17)
@@ -89,12 +91,10 @@ def text_scores(references: Sequence[str], captions: Sequence[str]) -> dict[str,
     """
     if not captions:
         raise DataError("no captions to score; run `python -m hemblip test` on a split that has cells")
-    scores = sentence_scores(references, captions)
-    corpus = BLEU(force=True)  # no warning that the text is tokenised: the normalisation is meant
-    score = corpus.corpus_score([normalise(text) for text in captions], [[normalise(text) for text in references]])
+    corpus = corpus_bleu_sums(references, captions)
     return {
-        **{name: sum(score[name] for score in scores) / len(scores) for name in SENTENCE_SCORES},
-        "sacrebleu": score.score,
-        "sacrebleu_signature": str(corpus.get_signature()),
+        **{name: float(values.mean()) for name, values in sentence_columns(references, captions).items()},
+        "sacrebleu": float(corpus.score(corpus.total)[0]),
+        "sacrebleu_signature": signature(),
         "text_normalisation": NORMALISATION,
     }

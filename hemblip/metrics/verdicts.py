@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.errors import DataError
-from hemblip.metrics.incompatible import excluded_values
+from hemblip.metrics.incompatible import excluded_values, excluding
 from hemblip.metrics.plausible import is_plausible
 from hemblip.morphology import KEYS, NEGATIVE_VALUES, SCHEMA
-from hemblip.predictions import TRUE_PREFIX, check_values
+from hemblip.predictions import TRUE_PREFIX, numbered
 
 Codes = NDArray[np.int64]
 Verdicts = NDArray[np.int8]
@@ -112,18 +112,24 @@ def codes(table: pd.DataFrame, key: str) -> tuple[Codes, Codes]:
 def _numbered(table: pd.DataFrame, column: str, key: str) -> Codes:
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; write them with `python -m hemblip test`")
-    check_values(table, column, key, "prediction rows")
-    known = {value: number for number, value in enumerate(SCHEMA[key])}
-    return np.array([known.get(value, len(known)) for value in table[column].tolist()], dtype=np.int64)
+    return numbered(table, column, key, "prediction rows")
 
 
 def verdicts_of(table: pd.DataFrame, key: str) -> Verdicts:
     """Judge one attribute in each row: (N,), values of `Verdict`; errors as in `codes`."""
     judged = np.array(outcomes(key)[codes(table, key)], dtype=np.int8)
     near = np.flatnonzero(judged == Verdict.PLAUSIBLE)
-    annotations = table[[TRUE_PREFIX + other for other in KEYS]].iloc[near].set_axis(KEYS, axis=1).to_dict("records")
-    for place, stated, annotation in zip(near, table[key].iloc[near], annotations, strict=True):
-        judged[place] = verdict(key, str(annotation[key]), str(stated), annotation)
+    others = excluding(key)
+    if others and len(near):
+        # Each combination of what decides is judged once.
+        deciding = table[[TRUE_PREFIX + key, key, *(TRUE_PREFIX + other for other in others)]].iloc[near]
+        places = deciding.groupby(list(deciding.columns), dropna=False, sort=False).ngroup().to_numpy()
+        _, first = np.unique(places, return_index=True)
+        each = [
+            verdict(key, truth, stated, dict(zip(others, annotation, strict=True)))
+            for truth, stated, *annotation in deciding.iloc[first].itertuples(index=False, name=None)
+        ]
+        judged[near] = np.array(each, dtype=np.int8)[places]
     return judged
 
 

@@ -1,8 +1,6 @@
 """What kind of errors captions make, as tables: plausible and other errors, and captions that contradict themselves."""
 
-from collections import Counter
-
-from hemblip.metrics.incompatible import contradictions
+from hemblip.metrics.incompatible import RULES, broken_pairs
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.paper_tables import basis, estimate, feature, features, model_columns
@@ -63,8 +61,11 @@ def _counts(who: Contestant, split: str) -> dict[str, int] | None:
     """Captions by the pair of statements, in words; None without captions of these cells."""
     if split not in who.scored:
         return None
-    rows = who.scored[split].table.to_dict("records")
-    return Counter(pair_in_words(row, rule) for row in rows for rule in contradictions(row))
+    return {
+        pair_in_words({rule.key: one, rule.other: other}, rule): count
+        for rule in RULES
+        for (one, other), count in broken_pairs(who.scored[split].table, rule).items()
+    }
 
 
 def _number(count: int) -> Estimate:

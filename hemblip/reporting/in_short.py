@@ -2,6 +2,7 @@
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hemblip.metrics.diagnosis import by_cell, by_patient, tasks
-from hemblip.metrics.incompatible import contradictions
+from hemblip.metrics.incompatible import RULES, broken
 from hemblip.metrics.jackknife import Interval, interval, leave_out
 from hemblip.metrics.summands import mean_sums
 from hemblip.metrics.verdicts import Verdict, annotated, verdict_matrix
@@ -29,6 +30,12 @@ FEWEST = 5
 
 SURE = 0.9
 """Confidence from which an error is worth a look at the annotation too."""
+
+UNSURE = 0.5
+"""Confidence below which a statement is worth a look."""
+
+WHY = ("wrong although sure: caption or annotation", "contradicts itself: ", "wrong, and not sure", "not sure")
+"""Why a person should look, the most urgent first."""
 
 LISTED = 2_000
 """Most entries of the list to download."""
@@ -112,29 +119,44 @@ def look_first(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         See `InShort.first`; at most `LISTED` rows.
     """
-    judged = verdict_matrix(table)
-    rows: list[tuple[Any, ...]] = []
-    for number, row in enumerate(table.to_dict("records")):
-        for rule in contradictions(row):
-            rows.append((1, 0.0, row["cell_id"], words(rule.key), row[rule.key], None, None, _clash(row, rule)))
-        for place, key in enumerate(KEYS):
-            verdict, sure = judged[number, place], row.get(CONFIDENCE_PREFIX + key)
-            if row[key] is None or sure is None or np.isnan(sure):
-                continue
-            entry = (row["cell_id"], words(key), row[key], row[TRUE_PREFIX + key], round(float(sure), 3))
-            if verdict in (Verdict.WRONG, Verdict.PLAUSIBLE) and sure >= SURE:
-                rows.append((0, -sure, *entry, "wrong although sure: caption or annotation"))
-            elif verdict in (Verdict.WRONG, Verdict.PLAUSIBLE):
-                rows.append((2, sure, *entry, "wrong, and not sure"))
-            elif sure < 0.5:
-                rows.append((3, sure, *entry, "not sure"))
-    rows.sort(key=lambda one: (one[0], one[1], str(one[2])))
+    listed = _ranked(table)
+    cells: Any = table.iloc[listed["row"]].to_dict("records")
     columns = ["cell", "attribute", "stated", "annotated", "confidence", "why"]
-    return pd.DataFrame([one[2:] for one in rows[:LISTED]], columns=columns)
+    entries = [_entry(*one) for one in zip(cells, listed["kind"], listed["place"], strict=True)]
+    return pd.DataFrame(entries, columns=columns)
 
 
-def _clash(row: dict[str, object], rule: object) -> str:
-    return f"contradicts itself: {pair_in_words(row, rule)}"  # type: ignore[arg-type]
+def _ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Choose what `look_first` lists: `row`, `kind` in `WHY`, `place` of the rule or attribute; the first one first."""
+    judged, parts = verdict_matrix(table), []
+    for place, rule in enumerate(RULES):
+        parts.append(pd.DataFrame({"row": np.flatnonzero(broken(table, rule)), "kind": 1, "rank": 0.0, "place": place}))
+    for place, key in enumerate(KEYS):
+        if CONFIDENCE_PREFIX + key not in table.columns:
+            continue
+        sure = table[CONFIDENCE_PREFIX + key].to_numpy(dtype=np.float64, na_value=np.nan)
+        said = table[key].notna().to_numpy() & ~np.isnan(sure)
+        wrong = np.isin(judged[:, place], (Verdict.WRONG, Verdict.PLAUSIBLE))
+        kinds = {0: wrong & (sure >= SURE), 2: wrong & (sure < SURE), 3: ~wrong & (sure < UNSURE)}
+        for kind, chosen in kinds.items():
+            rows = np.flatnonzero(said & chosen)
+            rank = -sure[rows] if kind == 0 else sure[rows]
+            parts.append(pd.DataFrame({"row": rows, "kind": kind, "rank": rank, "place": place}))
+    found = pd.concat(parts, ignore_index=True).sort_values(["kind", "rank"], kind="stable", ignore_index=True)
+    if len(found) > LISTED:  # only those as good as the last one are compared by name
+        kind, rank = found.loc[LISTED - 1, ["kind", "rank"]]
+        found = found[(found["kind"] < kind) | ((found["kind"] == kind) & (found["rank"] <= rank))]
+    found = found.assign(cell=table["cell_id"].iloc[found["row"]].astype(str).to_numpy())
+    return found.sort_values(["kind", "rank", "cell", "row", "place"], ignore_index=True).head(LISTED)
+
+
+def _entry(row: Mapping[str, Any], kind: int, place: int) -> tuple[Any, ...]:
+    if kind == 1:
+        rule = RULES[place]
+        return row["cell_id"], words(rule.key), row[rule.key], None, None, WHY[kind] + pair_in_words(row, rule)
+    key = KEYS[place]
+    sure = round(float(row[CONFIDENCE_PREFIX + key]), 3)
+    return row["cell_id"], words(key), row[key], row[TRUE_PREFIX + key], sure, WHY[kind]
 
 
 def diagnosis_table(comparison: Comparison) -> Table | None:

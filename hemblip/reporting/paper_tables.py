@@ -10,8 +10,8 @@ from hemblip.errors import DataError
 from hemblip.metrics.attributes import single_valued
 from hemblip.metrics.corpus_bleu import signature
 from hemblip.metrics.jackknife import FEW
+from hemblip.metrics.pairs import NORMALISATION
 from hemblip.metrics.summands import HALLUCINATION
-from hemblip.metrics.text import NORMALISATION
 from hemblip.morphology import KEYS
 from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant

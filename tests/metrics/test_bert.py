@@ -7,7 +7,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics import bert
 from hemblip.metrics.bert import BUNDLED, BertScore, bundled_folder
-from hemblip.metrics.text import normalise
+from hemblip.metrics.pairs import normalise
 
 WORDS = ["a", "the", "cell", "is", "round", "large", "small", "neutrophil", "with", "pink", "granules", ".", "-", "##s"]
 EDGES = [

@@ -5,7 +5,8 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums, signature
-from hemblip.metrics.text import normalise, text_scores
+from hemblip.metrics.pairs import normalise
+from hemblip.metrics.text import text_scores
 
 REFERENCES = ["A large neutrophil, with pink granules.", "Açaí-coloured monocyte", "small lymphocyte " * 40, "basophil"]
 CAPTIONS = ["a large neutrophil with red granules .", "", "small lymphocyte and so on", "basophil"]

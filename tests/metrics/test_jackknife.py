@@ -8,7 +8,7 @@ from scipy.stats import beta, false_discovery_control, ttest_1samp, ttest_rel
 
 from hemblip.errors import DataError
 from hemblip.metrics import jackknife
-from hemblip.metrics.jackknife import Sums, holm, interval, leave_out, p_value
+from hemblip.metrics.jackknife import Kinds, Sums, holm, interval, leave_out, p_value
 
 
 def mean_of(values, groups=None):
@@ -112,3 +112,22 @@ def test_mistakes_are_one_line():
         leave_out(Sums(np.ones((0, 1)), lambda sums: sums, ("x",)), [])
     with pytest.raises(DataError, match="3 cells were scored but 2 have a group"):
         leave_out(Sums(np.ones((3, 1)), lambda sums: sums, ("x",)), ["a", "b"])
+
+
+def test_kinds_are_flags_by_their_place(monkeypatch):
+    """Of more groups than sets, one that no cell of a kind is in among them."""
+    monkeypatch.setattr(jackknife, "MOST", 4)
+    random = np.random.default_rng(0)
+    places = random.integers([0, 3], [3, 7], (60, 2))  # 6 is none
+    flags = (places[:, :, None] == np.arange(6)).any(1)
+    groups = random.integers(0, 11, 60).tolist()
+
+    def left(cells):
+        names = tuple("abcdef")
+        return leave_out(Sums(cells, lambda sums: sums / 60, names, lambda sums: sums), groups)
+
+    kinds, dense = left(Kinds(places.astype(np.int16), 6)), left(flags)
+    for name in ("values", "without", "groups"):
+        assert (getattr(kinds, name) == getattr(dense, name)).all(), name
+    assert (dense.values * 60 == flags.sum(0)).all() and (dense.groups <= 11).all()
+    assert (Sums(Kinds(places.astype(np.int16), 6), np.copy, ()).total == flags.sum(0)).all()

@@ -6,7 +6,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from hemblip.errors import DataError
 from hemblip.metrics import text
-from hemblip.metrics.text import normalise, sentence_scores, text_scores
+from hemblip.metrics.pairs import normalise
+from hemblip.metrics.text import sentence_scores, text_scores
 
 EDGES = [
     ("a large neutrophil with a segmented nucleus .", "a large neutrophil with a segmented nucleus ."),

@@ -2,9 +2,11 @@
 
 import base64
 
+import pandas as pd
 import pytest
 
 from hemblip.predictions import rows
+from hemblip.reporting import in_short
 from hemblip.reporting.in_short import InShort, _sentences, look_first
 
 
@@ -54,3 +56,13 @@ def test_what_to_look_at_first():
 def test_nothing_to_look_at(empty):
     right = table().iloc[:1] if not empty else table().iloc[:0]
     assert look_first(right).empty
+
+
+def test_the_list_ends_where_it_is_long_enough(monkeypatch):
+    """Of equally urgent entries, the first by name stay."""
+    several = pd.concat([table().assign(cell_id=[f"{cell}{copy}" for cell in "abcde"]) for copy in "321"])
+    whole = look_first(several)
+    assert whole["cell"].tolist()[:3] == ["b1", "b2", "b3"] and len(whole) == 15
+    for length in (1, 4, 8):
+        monkeypatch.setattr(in_short, "LISTED", length)
+        assert look_first(several).equals(whole.head(length))
