@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from hemblip.metrics.references import with_reference
-from hemblip.metrics.text import normalise
+from hemblip.metrics.pairs import normalise
 
 NGRAM = 4
 """Words of a run that a text should have once."""
