@@ -3,13 +3,14 @@
 Good scores are no sign of it: where one type is common, its commonest caption is right of many cells.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from hemblip.metrics.references import with_reference
 from hemblip.metrics.pairs import normalise
+from hemblip.metrics.references import with_reference
 
 NGRAM = 4
 """Words of a run that a text should have once."""
@@ -34,9 +35,12 @@ def diversity_of(texts: Sequence[str]) -> Diversity | None:
     """Compare texts with each other; None without any."""
     if not len(texts):
         return None
-    counts = pd.Series([normalise(text) for text in texts]).value_counts()
+    given = Counter(texts)
+    counts: Counter[str] = Counter()
+    for text, count in given.items():
+        counts[normalise(text)] += count
     repeated = sum(_repeated(text) * count for text, count in counts.items()) / len(texts)
-    return Diversity(len(counts), float(counts.iloc[0]) / len(texts), float(repeated))
+    return Diversity(len(counts), max(counts.values()) / len(texts), float(repeated))
 
 
 def diversity(table: pd.DataFrame) -> dict[str, float | int | None]:
