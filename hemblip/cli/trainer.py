@@ -1,5 +1,7 @@
 """Lightning's trainer, whose `predict` describes images, and the precision that it has unless told."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks.checkpoint_files import CheckpointFiles
 from hemblip.callbacks.prediction_writer import PredictionWriter
+from hemblip.callbacks.provenance import weights_digest
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
@@ -61,7 +64,7 @@ class HemblipTrainer(L.Trainer):
             raise ConfigError("predict is told no cells; give --images: a picture, a folder of them, or a table")
         if Path(output).exists() and not self.force:
             raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
-        thresholds, told = (None, "") if risk is None else self._thresholds(risk)
+        thresholds, told = (None, "") if risk is None else self._thresholds(risk, model, ckpt_path)
         assert datamodule is not None and isinstance(model, Captioner)
         base = Path(model.pretrained)  # an exported folder
         model.familiarity = Familiarity.read(base if base.is_dir() else Path(self.default_root_dir))
@@ -69,11 +72,14 @@ class HemblipTrainer(L.Trainer):
         cells = UnlabelledCells(images, like=datamodule)
         super().predict(model, datamodule=cells, return_predictions=False, ckpt_path=ckpt_path, weights_only=True)
 
-    def _thresholds(self, risk: float) -> tuple[dict[str, float | None], str]:
+    def _thresholds(
+        self, risk: float, captioner: L.LightningModule | None, checkpoint: str | Path | None
+    ) -> tuple[dict[str, float | None], str]:
         """How sure each attribute must be, by the captions of the run's validation cells, and what that promises.
 
         Raises:
-            ConfigError: `risk` is out of range, or these captions are not there.
+            ConfigError: `risk` is out of range, these captions are not there, or they were written with other weights
+                or another decoding.
         """
         check_range("--risk", risk, above=0, below=1)
         run = Run(self.default_root_dir)
@@ -81,6 +87,14 @@ class HemblipTrainer(L.Trainer):
             raise ConfigError(
                 f"--risk {risk} needs {run.rows_of('val')}, which is not there; run `python -m hemblip validate` "
                 "first, with the same checkpoint"
+            )
+        assert isinstance(captioner, Captioner)
+        made, now = run.provenance.get("val", {}), {"weights": weights_digest(checkpoint)}
+        now["decoding"] = json.loads(json.dumps(asdict(captioner.decoding)))
+        if other := [name for name, value in now.items() if name in made and made[name] != value]:
+            raise ConfigError(
+                f"--risk {risk}: {run.rows_of('val')} was written with other {other[0]}, so that what it promises does "
+                "not hold here; run `python -m hemblip validate` with the same ones first"
             )
         told = promise(rows, risk)
         rank_zero_only(print)(told)

@@ -65,6 +65,10 @@ def test_fit_test_and_predict(workplace, capsys):
         less["cell_id"].equals(captions["cell_id"])
         and less[[*KEYS]].notna().sum().sum() < captions[[*KEYS]].notna().sum().sum()
     )
+    last = ["--ckpt_path", str(Path(BEST).with_name("last.ckpt"))]
+    for name, other in (("decoding", ["--model.init_args.decoding.max_new_tokens", "9"]), ("weights", last)):
+        assert main([*describe, "--images", images, "--output", "other.csv", "--risk", "0.5", *other]) == 2
+        assert f"val.parquet was written with other {name}" in one_line(capsys)
     assert main([*describe, "--images", "nowhere"]) == 2
     assert "nowhere" in one_line(capsys)
 

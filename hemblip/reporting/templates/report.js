@@ -7,12 +7,20 @@ for (const kind of ["click", "keydown"]) {
     event.target.classList.toggle("large");
   });
 }
+// What is folded is printed.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const part of opened) part.open = true;
+});
+addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
 (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const box = document.getElementById("cards");
   const form = document.getElementById("filters");
   const more = document.getElementById("more");
   const count = document.getElementById("count");
+  const printed = document.getElementById("printed");
   if (!facts.length) return;
   const cards = [...box.children];
   const page = 24;
@@ -52,6 +60,8 @@ for (const kind of ["click", "keydown"]) {
     box.replaceChildren(...chosen.slice(0, limit).map((index) => cards[index]));
     count.textContent = `${chosen.length} of ${facts.length} cells` + (chosen.length > limit ? `, ${limit} shown` : "");
     more.hidden = chosen.length <= limit;
+    printed.textContent = `${Math.min(limit, chosen.length)} of ${facts.length} cells are printed; the page has the others.`;
+    printed.hidden = limit >= facts.length && chosen.length === facts.length;
   }
 
   form.hidden = false;
