@@ -50,6 +50,9 @@ def order_of(split: str) -> tuple[int, str]:
 BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
 
+STRESS = "stress"
+"""Folder below `predictions/` with the rows of cells under bad conditions, one file a split."""
+
 LEFT_OUT = "left_out"
 """In `metrics.json`, beside the scores of a split: a line a source that could not give all its entries as cells."""
 
@@ -367,6 +370,20 @@ class Run:
         if name not in self._tables and self.rows_of(name).is_file():
             self._tables[name] = self._read_anew(read_predictions(self.rows_of(name)), split)
         return self._tables.get(name)
+
+    def stressed(self, split: str) -> pd.DataFrame | None:
+        """Read the prediction rows of a split's cells under bad conditions; None if it was not tested so.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        path = self.rows_of(f"{STRESS}/{split}")
+        if not path.is_file():
+            return None
+        try:
+            return self._read_anew(pd.read_parquet(path), split)
+        except (OSError, ValueError) as error:  # pyarrow's errors are of these
+            raise DataError(f"{path}: not readable ({error}); run `python -m hemblip test --stress` again") from error
 
     @cached_property
     def validation(self) -> pd.DataFrame | None:

@@ -1,6 +1,7 @@
 """Captions of validation and test cells: generated, kept as prediction rows, and scored."""
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -123,7 +124,7 @@ class CaptionEvaluation(L.Callback):
     def _start_parts(self, trainer: L.Trainer, captioner: L.LightningModule) -> None:
         assert isinstance(captioner, Captioner) and self.folder is not None
         cells = _cells(trainer)
-        run, split = Run(self.folder), _split(trainer)
+        run, split = Run(self.folder), split_of(trainer)
         self._parts = RowParts(run.rows_of(split))
         facts = provenance(trainer, captioner, cells)
         if trainer.is_global_zero and not self._force:
@@ -183,22 +184,8 @@ class CaptionEvaluation(L.Callback):
         assert isinstance(captioner, Captioner)
         if captioner.not_finite:  # what would be described is not going to be scored
             return
-        model, untaught = Run(self.folder).name if self.folder else type(captioner).__name__, captioner.untaught()
-        rows = []
-        for cell, reference, (caption, tokens) in zip(
-            batch["cell_ids"], batch["captions"], captioner.describe_batch(batch), strict=True
-        ):
-            known = self._annotations[cell]
-            rows.append(
-                {
-                    **{name: known[name] for name in KEPT},
-                    **{"model": model, "reference": reference, "caption": caption},
-                    **({"references": list(known["captions"])} if self.multi_reference else {}),
-                    **confidences(caption, tokens),
-                    **extract_attributes(caption),
-                    **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
-                }
-            )
+        model = Run(self.folder).name if self.folder else type(captioner).__name__
+        rows = described_rows(captioner, batch, self._annotations, model, self.multi_reference)
         if self._parts is None:
             self._made += rows
         else:
@@ -229,7 +216,7 @@ class CaptionEvaluation(L.Callback):
         if self._parts is not None:
             self.scores = trainer.strategy.broadcast(self.scores)
         if self.scores:
-            _log(captioner, _split(trainer), self.scores)
+            _log(captioner, split_of(trainer), self.scores)
 
     def _written(self, trainer: L.Trainer, captioner: Captioner) -> pd.DataFrame:
         """Make the table of the parts of all ranks, before anything that could fail is done with it."""
@@ -237,7 +224,7 @@ class CaptionEvaluation(L.Callback):
         parts = self._parts.rows()
         if parts.empty:
             return parts
-        table, split, run = ordered(parts.drop(columns=list(LOSS))), _split(trainer), Run(self.folder)
+        table, split, run = ordered(parts.drop(columns=list(LOSS))), split_of(trainer), Run(self.folder)
         write_predictions(table, run.rows_of(split))
         run.record(split, provenance(trainer, captioner, _cells(trainer)))
         return table
@@ -258,7 +245,7 @@ class CaptionEvaluation(L.Callback):
             self.bert.learn([self.rows])
             self.scores |= self.bert.summary(self.rows["reference"].tolist(), self.rows["caption"].tolist())
         left_out = exclusion_lines(_cells(trainer).sources)
-        Run(self.folder).write_scores(_split(trainer), {"model": self.scores, "baselines": {}, LEFT_OUT: left_out})
+        Run(self.folder).write_scores(split_of(trainer), {"model": self.scores, "baselines": {}, LEFT_OUT: left_out})
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Keep what was described."""
@@ -274,12 +261,47 @@ class CaptionEvaluation(L.Callback):
         self._parts.close()
 
 
+def described_rows(
+    captioner: Captioner,
+    batch: Batch,
+    cells: Mapping[str, Mapping[str, Any]],
+    model: str,
+    multi_reference: bool = False,
+) -> list[dict[str, Any]]:
+    """Describe a batch and make its prediction rows.
+
+    Args:
+        captioner: in evaluation mode.
+        batch: of cells; its captions are the references.
+        cells: id -> row of the manifest.
+        model: name of the captioner.
+        multi_reference: keep all captions of a cell as `references`.
+    """
+    untaught = captioner.untaught()
+    rows = []
+    for cell, reference, (caption, tokens) in zip(
+        batch["cell_ids"], batch["captions"], captioner.describe_batch(batch), strict=True
+    ):
+        known = cells[cell]
+        rows.append(
+            {
+                **{name: known[name] for name in KEPT},
+                **{"model": model, "reference": reference, "caption": caption},
+                **({"references": list(known["captions"])} if multi_reference else {}),
+                **confidences(caption, tokens),
+                **extract_attributes(caption),
+                **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
+            }
+        )
+    return rows
+
+
 def _cells(trainer: L.Trainer) -> CellDataModule:
     cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
     return cells
 
 
-def _split(trainer: L.Trainer) -> str:
+def split_of(trainer: L.Trainer) -> str:
     """Name the split that is described."""
     if trainer.state.fn != "test":
         return "val"

@@ -20,9 +20,10 @@ from hemblip.probing.backbones import Backbone, RandomProjection
 from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, make_card
 from hemblip.reporting.panels import draw_panels
 from hemblip.reporting.report import write_report
+from hemblip.reporting.stress import stress_of
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.run import BASELINES, TRAINING_CELLS, Run
+from hemblip.run import BASELINES, STRESS, TRAINING_CELLS, Run
 
 SHOWN_CELLS = 16
 """Cells in a W&B table."""
@@ -73,7 +74,7 @@ class RunReport(L.Callback):
         if evaluation.bert is not None:
             evaluation.bert.learn([table, *rows_of.values()])
         others = {name: score(rows, evaluation.bert) for name, rows in rows_of.items()}
-        run.write_scores(split, {**run.scores[split], "baselines": others})
+        run.write_scores(split, {**run.scores[split], "baselines": others, **_stress(run, split)})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 crop = trainer.datamodule.preparation.crop  # type: ignore[attr-defined]
@@ -108,6 +109,12 @@ class RunReport(L.Callback):
         if testing and len(made):
             write_predictions(made, run.rows_of(f"{BASELINES}/{table['split'].iloc[0]}"))
         return {str(name): rows for name, rows in made.groupby("model", sort=False)}
+
+
+def _stress(run: Run, split: str) -> dict[str, Any]:
+    """Scores by condition, if cells were described under any."""
+    table = run.stressed(split)
+    return {} if table is None else {STRESS: stress_of(run, table)}
 
 
 def show_in_wandb(trainer: L.Trainer, table: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import alone
-from hemblip.callbacks import CaptionEvaluation, FamiliarCells, ResumePoint, RunConfig, RunReport, RunSummary
+from hemblip.callbacks import CaptionEvaluation, FamiliarCells, ResumePoint, RunConfig, RunReport, RunSummary, Stress
 from hemblip.callbacks.provenance import Provenance
 from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
@@ -26,6 +27,7 @@ from hemblip.cli.loggers import fit_loggers, wandb_logger
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
 from hemblip.cli.typos import knowing
+from hemblip.data.conditions import conditions
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
@@ -67,7 +69,7 @@ def run(words: Sequence[str], example: str) -> None:
 
 def _of_run(words: Sequence[str]) -> list[str]:
     """Let `--run` stand for the config and the weights of a run."""
-    given, kept = option(words, "--run")
+    given, kept = option(_with_value(words, "--stress", "true"), "--run")
     if given is None:
         return kept
     if words[0] == "fit":
@@ -80,6 +82,12 @@ def _of_run(words: Sequence[str]) -> list[str]:
     run = Run.meant(given)
     weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
+
+
+def _with_value(words: Sequence[str], name: str, value: str) -> list[str]:
+    """Let an option stand alone for its usual value."""
+    alone = [word == name and (not after or after.startswith("--")) for word, after in pairwise([*words, ""])]
+    return [part for word, lacks in zip(words, alone, strict=True) for part in ([word, value] if lacks else [word])]
 
 
 def _load_settings(text: str) -> Any:
@@ -154,6 +162,13 @@ class HemblipCLI(LightningCLI):
         parser.add_argument(
             "--force", type=bool, default=False, help="test, predict: replace captions of other cells, and the output."
         )
+        if self._command == "test":
+            parser.add_argument(
+                "--stress",
+                type=bool | list[str],
+                default=False,
+                help="Describe cells under bad conditions as well: true for all, or a list, as in [blur,jpeg].",
+            )
         parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
         parser.add_argument(
             "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
@@ -295,6 +310,10 @@ class HemblipCLI(LightningCLI):
             settings["logger"] = wandb_logger(self.run.folder, config.wandb, group)
         if self.subcommand == "validate":
             self.trainer_defaults["callbacks"] = [FamiliarCells(self.run.folder)]
+        if self.subcommand == "test":
+            asked = config.stress
+            chosen = conditions(None if asked is True else asked) if asked is not False else []
+            self.trainer_defaults["callbacks"] = [Stress(self.run.folder, chosen)]
         config.evaluation.write_to(self.run.folder, config.resume, config.force)
         trainer: HemblipTrainer = super().instantiate_trainer(**settings, **kwargs)  # type: ignore[assignment]
         trainer.go_on, trainer.force = config.resume, config.force

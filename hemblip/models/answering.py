@@ -94,6 +94,17 @@ def generate_answers(
     ]
 
 
+def every_beam(settings: GenerationConfig) -> GenerationConfig:
+    """Let all beams of a search be given, not the best one alone."""
+    settings.num_return_sequences = settings.num_beams
+    return settings
+
+
+def by_cell(answers: list[list[Generated]], beams: int) -> list[list[list[Generated]]]:
+    """Put the answers of each cell's beams together."""
+    return [answers[start : start + beams] for start in range(0, len(answers), beams)]
+
+
 def log_probabilities(output: Any, prompt: int) -> list[list[float]]:
     """Log-probabilities (B, T) of generated tokens from `output.logits`: for each of them (rows, words)."""
     columns = []

@@ -152,9 +152,16 @@ class BlipCaptioner(Captioner):
         )
         return output.logits  # type: ignore[no-any-return]
 
-    @torch.no_grad()
     def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
+        return [beams[0] for beams in self._search(batch, chances)]
+
+    def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
+        """Generate each cell's captions, the best first; see `Captioner`."""
+        return self._search(batch)
+
+    @torch.no_grad()
+    def _search(self, batch: Batch, chances: Tensor | None = None) -> list[list[list[Generated]]]:
         patches, longest = self.features(batch), self.decoding.max_new_tokens
         beams = 1 if chances is not None else self.decoding.num_beams
         decoder = BlipDecoder(self.model.text_decoder, patches, beams, longest)

@@ -31,6 +31,7 @@ from hemblip.models.answering import answer_losses
 from hemblip.models.asking import answer
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
+from hemblip.models.consistency import consistent_tokens
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
@@ -215,6 +216,10 @@ class Captioner(L.LightningModule, ABC):
         """
 
     @abstractmethod
+    def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
+        """Generate each cell's captions, one a beam of the search, the best first; see `generate_tokens`."""
+
+    @abstractmethod
     def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
         """Embed images (B, D) by the vision encoder, before anything that the language model adds.
 
@@ -348,7 +353,7 @@ class Captioner(L.LightningModule, ABC):
         """Describe each cell of a batch, and say how sure each token is."""
         # Lightning sets the precision around its steps only; callbacks describe too.
         with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
-            generated = self.generate_tokens(batch)
+            generated = consistent_tokens(self, batch) if self.decoding.consistent else self.generate_tokens(batch)
         generations = []
         for caption, tokens in zip(self.texts(generated), generated, strict=True):
             pieces = [self.piece(token.token) for token in tokens]
@@ -372,7 +377,7 @@ class Captioner(L.LightningModule, ABC):
     def greedily(self) -> Iterator[None]:
         """Generate with one beam for a while: how captions change from epoch to epoch can be seen without more."""
         chosen = self.decoding
-        self.decoding = replace(chosen, num_beams=1)
+        self.decoding = replace(chosen, num_beams=1, consistent=False)
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters
-from hemblip.models.answering import answer_ids, generate_answers
+from hemblip.models.answering import answer_ids, by_cell, every_beam, generate_answers
 from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.gemma_prompt import QUESTION
@@ -182,12 +182,21 @@ class VlmCaptioner(Captioner):
             if name in self._accepted
         }
 
-    @torch.no_grad()
     def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
+        return self._generate(batch, self.generation_config(), chances)
+
+    def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
+        """Generate each cell's captions, the best first; see `Captioner`."""
+        return by_cell(self._generate(batch, every_beam(self.generation_config())), self.decoding.num_beams)
+
+    @torch.no_grad()
+    def _generate(
+        self, batch: Batch, settings: GenerationConfig, chances: Tensor | None = None
+    ) -> list[list[Generated]]:
         prompts = self.prompt.expand(len(batch["images"]), -1)
         inputs, never = self._inputs(batch["images"], prompts), (self.image_token, self.tokenizer.pad_token_id)
-        return generate_answers(self.model, prompts, inputs, self.generation_config(), chances, never)
+        return generate_answers(self.model, prompts, inputs, settings, chances, never)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""

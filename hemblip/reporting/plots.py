@@ -50,7 +50,8 @@ class Plot:
     caption: str
 
 
-def _uri(figure: Figure) -> str:
+def as_uri(figure: Figure) -> str:
+    """A figure inside of a page, as SVG."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hemblip"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -113,7 +114,7 @@ def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
     figure.supylabel("Statements that are right", fontsize=9)
     title = f"Reliability by attribute, {cells_of(split)}"
     note = f"Lines as above. Bins with at least {FEWEST} statements. Expected calibration error: {'; '.join(told)}."
-    return Plot(_uri(figure), f"{title}: {'; '.join(told)}", f"{title}. {note}")
+    return Plot(as_uri(figure), f"{title}: {'; '.join(told)}", f"{title}. {note}")
 
 
 def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:
@@ -185,4 +186,4 @@ def _finished(figure: Figure, axes: Axes, words: list[str], title: str, note: st
         return None
     axes.legend(frameon=False, fontsize=8)
     told = "; ".join(words)
-    return Plot(_uri(figure), f"{title}. {told}.", " ".join(filter(None, [f"{title}. {told}.", note])))
+    return Plot(as_uri(figure), f"{title}. {told}.", " ".join(filter(None, [f"{title}. {told}.", note])))

@@ -27,6 +27,7 @@ from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliabil
 from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
+from hemblip.reporting.stress import stress_plot
 from hemblip.reporting.sureness import confidence_table
 from hemblip.run import Run, cells_of
 
@@ -103,6 +104,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             reliability(comparison, split),
             coverage_accuracy(comparison, split),
             reliability_by_attribute(comparison, split),
+            stress_plot(comparison, split),
         )
         if plot is not None
     ]

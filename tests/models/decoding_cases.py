@@ -48,7 +48,8 @@ def random_settings(random):
 def ours(decoder, patches, settings):
     with torch.no_grad():
         state = BlipDecoder(decoder, patches, settings.num_beams, settings.max_new_tokens)
-        return search(state, torch.full((len(patches),), START), END, settings)
+        found = search(state, torch.full((len(patches),), START), END, settings)
+        return [beams[0] for beams in found]
 
 
 def transformers(decoder, patches, settings):

@@ -47,8 +47,8 @@ def search(
     decoding: Decoding,
     chances: Tensor | None = None,
     never: Sequence[int] = (),
-) -> list[list[Generated]]:
-    """Generate a caption for each cell, by search or by sampling.
+) -> list[list[list[Generated]]]:
+    """Generate captions for each cell, one a beam that has ended, the best first.
 
     Args:
         decoder: has read nothing so far.
@@ -59,7 +59,7 @@ def search(
         never: tokens that are not sampled.
 
     Returns:
-        For each cell the tokens of its caption, `end` included where it was reached.
+        For each cell its captions, and of each the tokens, `end` included where it was reached.
     """
     rules = _rules(decoding, end, starts.device)
     beams: _Greedy | _Beams
@@ -67,7 +67,7 @@ def search(
         beams = _Sampled(starts, chances.to(starts.device), never)
     else:
         beams = _Greedy(starts) if decoding.num_beams == 1 else _Beams(starts, decoding)
-    captions: list[list[Generated]] = [[] for _ in starts]
+    captions: list[list[list[Generated]]] = [[] for _ in starts]
     cells = torch.arange(len(starts))  # which cell is at which place
     for length in range(1, decoding.max_new_tokens + 1):
         logits = decoder.step(beams.ids[:, :, -1], beams.parents).float()
@@ -75,7 +75,7 @@ def search(
         if not done.any():
             continue
         for place in done.nonzero().flatten().tolist():
-            captions[int(cells[place])] = beams.caption(place)
+            captions[int(cells[place])] = beams.captions(place)
         order = _filled(done)
         if not len(order):
             break
@@ -135,10 +135,10 @@ class _Greedy:
         chosen: Tensor = rules(self.ids[:, 0], logits).argmax(-1)
         return chosen
 
-    def caption(self, place: int) -> list[Generated]:
-        """The caption of the cell at this place."""
+    def captions(self, place: int) -> list[list[Generated]]:
+        """The one caption of the cell at this place."""
         pairs = zip(self.ids[place, 0, 1:].tolist(), self.values[place].tolist(), strict=True)
-        return [Generated(*pair) for pair in pairs]
+        return [[Generated(*pair) for pair in pairs]]
 
     def keep(self, order: Tensor) -> None:
         """Go on with the cells at these places."""
@@ -232,11 +232,15 @@ class _Beams:
         self.best_lengths = merge(self.best_lengths, torch.full_like(ending, length, dtype=torch.long))
         self.best_scores, self.ended = merged.gather(1, best), merge(self.ended, ending)
 
-    def caption(self, place: int) -> list[Generated]:
-        """The best caption of the cell at this place."""
-        length = int(self.best_lengths[place, 0])
-        ids, values = self.best_ids[place, 0, :length], self.best_values[place, 0, :length]
-        return [Generated(*pair) for pair in zip(ids.tolist(), values.tolist(), strict=True)]
+    def captions(self, place: int) -> list[list[Generated]]:
+        """The captions of the cell at this place that have ended, the best first."""
+        ended = max(1, int(self.ended[place].sum()))  # they stand before the others
+        lengths = self.best_lengths[place, :ended].tolist()
+        ids, values = self.best_ids[place].tolist(), self.best_values[place].tolist()
+        return [
+            [Generated(*pair) for pair in zip(ids[beam][:length], values[beam][:length], strict=True)]
+            for beam, length in enumerate(lengths)
+        ]
 
     def keep(self, order: Tensor) -> None:
         """Go on with the cells at these places."""

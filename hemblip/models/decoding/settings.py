@@ -17,6 +17,8 @@ class Decoding:
         repetition_penalty: divides the scores of tokens that the caption has already; 1 for none.
         length_penalty: power of the length that a beam's score is divided by; above 1 favours long captions.
         early_stopping: stop at `num_beams` finished beams, even if a longer one could still score better.
+        consistent: take the best beam whose statements do not exclude each other, and if there is none, write the
+            caption from the values that are likeliest together; see `hemblip.models.consistency`.
     """
 
     num_beams: int = 1
@@ -26,6 +28,7 @@ class Decoding:
     repetition_penalty: float = 1.0
     length_penalty: float = 1.0
     early_stopping: bool = False
+    consistent: bool = False
 
     def __post_init__(self) -> None:
         check_range("decoding.num_beams", self.num_beams, at_least=1, at_most=1_000)
