@@ -34,6 +34,12 @@ COMMANDS = {
         "train a captioner, test it on internal and external cells, and sum up",
         "--experiment configs/medgemma_smoke.yaml",
     ),
+    "download": Command(
+        "hemblip.data.download:download",
+        "published sources, into the layout that is read",
+        "wbcatt",
+        positional="sources",
+    ),
     "prepare": Command(
         "hemblip.corpus.prepare:prepare",
         "published downloads -> one manifest and its data card",

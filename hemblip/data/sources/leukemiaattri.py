@@ -72,7 +72,7 @@ class LeukemiaAttri(Source):
 
     def records(self) -> pd.DataFrame:
         """Read the labels and the size of each field; see `Source.records`."""
-        root = locate(self.root, "download LeukemiaAttri and set root or HEMBLIP_DATA to it")
+        root = locate(self.root, "`python -m hemblip download leukemiaattri` says where it is published")
         folder = root / self.domain
         if not folder.is_dir():
             found = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []

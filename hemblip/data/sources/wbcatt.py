@@ -63,12 +63,12 @@ class WBCAtt(Source):
 
     name = "wbcatt"
 
-    def __init__(self, root: str = "wbcatt_half", keep_copies: bool = False, images: str = "") -> None:
+    def __init__(self, root: str = "wbcatt", keep_copies: bool = False, images: str = "") -> None:
         self.root, self.keep_copies, self.images = root, keep_copies, images
 
     def records(self) -> pd.DataFrame:
         """Read the three tables; see `Source.records`."""
-        folder = locate(self.root, "download WBCAtt and set data.init_args.sources root or HEMBLIP_DATA to it")
+        folder = locate(self.root, "`python -m hemblip download wbcatt` fetches WBCAtt")
         images = locate(self.images, "give the folder of the PBC images") if self.images else folder
         rows: dict[str, dict[str, object]] = {}
         for split, path in self._tables(folder).items():
