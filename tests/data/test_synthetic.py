@@ -1,6 +1,7 @@
 from errno import ENOSPC
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +11,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from hemblip.data.images import read_image
 from hemblip.data.sources import Synthetic
 from hemblip.data.synthetic.population import draw_attributes
-from hemblip.data.synthetic.renderer import render
+from hemblip.data.synthetic.renderer import draw, render
+from hemblip.data.synthetic.shapes import nucleus
 from hemblip.data.synthetic.stain import draw_slide
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import HEALTHY, SCHEMA
@@ -85,6 +87,90 @@ def test_attributes_can_be_seen(seed):
         for image in (plain, spotted)
     ]
     assert white[1] > white[0]
+
+
+def pair(key, values, wanted, diagnosis, seed, **fixed):
+    """One cell drawn with each value of an attribute, all else the same; pixels as integers."""
+    rng = np.random.default_rng(seed)
+    cell = draw_attributes(diagnosis, rng)
+    while cell["cell_type"] != wanted:
+        cell = draw_attributes(diagnosis, rng)
+    slide = draw_slide(False, np.random.default_rng(seed))
+
+    def streams(stage):
+        return np.random.default_rng([seed, *stage.encode()])
+
+    found = [draw({**cell, **fixed, key: value}, slide, 128, streams) for value in values]
+    return [(drawing.pixels.astype(int), drawing.masks) for drawing in found]
+
+
+def grown(mask, pixels):
+    """A mask with a seam more or less."""
+    step = cv2.dilate if pixels > 0 else cv2.erode
+    return step(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=abs(pixels)).astype(bool)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_vacuoles_lie_within_the_cytoplasm(seed):
+    (plain, masks), (spotted, _) = pair("cytoplasm_vacuoles", ["absent", "present"], "monoblast", "AML", seed)
+    changed = np.abs(spotted - plain).max(2) > 40
+    assert changed.sum() > 60 and not (changed & ~grown(masks.cytoplasm, 1)).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nucleoli_are_pale_places_in_the_nucleus_without_a_rim(seed):
+    (plain, masks), (spotted, _) = pair("nucleoli", ["inconspicuous", "prominent"], "lymphoblast", "ALL", seed)
+    change = (spotted - plain)[..., 1]  # green, which chromatin takes away
+    assert (change > 20).sum() > 30 and not ((np.abs(change) > 20) & ~grown(masks.nucleus, 1)).any()
+    assert (change < -25).mean() < 0.002
+
+
+@pytest.mark.parametrize(("wanted", "diagnosis"), [("basophil", HEALTHY), ("basophil", "CML")])
+@pytest.mark.parametrize("seed", range(3))
+def test_granules_leave_the_outline_of_the_nucleus_free(wanted, diagnosis, seed):
+    values = ["absent", "coarse"]
+    (plain, masks), (full, _) = pair("granules", values, wanted, diagnosis, seed, cell_size="large", cell_shape="round")
+    changed = np.abs(full - plain).max(2) > 40
+    assert changed[masks.cytoplasm].mean() > 0.15 and changed[masks.nucleus].mean() < 0.2
+    outline = grown(masks.nucleus, 1) & ~grown(masks.nucleus, -1)
+    assert changed[outline].mean() < 0.08
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_irregular_cells_are_not_round(seed):
+    found = pair("cell_shape", ["round", "irregular"], "neutrophil", HEALTHY, seed)
+    roundness = []
+    for _, masks in found:
+        (outline,), _ = cv2.findContours(
+            (masks.nucleus | masks.cytoplasm).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        roundness.append(cv2.contourArea(outline) / (np.pi * cv2.minEnclosingCircle(outline)[1] ** 2))
+    assert roundness[0] > 0.86 > 0.83 > roundness[1]
+
+
+def lobes(mask, radius):
+    """Parts that are left when what is thinner than `2 * radius` pixels is taken away."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.connectedComponents(cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_OPEN, kernel))[0] - 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        ("segmented-bilobed", {2}),
+        ("segmented-multilobed", {3, 4, 5}),
+        ("unsegmented-band", {1}),
+        ("unsegmented-indented", {1}),
+        ("unsegmented-round", {1}),
+    ],
+)
+def test_lobes_are_joined_by_filaments(shape, counts):
+    drawn_counts = set()
+    for seed in range(12):
+        mask = nucleus(shape, 256, (128.0, 128.0), 60.0, np.random.default_rng(seed))
+        assert lobes(mask, 0) == 1
+        drawn_counts.add(lobes(mask, 9))
+    assert drawn_counts <= counts and len(drawn_counts) >= min(2, len(counts))
 
 
 def test_background_does_not_tell_the_diagnosis(tmp_path):

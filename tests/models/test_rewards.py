@@ -48,6 +48,26 @@ def test_words_are_as_frequent_as_they_are_likely():
     assert pick(logits[None], torch.tensor([1 - 1e-12]).double()) == 6
 
 
+def test_a_caption_keeps_its_numbers_when_others_end():
+    captioner = tiny(decoding=Decoding(max_new_tokens=8)).eval()
+    with torch.no_grad():
+        captioner.model.text_decoder.cls.predictions.bias[captioner.tokenizer.sep_token_id] += 5.0
+    cells = {**batch(), "images": batch()["images"].repeat(4, 1, 1, 1)}
+    numbers = chances([str(place) for place in range(12)], 1, 8, SEED)
+    together = captioner.generate_tokens(cells, numbers)
+    assert len({len(tokens) for tokens in together}) > 2
+    for place, tokens in enumerate(together):
+        one = {"images": cells["images"][place : place + 1]}
+        alone = captioner.generate_tokens(one, numbers[place : place + 1])[0]
+        assert [token.token for token in alone] == [token.token for token in tokens]
+
+
+def test_numbers_depend_on_cell_and_epoch_alone():
+    assert torch.equal(chances(["a", "b"], 2, 5, SEED)[2:], chances(["b"], 2, 5, SEED))
+    assert not torch.equal(chances(["a"], 2, 5, (0, 0)), chances(["a"], 2, 5, (0, 1)))
+    assert not torch.equal(*chances(["a"], 2, 5, SEED))
+
+
 def test_each_kind_samples_from_what_it_reads(tmp_path):
     """Word by word from the logits that predict it, whatever else is in the batch, without beams and rules."""
     for captioner, side in captioners(tmp_path):
@@ -127,9 +147,11 @@ def test_samples_weigh_by_their_advantage_and_cross_entropy_anchors():
             inner.p = 0.0
     cells, settings = batch(), Rewards(samples=3, weight=0.5, cross_entropy=0.3)
     worth = iter([0.25, 0.5, 0.0, *[0.5, -1.0, 1.0, 0.0, 0.75, -0.5, 1.0, 0.25, -0.25]])
-    object.__setattr__(settings, "reward", lambda *_: next(worth))
+    judged = []
+    object.__setattr__(settings, "reward", lambda _, annotation: judged.append(annotation) or next(worth))
     found = self_critical(captioner, cells, settings, SEED)
     assert found.greedy.tolist() == [0.25, 0.5, 0.0] and found.sampled[1].tolist() == [0.0, 0.75, -0.5]
+    assert judged == [*ANNOTATIONS, *(row for row in ANNOTATIONS for _ in range(3))]
     expected = []
     for place in range(3):
         one = {name: values[place : place + 1] for name, values in cells.items()}

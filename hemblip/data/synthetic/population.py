@@ -1,7 +1,8 @@
 """Who has which cells: patients, diagnoses, cell types and their attributes, with plausible correlations.
 
 Healthy cells state what WBCAtt annotates, leukemic ones what LeukemiaAttri annotates; what a cell looks like beyond
-that is drawn all the same. Frequencies are rounded from the two datasets and from textbook morphology.
+that is drawn all the same. Frequencies are rounded from the two datasets and from textbook morphology, but vacuoles and
+irregular outlines are more frequent than in blood: a training of minutes does not learn what one cell in ten has.
 """
 
 from dataclasses import dataclass
@@ -36,49 +37,49 @@ TYPES: dict[str, Weights] = {
 HEALTHY_ATTRIBUTES: dict[str, dict[str, Weights]] = {
     "neutrophil": {
         "cell_size": {"small": 0.5, "large": 0.5},
-        "cell_shape": {"round": 0.8, "irregular": 0.2},
+        "cell_shape": {"round": 0.6, "irregular": 0.4},
         "nucleus_shape": {"segmented-multilobed": 0.5, "segmented-bilobed": 0.2, "unsegmented-band": 0.3},
         "nuclear_cytoplasmic_ratio": {"low": 1},
         "chromatin": {"dense": 1},
         "cytoplasm_texture": {"clear": 1},
         "cytoplasm_colour": {"light blue": 1},
-        "cytoplasm_vacuoles": {"absent": 0.9, "present": 0.1},
+        "cytoplasm_vacuoles": {"absent": 0.7, "present": 0.3},
         "granules": {"small": 1},
         "granule_colour": {"pink": 1},
     },
     "eosinophil": {
         "cell_size": {"small": 0.3, "large": 0.7},
-        "cell_shape": {"round": 0.85, "irregular": 0.15},
+        "cell_shape": {"round": 0.6, "irregular": 0.4},
         "nucleus_shape": {"segmented-bilobed": 0.75, "segmented-multilobed": 0.15, "unsegmented-band": 0.1},
         "nuclear_cytoplasmic_ratio": {"low": 1},
         "chromatin": {"dense": 1},
         "cytoplasm_texture": {"clear": 1},
         "cytoplasm_colour": {"light blue": 0.8, "purple blue": 0.2},
-        "cytoplasm_vacuoles": {"absent": 0.9, "present": 0.1},
+        "cytoplasm_vacuoles": {"absent": 0.75, "present": 0.25},
         "granules": {"round": 1},
         "granule_colour": {"red": 1},
     },
     "basophil": {
         "cell_size": {"small": 0.6, "large": 0.4},
-        "cell_shape": {"round": 0.85, "irregular": 0.15},
+        "cell_shape": {"round": 0.6, "irregular": 0.4},
         "nucleus_shape": {"segmented-bilobed": 0.5, "unsegmented-indented": 0.25, "irregular": 0.25},
         "nuclear_cytoplasmic_ratio": {"low": 1},
         "chromatin": {"dense": 1},
         "cytoplasm_texture": {"clear": 1},
         "cytoplasm_colour": {"light blue": 0.5, "purple blue": 0.5},
-        "cytoplasm_vacuoles": {"absent": 0.95, "present": 0.05},
+        "cytoplasm_vacuoles": {"absent": 0.75, "present": 0.25},
         "granules": {"coarse": 1},
         "granule_colour": {"purple": 1},
     },
     "lymphocyte": {
         "cell_size": {"small": 0.8, "large": 0.2},
-        "cell_shape": {"round": 0.85, "irregular": 0.15},
+        "cell_shape": {"round": 0.6, "irregular": 0.4},
         "nucleus_shape": {"unsegmented-round": 0.75, "unsegmented-indented": 0.25},
         "nuclear_cytoplasmic_ratio": {"high": 0.8, "low": 0.2},
         "chromatin": {"dense": 1},
         "cytoplasm_texture": {"clear": 1},
         "cytoplasm_colour": {"light blue": 0.5, "blue": 0.5},
-        "cytoplasm_vacuoles": {"absent": 0.97, "present": 0.03},
+        "cytoplasm_vacuoles": {"absent": 0.8, "present": 0.2},
         "granules": {"absent": 1},
     },
     "monocyte": {
@@ -89,7 +90,7 @@ HEALTHY_ATTRIBUTES: dict[str, dict[str, Weights]] = {
         "chromatin": {"loose": 1},
         "cytoplasm_texture": {"frosted": 0.85, "clear": 0.15},
         "cytoplasm_colour": {"purple blue": 0.6, "light blue": 0.2, "blue": 0.2},
-        "cytoplasm_vacuoles": {"absent": 0.6, "present": 0.4},
+        "cytoplasm_vacuoles": {"absent": 0.5, "present": 0.5},
         "granules": {"absent": 1},
     },
 }
@@ -125,19 +126,19 @@ _SMALL, _MEDIUM, _LARGE = (
 )
 
 LEUKEMIC_ATTRIBUTES: dict[str, dict[str, Weights]] = {
-    "lymphoblast": _leukemic({"small": 0.5, "medium": 0.5}, 0.25, _BLAST, 0.6, 1.0, 0.7, 0.15),
-    "myeloblast": _leukemic(_MEDIUM, 0.3, _BLAST, 0.85, 0.75, 0.7, 0.1),
-    "monoblast": _leukemic(_LARGE, 0.5, _BLAST, 0.85, 0.2, 0.75, 0.35),
-    "promonocyte": _leukemic(_LARGE, 1.0, _BLAST, 0.3, 0.05, 0.3, 0.3),
-    "abnormal promyelocyte": _leukemic(_LARGE, 0.6, _BLAST, 0.3, 0.1, 0.5, 0.05),
-    "atypical lymphocyte": _leukemic(_MEDIUM, 0.6, _MATURE, 0.1, 0.2, 0.6, 0.1),
-    "lymphocyte": _leukemic(_SMALL, 0.1, _MATURE, 0.0, 1.0, 0.2, 0.02),
-    "monocyte": _leukemic(_LARGE, 1.0, _MATURE, 0.0, 0.0, 0.2, 0.4),
-    "neutrophil": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.0, 0.1),
-    "eosinophil": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.0, 0.05),
-    "basophil": _leukemic(_SMALL, 1.0, _MATURE, 0.0, 0.0, 0.2, 0.05),
-    "myelocyte": _leukemic(_MEDIUM, 0.05, _MATURE, 0.1, 0.15, 0.2, 0.05),
-    "metamyelocyte": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.1, 0.05),
+    "lymphoblast": _leukemic({"small": 0.5, "medium": 0.5}, 0.25, _BLAST, 0.6, 1.0, 0.7, 0.3),
+    "myeloblast": _leukemic(_MEDIUM, 0.3, _BLAST, 0.85, 0.75, 0.7, 0.25),
+    "monoblast": _leukemic(_LARGE, 0.5, _BLAST, 0.85, 0.2, 0.75, 0.5),
+    "promonocyte": _leukemic(_LARGE, 1.0, _BLAST, 0.3, 0.05, 0.3, 0.5),
+    "abnormal promyelocyte": _leukemic(_LARGE, 0.6, _BLAST, 0.3, 0.1, 0.5, 0.2),
+    "atypical lymphocyte": _leukemic(_MEDIUM, 0.6, _MATURE, 0.1, 0.2, 0.6, 0.25),
+    "lymphocyte": _leukemic(_SMALL, 0.1, _MATURE, 0.0, 1.0, 0.2, 0.15),
+    "monocyte": _leukemic(_LARGE, 1.0, _MATURE, 0.0, 0.0, 0.2, 0.5),
+    "neutrophil": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.0, 0.25),
+    "eosinophil": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.0, 0.2),
+    "basophil": _leukemic(_SMALL, 1.0, _MATURE, 0.0, 0.0, 0.2, 0.2),
+    "myelocyte": _leukemic(_MEDIUM, 0.05, _MATURE, 0.1, 0.15, 0.2, 0.2),
+    "metamyelocyte": _leukemic(_MEDIUM, 1.0, _MATURE, 0.0, 0.0, 0.1, 0.2),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemblip.data.masks import Masks
-from hemblip.data.synthetic.shapes import Mask, disc, dots, nucleus, wobbly
+from hemblip.data.synthetic.shapes import Mask, dots, nucleus, wobbly
 from hemblip.data.synthetic.stain import Colours, Slide, photograph
 from hemblip.morphology import HEALTHY
 
@@ -41,8 +41,11 @@ CYTOPLASM = {
     "blue": (0.55, 0.68, 0.90),
     "purple blue": (0.67, 0.61, 0.86),
     "slight": (0.80, 0.82, 0.93),
-    "moderate": (0.46, 0.53, 0.82),
+    "moderate": (0.55, 0.61, 0.86),
 }
+
+MATURING = ("myelocyte", "metamyelocyte", "neutrophil", "eosinophil", "basophil")
+"""Types whose cytoplasm has lost most of its blue: "moderate" is less there than in a blast."""
 
 CHROMATIN = {
     "dense": (0.34, 0.16, 0.47),
@@ -102,9 +105,10 @@ def draw(cell: Cell, slide: Slide, size: int, streams: Streams) -> Drawing:
     centre = (side / 2 + rng.normal(0, 0.012) * side, side / 2 + rng.normal(0, 0.012) * side)
     _red_cells(canvas, centre, radius, scale, slide, streams("red cells"))
 
-    rough = 0.07 if _irregular(cell, streams("irregular")) else 0.012
+    irregular = _irregular(cell, streams("irregular"))
     rng = streams("outline")
-    body = wobbly(side, centre, radius, rough, rng.uniform(1.0, 1.06), rng)
+    rough, stretch = (0.1, rng.uniform(1.15, 1.35)) if irregular else (0.009, rng.uniform(1.0, 1.06))
+    body = wobbly(side, centre, radius, rough, stretch, rng)
     _cytoplasm(canvas, body, cell, streams("cytoplasm"))
 
     share = NUCLEUS_SHARE[cell["nuclear_cytoplasmic_ratio"] or cell["cytoplasm_amount"] or "moderate"]
@@ -115,14 +119,14 @@ def draw(cell: Cell, slide: Slide, size: int, streams: Streams) -> Drawing:
     shape = cell["nucleus_shape"] or "regular"
     if cell["diagnosis"] != HEALTHY and shape == "irregular":
         shape = DRAWN_NUCLEUS.get(str(cell["cell_type"]), shape)
-    core = nucleus(shape, side, place, radius * share, rng) * body
+    core = nucleus(shape, side, place, radius * share, rng) * _within(body, radius * 0.05)
     granules = _granule_kind(cell)
-    if granules is not None and granules[0] != "coarse":
+    if granules is not None:
         _granules(canvas, body * (1 - core), body, granules, radius, streams("granules"))
     _vacuoles(canvas, body * (1 - core), cell, radius, streams("vacuoles"))
     _nucleus(canvas, core, cell, place, radius * share, streams("chromatin"))
     if granules is not None and granules[0] in ("coarse", "crowded"):
-        _granules(canvas, body, body, granules, radius, streams("coarse granules"))
+        _granules_over_nucleus(canvas, core, granules, radius, streams("granules over the nucleus"))
     return Drawing(photograph(canvas, slide, size, streams("camera")), _masks(body, core, size))
 
 
@@ -208,6 +212,8 @@ def _red_cell(canvas: Colours, x: float, y: float, radius: float, slide: Slide, 
 def _cytoplasm(canvas: Colours, body: Mask, cell: Cell, rng: np.random.Generator) -> None:
     side = canvas.shape[0]
     colour = np.asarray(CYTOPLASM[cell["cytoplasm_colour"] or cell["cytoplasm_basophilia"] or "slight"], np.float32)
+    if cell["cytoplasm_basophilia"] == "moderate" and cell["cell_type"] in MATURING:
+        colour = 0.6 * colour + 0.4 * np.asarray(CYTOPLASM["slight"], np.float32)
     if cell["cell_type"] == "eosinophil":
         colour = 0.75 * colour + 0.25 * np.asarray((0.95, 0.75, 0.72), np.float32)
     grain, depth = (1.6, 0.085) if cell["cytoplasm_texture"] == "frosted" else (6.0, 0.018)
@@ -220,45 +226,74 @@ def _cytoplasm(canvas: Colours, body: Mask, cell: Cell, rng: np.random.Generator
     _paint(canvas, body, field)
 
 
-def _inside(mask: Mask, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """`count` random points (N, 2) of x, y where the mask is full."""
-    ys, xs = np.nonzero(mask > 0.9)
+def _within(mask: Mask, margin: float) -> Mask:
+    """The mask without a seam `margin` pixels wide, its edge soft."""
+    distance = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray((distance - margin + 0.5).clip(0, 1), np.float32)
+
+
+def _inside(mask: Mask, count: int, margin: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """`count` random points (N, 2) of x, y, `margin` pixels from the mask's edge, or as far as there is room."""
+    distance = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    deepest = float(distance.max())
+    ys, xs = np.nonzero((distance > 0) & (distance >= min(margin, 0.8 * deepest)))
     if len(xs) == 0:
         return np.empty((0, 2))
     chosen = rng.integers(0, len(xs), count)
     return np.stack([xs[chosen], ys[chosen]], 1) + rng.uniform(-0.5, 0.5, (count, 2))
 
 
+GRANULES = {
+    "small": (0.026, 140),
+    "few": (0.03, 9),
+    "round": (0.068, 75),
+    "coarse": (0.08, 36),
+    "crowded": (0.034, 110),
+}
+"""Radius over that of the cell, and number in a cell without a nucleus."""
+
+
 def _granules(
     canvas: Colours, area: Mask, body: Mask, kind: tuple[str, str], radius: float, rng: np.random.Generator
 ) -> None:
-    """Scatter granules with centres in `area`, clipped to the cell."""
-    name, colour = kind
-    share, number = {
-        "small": (0.026, 140),
-        "few": (0.03, 9),
-        "round": (0.068, 75),
-        "coarse": (0.10, 34),
-        "crowded": (0.05, 60),
-    }[name]
+    """Scatter granules in `area`; large ones leave the nucleus's outline free, because its shape is annotated."""
+    name, _ = kind
+    share, number = GRANULES[name]
     room = float(area.sum()) / (np.pi * radius**2)
-    points = _inside(area, max(6, round(number * min(1.0, room * 1.4))), rng)
+    margin = radius * share * 1.3 if name in ("coarse", "crowded") else 0.0
+    points = _inside(area, max(6, round(number * min(1.0, room * 1.4))), margin, rng)
     radii = radius * share * rng.uniform(0.75, 1.25, len(points))
-    shade = np.asarray(GRANULE[colour], np.float32)
-    if name == "crowded":
-        shade = np.asarray((0.58, 0.14, 0.42), np.float32)
+    shade = _shade(kind)
     _paint(canvas, dots(canvas.shape[0], points, radii) * body * 0.92, shade)
     if name == "round":
         _paint(canvas, dots(canvas.shape[0], points - radii[:, None] * 0.25, radii * 0.4) * body * 0.5, shade + 0.15)
 
 
+def _granules_over_nucleus(
+    canvas: Colours, core: Mask, kind: tuple[str, str], radius: float, rng: np.random.Generator
+) -> None:
+    """A few granules that lie on the nucleus, within its outline."""
+    share, number = GRANULES[kind[0]]
+    points = _inside(core, number // 8, radius * share * 1.3, rng)
+    radii = radius * share * rng.uniform(0.75, 1.25, len(points))
+    _paint(canvas, dots(canvas.shape[0], points, radii) * core * 0.6, _shade(kind))
+
+
+def _shade(kind: tuple[str, str]) -> NDArray[np.float32]:
+    """Colour of granules; azurophil ones are redder than a basophil's."""
+    name, colour = kind
+    return np.asarray((0.58, 0.14, 0.42) if name == "crowded" else GRANULE[colour], np.float32)
+
+
 def _vacuoles(canvas: Colours, area: Mask, cell: Cell, radius: float, rng: np.random.Generator) -> None:
+    """Clear round holes in the cytoplasm, none of them across its rim."""
     if cell["cytoplasm_vacuoles"] != "present":
         return
-    points = _inside(area, int(rng.integers(5, 10)), rng)
-    radii = radius * rng.uniform(0.07, 0.11, len(points))
-    _paint(canvas, dots(canvas.shape[0], points, radii * 1.2) * area * 0.25, (0.45, 0.45, 0.7))
-    _paint(canvas, dots(canvas.shape[0], points, radii) * 0.92, (0.97, 0.96, 0.98))
+    points = _inside(area, int(rng.integers(6, 12)), radius * 0.11, rng)
+    radii = radius * rng.uniform(0.075, 0.115, len(points))
+    inner = _within(area, 0.0)
+    _paint(canvas, dots(canvas.shape[0], points, radii * 1.25) * inner * 0.35, (0.45, 0.45, 0.7))
+    _paint(canvas, dots(canvas.shape[0], points, radii) * inner * 0.95, (0.97, 0.96, 0.98))
 
 
 def _nucleus(
@@ -268,13 +303,13 @@ def _nucleus(
     chromatin = cell["chromatin"] or "coarse"
     colour = np.asarray(CHROMATIN[chromatin], np.float32)
     if chromatin == "coarse":  # blocks with pale gaps
-        texture = np.tanh(2.2 * _window(4.2, side, rng)) * 0.15
+        texture = np.tanh(2.2 * _window(3.6, side, rng)) * 0.11
     elif chromatin == "open":  # a fine, even stipple
         texture = _window(1.2, side, rng) * 0.05
     elif chromatin == "loose":  # a wide-meshed net
         texture = (np.abs(_window(3.2, side, rng)) - 0.8) * 0.15
-    else:
-        texture = _window(6.0, side, rng) * 0.02
+    else:  # dark, its blocks hardly apart
+        texture = np.tanh(2.2 * _window(3.6, side, rng)) * 0.035
     inner = cv2.GaussianBlur(core, (0, 0), side * 0.015)
     field = colour + texture[..., None] - 0.14 * (core - inner).clip(0, 1)[..., None]
     _paint(canvas, core, field)
@@ -285,9 +320,9 @@ def _nucleus(
             start, end = (tuple(int(value) for value in point) for point in ends)
             cv2.line(fold, start, end, 255, max(1, side // 90), cv2.LINE_AA)
             _paint(canvas, fold.astype(np.float32) / 255 * core * 0.7, colour - 0.2)
-    if cell["nucleoli"] == "prominent":
+    if cell["nucleoli"] == "prominent":  # pale blue places in the chromatin, without a rim
         for _ in range(int(rng.integers(1, 4))):
-            turn, away = rng.uniform(0, 2 * np.pi), radius * rng.uniform(0.1, 0.55)
+            turn, away = rng.uniform(0, 2 * np.pi), radius * rng.uniform(0.1, 0.5)
             spot = (place[0] + away * np.cos(turn), place[1] + away * np.sin(turn))
-            _paint(canvas, disc(side, spot, radius * 0.21) * core, colour - 0.17)
-            _paint(canvas, disc(side, spot, radius * 0.16) * core, (0.66, 0.66, 0.90))
+            oval = wobbly(side, spot, radius * rng.uniform(0.17, 0.24), 0.03, rng.uniform(1.0, 1.25), rng)
+            _paint(canvas, cv2.GaussianBlur(oval, (0, 0), radius * 0.035) * core * 0.9, (0.64, 0.66, 0.93))
