@@ -23,6 +23,7 @@ from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.config_files import option
 from hemblip.cli.errors import error_line
+from hemblip.cli.help import MOVED, own_settings
 from hemblip.cli.loggers import fit_loggers, wandb_logger
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
@@ -34,9 +35,6 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
 from hemblip.models.loading import SHIPPED
 from hemblip.run import Run
-
-MOVED = {("evaluation", "features"): ("report", "features")}
-"""Settings of version 0.1 -> what they are called today."""
 
 _load_yaml = get_loader("yaml")
 
@@ -152,27 +150,8 @@ class HemblipCLI(LightningCLI):
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our own settings come first in `--help`."""
-        parser.add_argument("--name", default="run", help="Name of the run; results go to runs/<name>/version_<n>.")
-        parser.add_argument(
-            "--resume",
-            type=bool,
-            default=False,
-            help="Go on: fit with the newest run of that name, the others with what a killed one has left.",
-        )
-        parser.add_argument(
-            "--force", type=bool, default=False, help="test, predict: replace captions of other cells, and the output."
-        )
-        if self._command == "test":
-            parser.add_argument(
-                "--stress",
-                type=bool | list[str],
-                default=False,
-                help="Describe cells under bad conditions as well: true for all, or a list, as in [blur,jpeg].",
-            )
-        parser.add_argument("--wandb", type=str | None, default=None, help="W&B project to log to as well.")
-        parser.add_argument(
-            "--group", type=str | None, default=None, help="W&B group; the name of the run if left out."
-        )
+        for setting in own_settings(self._command):
+            parser.add_argument(f"--{setting.name}", type=setting.type, default=setting.value, help=setting.told)
         super().add_default_arguments_to_parser(parser)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

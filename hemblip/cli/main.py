@@ -13,6 +13,7 @@ from hemblip.cli.commands import COMMANDS, run_command
 from hemblip.cli.config_files import check_words, option
 from hemblip.cli.configs import resolved
 from hemblip.cli.errors import error_line, unexpected_line
+from hemblip.cli.help import asked, check_names, help_text, without_all
 
 BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
 
@@ -47,6 +48,11 @@ def main(args: Sequence[str] | None = None) -> int:
         check_words(rest)
         if command not in TRAINER_COMMANDS and command not in COMMANDS:
             return _usage(command)
+        if asked(rest):
+            sys.stdout.write(f"{help_text(command, rest, _example(command))}\n")
+            return 0
+        check_names(command, rest)
+        rest = without_all(rest)
         with _results_where_told(command, rest) as others:
             if command in TRAINER_COMMANDS:
                 from hemblip.cli.lightning import run

@@ -44,20 +44,20 @@ def told(error: ArgumentError, text: str, words: Sequence[str]) -> str:
         word = found[1].split("=")[0]
         if not word.startswith("-"):
             return f"'{word}' on the command line belongs to no setting; settings are --name value"
-        return f"{word} on the command line is no setting{_near(word, [f'--{name}' for name in settings])}"
+        return f"{word} on the command line is no setting{near(word, [f'--{name}' for name in settings])}"
     if found := UNKNOWN_SETTING.search(text):
         name = found[1]
         kinds = CLASS.findall(str(error))
         known = _parameters(kinds[-1]) if kinds else settings
-        return f"{_origin(name.rsplit('.', 1)[-1], None, words)}{text}{_near(name, known)}"
+        return f"{_origin(name.rsplit('.', 1)[-1], None, words)}{text}{near(name, known)}"
     if found := UNKNOWN_CLASS.search(text):
         modules = [found[1]] if found[1] else OURS
-        return f"{_origin(found[2], None, words)}{text.split('. Got value')[0]}{_near(found[2], _classes(modules))}"
+        return f"{_origin(found[2], None, words)}{text.split('. Got value')[0]}{near(found[2], _classes(modules))}"
     value = re.search(r"[Gg]ot value: (.*)$", text)
     return f"{_origin(text.split(':')[0], value and value[1], words)}{text}"
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def near(name: str, known: Iterable[str]) -> str:
     """Name what was meant: the setting, or the group that it begins with."""
     known = list(known)
     first, *rest = name.split(".")

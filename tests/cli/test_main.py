@@ -3,6 +3,8 @@
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -151,7 +153,11 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("data.init_args.augmentation.colour", "5", "colour is 5.0"),
         ("data.init_args.augmentation.tilt", "90", "augmentation.tilt is 90.0; it is at least 0 and at most 45"),
         ("data.init_args.cache_gigabytes", "0", "cache_gigabytes is 0.0; it is above 0"),
-        ("model.init_args.learning_rat", "3", "model: BlipCaptioner: Option 'learning_rat' is not accepted"),
+        (
+            "model.init_args.learning_rat",
+            "3",
+            "--model.init_args.learning_rat on the command line is no setting; did you mean",
+        ),
         ("model.init_args.learning_rate", "0", "learning_rate is 0.0; it is above 0"),
         ("model.init_args.learning_rate", ".nan", "learning_rate is nan"),
         ("model.init_args.warmup", "2", "warmup is 2.0"),
@@ -321,8 +327,35 @@ def test_help_and_print_config(capsys, command):
     told = capsys.readouterr().out
     assert "--config" in told and "usage: python -m hemblip" in told and "__main__" not in told
     if command == "predict":  # what it alone has is not below hundreds of lines
-        assert told.index("--images IMAGES") < told.index("--output OUTPUT") < told.index("--trainer CONFIG")
+        assert told.index("--images IMAGES") < told.index("--output OUTPUT") < told.index("--trainer.max_epochs")
     assert main([command, "--print_config"]) == 0
+
+
+def test_help_is_of_the_classes_that_a_config_chooses(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["fit", "--help", "--config", "configs/blip_lora.yaml", "--data", "ExternalCells"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "lora_rank LORA_RANK width of the adapters. (int, default: 8, config: 8)" in told
+    assert "learning_rate LEARNING_RATE of AdamW (paper: 5e-5). (float, default: 5e-05, config: 5e-05)" in told
+    assert "--data.init_args.name" in told and "--data.init_args.balance" not in told
+    assert main(["fit", "--help", "--config", "configs/smoke.yaml", "--model=MedGemmaCaptioner"]) == 0
+    assert "--model.init_args.question" in capsys.readouterr().out
+
+
+def test_all_help_is_the_parsers(capsys):
+    assert main(["fit", "--help", "all"]) == 0
+    told = capsys.readouterr().out
+    assert "--trainer.sync_batchnorm" in told and told.count("\n") > 500
+
+
+def test_help_and_typos_import_no_torch(tmp_path):
+    """Nor pandas: they answer at once."""
+    program = "import sys; from hemblip.cli.main import main; code = main(sys.argv[1:])\n"
+    program += "print({'torch', 'lightning', 'transformers', 'pandas'} & set(sys.modules) or '{}', code)"
+    typo = ["fit", "--config", TINY, "--trainer.max_epoch", "3"]
+    for words, code in ((["fit", "--help"], 0), (typo, 2), (["probe", "--confg", "x"], 2)):
+        ended = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+        assert ended.stdout.splitlines()[-1] == "{} " + str(code), ended.stdout
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "configs")))
@@ -353,7 +386,7 @@ def test_there_are_configs():
         ),
         (
             ["--data.init_args.limt", "3"],
-            "error: data: InternalCells: Option 'limt' is not accepted; did you mean",
+            "error: --data.init_args.limt on the command line is no setting; did you mean --data.init_args.limit?",
         ),
         (["--model", "BlipCaptione"], "BlipCaptione; did you mean BlipCaptioner?"),
         (["--trainer.max_epochs", "three"], "error: trainer.max_epochs: Expected int. Got value: three"),
@@ -369,8 +402,8 @@ def test_what_stands_on_the_command_line_is_blamed_on_it(workplace, capsys, word
     ("right", "wrong", "said"),
     [
         ("learning_rate", "learning_rat", "Option 'learning_rat' is not accepted; did you mean learning_rate?"),
-        ("max_epochs", "max_epoch", "does not accept option 'trainer.max_epoch'; did you mean trainer.max_epochs?"),
-        ("data:", "dat:", "; did you mean data."),
+        ("max_epochs", "max_epoch", "Option 'trainer.max_epoch' is not accepted; did you mean trainer.max_epochs?"),
+        ("data:", "dat:", "Option 'dat' is not accepted; did you mean data?"),
         ("cells: 120", "cels: 120", "Synthetic: Option 'cels' is not accepted; did you mean cells?"),
         ("BlipCaptioner", "BlipCaptionr", "no attribute 'BlipCaptionr'; did you mean BlipCaptioner?"),
         ("max_epochs: 2", "max_epochs: two", "trainer.max_epochs: Expected int. Got value: two"),
