@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from hemblip.corpus.endpoint import Completion, Endpoint, MalformedReplyError
 from hemblip.corpus.prompt import INSTRUCTIONS, Task, additions, messages, read_answer
-from hemblip.corpus.store import Store, content_key
+from hemblip.endpoint import Completion, Endpoint, MalformedReplyError
 from hemblip.errors import ConfigError
 from hemblip.morphology import Attributes
 from hemblip.morphology.guard import deviations
+from hemblip.store import Store, content_key
 
 CHARACTERS_PER_TOKEN = 4
 """Of English clinical text in the usual vocabularies; only for estimates."""

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus.chat_server import reworded, serving
+from chat_server import reworded, serving
 from jsonargparse import auto_cli
 from morphology.attributes import LEUKEMIC, WBCATT
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from corpus.chat_server import reworded, serving
+from chat_server import reworded, serving
 from morphology.attributes import LEUKEMIC, WBCATT
 
-from hemblip.corpus.endpoint import Endpoint
 from hemblip.corpus.paraphrase import Paraphraser, Rewording
+from hemblip.endpoint import Endpoint
 from hemblip.errors import ConfigError, DataError, ModelAccessError
 from hemblip.morphology.grammar import captions
 from hemblip.morphology.guard import states_exactly
@@ -230,7 +230,7 @@ def test_a_closed_server_ends_the_run_with_one_line_that_keeps_the_key(rewording
 
 
 def test_a_server_that_is_not_there(rewording):
-    with pytest.raises(ModelAccessError, match=r"127.0.0.1: no answer after 2 requests \(last: ConnectionError\)"):
+    with pytest.raises(ModelAccessError, match=r"127.0.0.1: no answer after 2 requests \(last: ConnectError\)"):
         rewording("http://127.0.0.1:9/v1", retries=1).run()
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hemblip.corpus.store import Store
 from hemblip.errors import DataError
+from hemblip.store import Store
 
 TEXT = "A large lymphocyte with a round nucleus."
 

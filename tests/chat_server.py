@@ -56,6 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(answer)
             answer = [reworded(draft) for draft in drafts]
         headers, status = {}, 200
+        usual = {"Content-Type": "application/json"}
         if isinstance(answer, int):
             status, answer = answer, b'{"error": {"message": "no, not with sk-secret"}}'
         elif isinstance(answer, tuple):
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = json.dumps({"choices": [{"message": {"content": content}}], "usage": usage}).encode()
         try:
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(answer)), **headers}.items():
+            for name, value in (usual | {"Content-Length": str(len(answer))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer)
