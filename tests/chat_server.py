@@ -26,6 +26,7 @@ class ChatServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behave = behave
         self.requests = []
+        self.piece, self.pause = 1 << 20, 0.0  # bytes that are sent at a time, and seconds after them
         self.times = []
         self.drafts = Counter()
         self.keys = []
@@ -70,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in (usual | {"Content-Length": str(len(answer))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer)
+            for start in range(0, len(answer), server.piece):
+                self.wfile.write(answer[start : start + server.piece])
+                time.sleep(server.pause)
         except OSError:  # the client did not wait
             self.close_connection = True
 

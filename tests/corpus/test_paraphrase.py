@@ -213,6 +213,18 @@ def test_the_rate_is_limited(rewording):
         assert len(server.times) == 8 and server.times[-1] - server.times[0] >= 0.65
 
 
+def test_a_server_that_drips_is_left(rewording):
+    with serving() as server, pytest.raises(ModelAccessError, match=r"no answer after 1 requests \(last: ReadTimeout"):
+        server.piece, server.pause = 1, 0.05  # each byte in time, the whole in a minute
+        rewording(server, timeout=0.5, retries=0).run()
+
+
+def test_a_reply_without_end_is_not_kept(rewording):
+    with serving(lambda number, drafts, asked: b'{"choices": ["' + b"x" * 5_000_000) as server:
+        outcome = rewording(server, attempts=1).run()
+    assert outcome.malformed == 8 and outcome.paraphrased == 0
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
