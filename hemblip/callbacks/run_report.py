@@ -12,14 +12,15 @@ from lightning.pytorch.loggers import WandbLogger
 from hemblip.callbacks.baselines import baseline_rows
 from hemblip.callbacks.caption_evaluation import CaptionEvaluation
 from hemblip.data.datamodules import CellDataModule
-from hemblip.errors import HemblipError
+from hemblip.errors import HemblipError, check_range
 from hemblip.metrics import score
 from hemblip.models.captioner import Captioner
 from hemblip.predictions import TRUE_PREFIX, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
-from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, make_card
+from hemblip.reporting.cards import PANEL_SIDE, cell_pixels, choose_cells, choose_examples, make_card
+from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.panels import draw_panels
-from hemblip.reporting.report import write_report
+from hemblip.reporting.report import GALLERY, write_report
 from hemblip.reporting.stress import stress_of
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
@@ -40,10 +41,15 @@ class RunReport(L.Callback):
 
     Args:
         features: frozen encoder of the baselines that look at the image; None for a random projection of pixels.
+        maps: after `test`, cells of the report whose statements are shown with the pixels that made them; 0 for none.
+
+    Raises:
+        ConfigError: `maps` is below 0.
     """
 
-    def __init__(self, features: Backbone | None = None) -> None:
-        self.features = features or RandomProjection()
+    def __init__(self, features: Backbone | None = None, maps: int = 12) -> None:
+        check_range("report.maps", maps, at_least=0)
+        self.features, self.maps = features or RandomProjection(), maps
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the first cells of the sample in W&B, if it is logged to."""
@@ -81,6 +87,8 @@ class RunReport(L.Callback):
                 shown = _varied(table).to_dict("records")
                 cards = [make_card({row["model"]: row}, PANEL_SIDE, crop) for row in shown]
                 written["figure"], _ = draw_panels(cards, run.folder / "figures" / split)
+            with _noting(written, "maps"):
+                written |= self._explain(trainer, run, split)
             with _noting(written, "report"):
                 missing = [f"{name} is {why}." for name, why in evaluation.without.items()]
                 written["report"] = write_report(run.folder, bert=evaluation.bert, warnings=missing)
@@ -89,6 +97,22 @@ class RunReport(L.Callback):
                     log_run(logger.experiment, run.folder)
         paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
         trainer.print(f"\n{score_table(split, evaluation.scores, others)}\n\n{paths}")
+
+    def _explain(self, trainer: L.Trainer, run: Run, split: str) -> dict[str, Path]:
+        """Maps of the cells that the report shows first; those of an earlier test are removed."""
+        captioner, path = trainer.lightning_module, run.folder / "maps" / f"{split}.npz"
+        path.unlink(missing_ok=True)
+        if not self.maps:
+            return {}
+        from hemblip.explain.shown import write_maps  # takes seconds to import
+
+        assert isinstance(captioner, Captioner)
+        comparison = Comparison([Run(run.folder)])
+        shown = [*choose_examples(comparison), *choose_cells(comparison, GALLERY)]
+        ids = list(dict.fromkeys(cell for place, cell in shown if place == split))[: self.maps]
+        rows = run.predictions(split).set_index("cell_id", drop=False).loc[ids]
+        write_maps(path, captioner, trainer.datamodule, rows)  # type: ignore[attr-defined]
+        return {"maps": path}
 
     def _baselines(
         self, trainer: L.Trainer, run: Run, table: pd.DataFrame, written: dict[str, Any]

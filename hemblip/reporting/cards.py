@@ -4,7 +4,7 @@ import base64
 import io
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,8 @@ from hemblip.metrics.incompatible import contradictions
 from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_PREFIX
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
+from hemblip.reporting.maps import read_maps
+from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words, words
 from hemblip.run import place_of
 
 PANEL_SIDE = 160
@@ -36,6 +37,13 @@ class Answer:
     pieces: list[Piece]
     statements: list[Statement]
     contradictions: list[str]
+    maps: Mapping[str, str] = field(default_factory=dict)
+    """Attribute -> picture of the map of its statement."""
+
+    def map_of(self, piece: Piece) -> tuple[str, str] | None:
+        """Name of the statement that a piece makes and picture of its map; None without."""
+        found = next((key for key in piece.keys if key in self.maps), None)
+        return None if found is None else (words(found), self.maps[found])
 
     @property
     def annotated(self) -> int:
@@ -71,6 +79,12 @@ class Card:
     alt: str
     reference: str
     answers: list[Answer]
+
+    @property
+    def first_map(self) -> tuple[str, str] | None:
+        """What is shown before a statement is chosen."""
+        found = (answer.map_of(piece) for answer in self.answers for piece in answer.pieces)
+        return next((one for one in found if one is not None), None)
 
     def facts(self) -> dict[str, Any]:
         """What the page's script filters and sorts by."""
@@ -116,13 +130,19 @@ def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def make_card(rows: Mapping[str, Mapping[str, Any]], side: int, crop: float = 1.0) -> Card:
+def make_card(
+    rows: Mapping[str, Mapping[str, Any]],
+    side: int,
+    crop: float = 1.0,
+    maps: Mapping[str, Mapping[str, str]] | None = None,
+) -> Card:
     """Lay out one cell.
 
     Args:
         rows: name of a model -> its prediction row of the cell.
         side: of the thumbnail in pixels; twice that is stored, for sharp screens and to enlarge it.
         crop: that the models saw.
+        maps: name of a model -> attribute -> picture of its map.
     """
     first = next(iter(rows.values()))
     kind = first["true_cell_type"] or "type not annotated"
@@ -135,7 +155,7 @@ def make_card(rows: Mapping[str, Mapping[str, Any]], side: int, crop: float = 1.
         side=side,
         alt=f"Cell {first['cell_id']}, annotated as {kind}",
         reference=str(first["reference"]),
-        answers=[_answer(model, row) for model, row in rows.items()],
+        answers=[_answer(model, row, (maps or {}).get(model, {})) for model, row in rows.items()],
     )
 
 
@@ -152,17 +172,28 @@ def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: i
         for model in comparison.models
         for split in model.scored
     }
+    explained = {
+        (model.name, split): maps
+        for model in comparison.models
+        for split in model.scored
+        if model.run is not None and (maps := read_maps(model.run, split)) is not None
+    }
     return [
         make_card(
-            {name: table.loc[cell] for (name, place), table in tables.items() if place == split},
+            rows := {name: table.loc[cell] for (name, place), table in tables.items() if place == split},
             side,
             comparison.crop(split),
+            {
+                name: maps.of_cell(cell, str(rows[name]["caption"]))
+                for (name, place), maps in explained.items()
+                if place == split and name in rows
+            },
         )
         for split, cell in cells
     ]
 
 
-def _answer(model: str, row: Mapping[str, Any]) -> Answer:
+def _answer(model: str, row: Mapping[str, Any], maps: Mapping[str, str]) -> Answer:
     sure = [row.get(CONFIDENCE_PREFIX + key) for key in KEYS if row[key] is not None]
     known = [float(value) for value in sure if value is not None and not pd.isna(value)] or [
         float(value) for value in [row["confidence"]] if value is not None and not pd.isna(value)
@@ -173,6 +204,7 @@ def _answer(model: str, row: Mapping[str, Any]) -> Answer:
         marked_caption(row),
         judge(row),
         [pair_in_words(row, rule) for rule in contradictions(row)],
+        maps,
     )
 
 

@@ -30,12 +30,14 @@ class Contestant:
         kind: "model" or "baseline".
         scored: split -> scores; a split whose cells it did not describe is absent.
         validation: validation rows of a captioner's first seed; None without.
+        run: a captioner's first seed.
     """
 
     name: str
     kind: Kind
     scored: Mapping[str, Scored]
     validation: pd.DataFrame | None = None
+    run: Run | None = None
 
 
 class Contest:
@@ -153,7 +155,7 @@ class Comparison(Contest):
             label = seeds[0].label  # one name, different settings
         if len(seeds) > 1:
             label = f"{label} ({len(seeds)} seeds)"
-        return Contestant(label, "model", scored, seeds[0].validation)
+        return Contestant(label, "model", scored, seeds[0].validation, seeds[0])
 
     def crop(self, split: str) -> float:
         """Share of a cell's shorter side that the first captioner saw, as recorded with its rows."""

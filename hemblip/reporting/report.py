@@ -22,6 +22,7 @@ from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import findings, glossary, lead
 from hemblip.reporting.in_short import diagnosis_table, in_short
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
+from hemblip.reporting.maps import trial_words
 from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, table2_more, table3
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability, reliability_by_attribute
 from hemblip.reporting.run_settings import origins, settings, settings_differences
@@ -154,6 +155,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             error_bars=error_bars(comparison),
             confusions=matrix_groups(comparison),
             plots=plots,
+            trial=trial_words(comparison),
             gallery=cards,
             gallery_note=f"The page holds {shown}.{seeds}",
             models=[model.name for model in comparison.models],

@@ -74,11 +74,12 @@ class Statement:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a caption; `verdict` is None where nothing is stated."""
+    """A stretch of a caption and the attributes that it states; `verdict` is None where nothing is stated."""
 
     text: str
     verdict: Verdict | None = None
     note: str = ""
+    keys: tuple[str, ...] = ()
 
 
 def words(key: str) -> str:
@@ -128,6 +129,6 @@ def marked_caption(row: Mapping[str, Any]) -> list[Piece]:
 def _piece(text: str, statements: list[Statement]) -> Piece:
     if not statements:
         return Piece(text)
-    verdicts = {statement.verdict for statement in statements}
+    verdicts, keys = {statement.verdict for statement in statements}, tuple(s.key for s in statements)
     worst = next(verdict for verdict in _WORST if verdict in verdicts)
-    return Piece(text, worst, "; ".join(f"{MARKS[s.verdict]} {s}" for s in statements))
+    return Piece(text, worst, "; ".join(f"{MARKS[s.verdict]} {s}" for s in statements), keys)

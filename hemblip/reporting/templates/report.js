@@ -3,7 +3,7 @@
 // A click, or Enter, enlarges a cell.
 for (const kind of ["click", "keydown"]) {
   document.addEventListener(kind, (event) => {
-    if (!event.target.matches(".cell img") || (kind === "keydown" && event.key !== "Enter")) return;
+    if (!event.target.matches(".cell img:not(.map)") || (kind === "keydown" && event.key !== "Enter")) return;
     event.target.classList.toggle("large");
   });
 }
@@ -14,6 +14,19 @@ addEventListener("beforeprint", () => {
   for (const part of opened) part.open = true;
 });
 addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
+// A click on a statement, or Enter, shows its map on the cell; the first one is shown without this script.
+for (const mark of document.querySelectorAll("mark[data-map]")) {
+  mark.tabIndex = 0;
+  mark.setAttribute("role", "button");
+  const show = () => {
+    const card = mark.closest(".card");
+    card.querySelector("img.map").src = mark.dataset.map;
+    card.querySelector(".mapped").textContent = mark.dataset.name;
+    for (const other of card.querySelectorAll("mark[data-map]")) other.setAttribute("aria-pressed", other === mark);
+  };
+  mark.addEventListener("click", show);
+  mark.addEventListener("keydown", (event) => { if (event.key === "Enter") show(); });
+}
 (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const box = document.getElementById("cards");
