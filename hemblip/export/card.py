@@ -1,8 +1,6 @@
 """The model card of an exported run (Mitchell et al., FAT* 2019), filled from what the run wrote."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import lightning
@@ -14,6 +12,7 @@ import yaml
 
 from hemblip.data.taught import never_seen
 from hemblip.export.onnx import onnx_code
+from hemblip.export.usage import caption_code, serving, told
 from hemblip.metrics.baselines import MAJORITY
 from hemblip.models.blip import BLIP_BASE, BlipCaptioner
 from hemblip.models.captioner import Captioner
@@ -41,50 +40,11 @@ LICENCES: dict[str, dict[str, str]] = {
 }
 """Of the base models; a fine-tuned model inherits them."""
 
-CELL_CODE = """\
-cell = np.asarray(Image.open("cell.png").convert("RGB"))  # one cell in its centre
-side = max(1, round(min(cell.shape[:2]) * {crop}))
-top, left = (cell.shape[0] - side) // 2, (cell.shape[1] - side) // 2
-square = np.ascontiguousarray(cell[top : top + side, left : left + side])
-kernel = cv2.INTER_AREA if side > {size} else cv2.INTER_CUBIC  # as in training; Pillow's kernels give other pixels
-image = Image.fromarray(cv2.resize(square, ({size}, {size}), interpolation=kernel))"""
-
-BLIP_CODE = """\
-import cv2
-import numpy as np
-from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
-
-processor = AutoProcessor.from_pretrained("{folder}")
-model = AutoModelForImageTextToText.from_pretrained("{folder}"{trust}).eval()
-{cell}
-pixels = processor(images=image, return_tensors="pt").pixel_values
-tokens = model.generate(pixel_values=pixels, generation_config=model.generation_config)
-caption = processor.decode(tokens[0], skip_special_tokens=True).strip()
-print(caption)"""
-
-GEMMA_CODE = """\
-import cv2
-import numpy as np
-from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
-
-processor = AutoProcessor.from_pretrained("{folder}")
-model = AutoModelForImageTextToText.from_pretrained("{folder}").eval()
-{cell}
-chat = {chat}
-chat[-1]["content"][0]["image"] = image
-inputs = processor.apply_chat_template(
-    chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-)
-tokens = model.generate(**inputs)  # `inputs` has the token_type_ids with which image tokens attend both ways
-caption = processor.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
-print(caption)"""
-
 PIPELINE = (
     "A `pipeline` of transformers cuts and resizes images by the processor alone, which is not how the model's cells "
-    'were: prepare them as above, or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
+    "were: prepare them as above"
 )
+LOADED = ', or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
 
 INTENDED_USE = """\
 Research on interpretable descriptions of single white blood cells in stained peripheral blood smears, and comparison
@@ -104,7 +64,13 @@ LIMITS = """\
 - Rare classes are seldom right although mean accuracy may be high: see the per-attribute scores."""
 
 
-def model_card(captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner, run: Run, folder: str, onnx: bool) -> str:
+def model_card(
+    captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner,
+    run: Run,
+    folder: str,
+    onnx: bool = False,
+    adapter: bool = False,
+) -> str:
     """Write the card as Markdown.
 
     Args:
@@ -112,15 +78,17 @@ def model_card(captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner, run:
         run: scores, counts and settings are read from it.
         folder: name of the folder that the model is written to.
         onnx: whether it has ONNX files too.
+        adapter: the folder has adapters alone, which go into the base model.
     """
     config = run.config
     name = str(config.get("name", run.folder.name))
     data = config.get("data") or {}
     head = {
         **LICENCES.get(captioner.pretrained, {"license": "other"}),
-        "base_model": base if "/" in (base := str(_told(captioner.pretrained))) else None,
+        "base_model": base if "/" in (base := str(told(captioner.pretrained))) else None,
+        "base_model_relation": "adapter" if adapter else None,
         "pipeline_tag": "image-to-text",
-        "library_name": "transformers",
+        "library_name": "peft" if adapter else "transformers",
         "language": "en",
         "tags": ["hematology", "white-blood-cells", "leukemia", "image-captioning", "hemblip"],
     }
@@ -129,9 +97,10 @@ def model_card(captioner: BlipCaptioner | MedGemmaCaptioner | VlmCaptioner, run:
         yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=False).rstrip(),
         "---",
         f"\n# {name}\n",
-        f"Describes a white blood cell in words. {_origin(captioner, run)}",
-        f"\n## Use\n\n```python\n{_code(captioner, folder, data)}\n```\n\n{_decoding(captioner)}\n\n"
-        f"{_preparing(folder, data)}",
+        f"Describes a white blood cell in words. {_origin(captioner, run, adapter)}",
+        f"\n## Use\n\n```python\n{caption_code(captioner, folder, data, adapter)}\n```\n\n"
+        f"{_decoding(captioner)}\n\n{_preparing(folder, data, adapter)}",
+        *([f"\n### vLLM\n\n{serving(captioner, folder, adapter)}"] if not isinstance(captioner, BlipCaptioner) else []),
         *(
             [f"\n### ONNX\n\nGreedy decoding:\n\n```python\n{onnx_code(captioner, folder)}\n```"]
             if onnx and isinstance(captioner, BlipCaptioner)
@@ -151,38 +120,24 @@ def _unseen(captioner: Captioner) -> str:
     return f"- {told} It calls them something that it knows.\n" if told else ""
 
 
-def _origin(captioner: Captioner, run: Run) -> str:
-    base = str(_told(captioner.pretrained))
+def _origin(captioner: Captioner, run: Run, adapter: bool) -> str:
+    base = str(told(captioner.pretrained))
     base = f"{base} at revision {captioner.revision}" if captioner.revision else base
     if captioner.pretrained == "compact":
         base = "a compact model with random weights"
     how = {"full": "with all weights trained", "base": "as published", "lora": "with LoRA adapters merged into it"}
     text = f"Made from {base}, {how[captioner.adaptation]}."
+    if adapter:
+        text = f"LoRA adapters for {base}, which is not in this folder: PEFT puts them into it."
     if (run.folder / PARAMETERS).is_file():
         total = pd.read_csv(run.folder / PARAMETERS).set_index("module").loc["total"]
         text += f" {int(total['trained']):,} of {int(total['parameters']):,} parameters were trained."
     return text
 
 
-def _code(captioner: Captioner, folder: str, data: Mapping[str, Any]) -> str:
-    settings = data.get("init_args") or {}
-    prompted = isinstance(captioner, MedGemmaCaptioner | VlmCaptioner)
-    # Cells are read at the run's own size; what a prompted model needs, its processor enlarges.
-    size = int(settings.get("image_size") or captioner.image_size) if prompted else captioner.image_size
-    cell = CELL_CODE.format(size=size, crop=float(settings.get("crop") or 1.0))
-    if isinstance(captioner, MedGemmaCaptioner | VlmCaptioner):
-        question = [{"type": "image"}, {"type": "text", "text": captioner.question}]
-        chat: list[dict[str, Any]] = [{"role": "user", "content": question}]
-        if captioner.system_prompt:
-            chat.insert(0, {"role": "system", "content": [{"type": "text", "text": captioner.system_prompt}]})
-        return GEMMA_CODE.format(folder=folder, cell=cell, chat=json.dumps(chat))
-    own = isinstance(captioner, BlipCaptioner) and hasattr(captioner.model.config.vision_config, "stem")
-    return BLIP_CODE.format(folder=folder, cell=cell, trust=", trust_remote_code=True" if own else "")
-
-
-def _preparing(folder: str, data: Mapping[str, Any]) -> str:
+def _preparing(folder: str, data: Mapping[str, Any], adapter: bool) -> str:
     """Say what the code does not do to an image."""
-    text = PIPELINE.format(folder=folder)
+    text = PIPELINE + ("." if adapter else LOADED.format(folder=folder))
     if countermeasures := (data.get("init_args") or {}).get("countermeasures"):
         kinds = [given if isinstance(given, str) else given["class_path"] for given in countermeasures]
         names = ", ".join(f"`{kind.rsplit('.', 1)[-1]}`" for kind in kinds)
@@ -206,22 +161,13 @@ def _data(data: Mapping[str, Any], run: Run) -> str:
     settings = data.get("init_args") or {}
     lines = []
     for source in settings.get("sources") or []:
-        arguments = ", ".join(f"{key}: {_told(value)}" for key, value in (source.get("init_args") or {}).items())
+        arguments = ", ".join(f"{key}: {told(value)}" for key, value in (source.get("init_args") or {}).items())
         lines.append(f"- `{source['class_path']}`{f' ({arguments})' if arguments else ''}")
     size, crop = settings.get("image_size"), settings.get("crop") or 1.0
     lines += [f"\nCells are the central {crop:.0%} of the image's shorter side, resized to {size} x {size} pixels."]
     trained = run.folder / "training_cells.parquet"
     lines += [f"Trained on {len(pd.read_parquet(trained)):,} cells."] if trained.is_file() else []
     return "\n".join(lines)
-
-
-def _told(value: Any) -> Any:
-    """A card is published: no folders of the machine that trained."""
-    if isinstance(value, Mapping):
-        return {name: _told(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_told(part) for part in value]
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def _scores(run: Run) -> str:
@@ -257,6 +203,6 @@ def _making(config: Mapping[str, Any], run: Run) -> str:
     settings["trainer"] = {
         key: value for key, value in (config.get("trainer") or {}).items() if value not in (None, False)
     }
-    kept = yaml.safe_dump(_told(settings), sort_keys=False).rstrip()
+    kept = yaml.safe_dump(told(settings), sort_keys=False).rstrip()
     folder = "/".join(run.folder.parts[-2:])
     return f"HemBLIP run `{folder}`, exported with {tools}.\n\n```yaml\n{kept}\n```"

@@ -9,14 +9,15 @@ import torch
 from huggingface_hub import HfApi
 from peft import LoraConfig
 from safetensors.torch import save_file
-from transformers import BlipImageProcessorPil, BlipProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
 from hemblip.errors import ConfigError
 from hemblip.export.card import model_card
 from hemblip.export.onnx import check_packages, write_onnx
+from hemblip.export.processors import write_processor
+from hemblip.export.usage import told
 from hemblip.models.access import reaching
 from hemblip.models.adapters import merge_adapters
-from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
+from hemblip.models.blip import BlipCaptioner
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.loading import EXPORTED, exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
@@ -59,6 +60,8 @@ def export(
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
     if onnx and (format == "adapter" or not isinstance(captioner, BlipCaptioner)):
         raise ConfigError("--onnx true: only BLIP's merged model is written as ONNX; leave it out")
+    if format == "adapter":
+        check_adapter(captioner)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -71,7 +74,7 @@ def export(
         familiarity.write(partial)
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
-    (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx))
+    (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx, format == "adapter"))
     partial.replace(target)
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
     if push is not None:
@@ -110,35 +113,44 @@ def write_model(captioner: Exported, folder: Path) -> None:
     merge_adapters(captioner.model)
     captioner.model.generation_config = captioner.generation_config()
     captioner.model.save_pretrained(folder)
-    if isinstance(captioner, VlmCaptioner):  # its processor would need torchvision for videos
-        captioner.tokenizer.save_pretrained(folder)
-        captioner.image_processor.save_pretrained(folder)
-    else:
-        processor(captioner).save_pretrained(folder)
+    write_processor(captioner, folder)
 
 
-def write_adapter(captioner: Exported, folder: Path) -> None:
-    """Write the adapters as PEFT does: `adapter_config.json`, which names the base model, and their weights.
+def check_adapter(captioner: Exported) -> None:
+    """Look whether PEFT's format holds what was trained.
 
     Raises:
-        ConfigError: there are none, or more was trained than PEFT's format holds.
+        ConfigError: there are no adapters, more was trained beside them, or nobody else has the base model.
     """
     parameters = list(captioner.model.named_parameters())
     if not any("lora_" in name for name, _ in parameters):
         raise ConfigError(f"--format adapter: adaptation {captioner.adaptation} has no adapters; leave it out")
+    if captioner.pretrained == "compact":
+        raise ConfigError(
+            "--format adapter: a compact model is published nowhere, so that its adapters fit nothing; leave it out "
+            "for the merged model"
+        )
     if beside := [name for name, weight in parameters if weight.requires_grad and "lora_" not in name]:
         raise ConfigError(
             f"--format adapter: {len(beside)} other weights were trained as well, first {beside[0]}, which PEFT's "
             "format does not hold; leave it out for the merged model, or train with train_last_layers 0 and train_head "
             "false"
         )
+
+
+def write_adapter(captioner: Exported, folder: Path) -> None:
+    """Write the adapters as PEFT does: `adapter_config.json`, which names the base model, and their weights.
+
+    Processor and generation settings lie beside them: those of the base model may differ.
+    """
+    parameters = list(captioner.model.named_parameters())
     chosen, names = captioner.settings()["init_args"], {name for name, _ in parameters if "lora_" in name}
     LoraConfig(
         r=chosen["lora_rank"],
         lora_alpha=chosen["lora_alpha"],
         lora_dropout=chosen["lora_dropout"],
         target_modules=sorted({name.split(".lora_")[0] for name in names}),
-        base_model_name_or_path=captioner.pretrained,
+        base_model_name_or_path=told(captioner.pretrained),
         revision=captioner.revision,
         inference_mode=True,
     ).save_pretrained(folder)
@@ -147,18 +159,6 @@ def write_adapter(captioner: Exported, folder: Path) -> None:
         for name, weight in parameters
         if name in names
     }
-    save_file(weights, folder / "adapter_model.safetensors")
-
-
-def processor(captioner: BlipCaptioner | MedGemmaCaptioner) -> BlipProcessor | Gemma3Processor:
-    """Give what turns images and text into the model's inputs."""
-    size = {"height": captioner.image_size, "width": captioner.image_size}
-    if isinstance(captioner, BlipCaptioner):
-        images = BlipImageProcessorPil(size=size, image_mean=list(MEAN), image_std=list(DEVIATION))
-        return BlipProcessor(images, captioner.tokenizer)
-    return Gemma3Processor(
-        Gemma3ImageProcessorPil(size=size, do_pan_and_scan=False),
-        captioner.tokenizer,
-        chat_template=captioner.tokenizer.chat_template,
-        image_seq_length=captioner.model.config.mm_tokens_per_image,
-    )
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    captioner.generation_config().save_pretrained(folder)
+    write_processor(captioner, folder)

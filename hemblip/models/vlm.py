@@ -26,7 +26,7 @@ TOWERS = ("vision_tower", "visual", "vision_model")
 
 KNOWN = ", ".join(BLOCKS)
 
-WHOLE_IMAGE = {"do_image_splitting": False, "do_pan_and_scan": False, "crop_to_patches": False}
+WHOLE_IMAGE = {"do_image_splitting", "do_pan_and_scan", "crop_to_patches"}
 """Settings of image processors that would cut an image into tiles: a cell is one."""
 
 OVERFLOWS = ("gemma3", "paligemma")
@@ -88,6 +88,8 @@ class VlmCaptioner(Captioner):
             self.tokenizer = AutoTokenizer.from_pretrained(pretrained, **found)
             # The Pillow one: images are the same with and without torchvision.
             self.image_processor = AutoImageProcessor.from_pretrained(pretrained, **found, backend="pil")
+            for name in WHOLE_IMAGE & vars(self.image_processor).keys():
+                setattr(self.image_processor, name, False)
             dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
             self.model = AutoModelForImageTextToText.from_pretrained(pretrained, **found, dtype=dtype)
         config = self.model.config
@@ -171,11 +173,10 @@ class VlmCaptioner(Captioner):
 
     def _pixels(self, images: Tensor) -> dict[str, Any]:
         """Prepare images (B, 3, H, W) uint8 as the model's own processor does."""
-        known = {name: value for name, value in WHOLE_IMAGE.items() if hasattr(self.image_processor, name)}
         pictures = list(images.permute(0, 2, 3, 1).cpu().numpy())
         if self.kind in ("idefics3", "smolvlm"):
             pictures = [[picture] for picture in pictures]  # several images a text are possible
-        made = self.image_processor(images=pictures, return_tensors="pt", **known)
+        made = self.image_processor(images=pictures, return_tensors="pt")
         return {
             name: value.to(self.device, self.model.dtype if value.is_floating_point() else None)
             for name, value in made.items()
