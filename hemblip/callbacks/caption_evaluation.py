@@ -18,6 +18,7 @@ from hemblip.data.reading import exclusion_lines
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics import score
 from hemblip.metrics.confidence import confidences
+from hemblip.models.asking import answer_columns
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.parts import RowParts
@@ -50,6 +51,8 @@ class CaptionEvaluation(L.Callback):
         bertscore_layer: hidden layer of the encoder, where its best one is not known.
         multi_reference: score texts against all captions of a cell as well (`multi_reference` in `metrics.json`); the
             other scores know its first one only.
+        ask: in `validate` and `test`, ask about each attribute as well, which takes about as long as describing: what
+            is answered stands beside what captions tell, and a statement gets the confidence that is better of both.
 
     Attributes:
         rows: prediction rows of the last evaluation, on the first rank; empty if nothing was described.
@@ -68,12 +71,13 @@ class CaptionEvaluation(L.Callback):
         bertscore: str | None = None,
         bertscore_layer: int | None = None,
         multi_reference: bool = False,
+        ask: bool = False,
     ) -> None:
         if validation_cells < 0:
             raise ConfigError(f"evaluation.validation_cells is {validation_cells}; it is 0 or more")
         self.validation_cells = validation_cells
         self.bertscore, self.bertscore_layer = bertscore, bertscore_layer
-        self.multi_reference = multi_reference
+        self.multi_reference, self.ask = multi_reference, ask
         self.rows, self.scores = pd.DataFrame(), dict[str, Any]()
         self.without = dict[str, str]()
         self.bert: BertScore | None = None
@@ -185,7 +189,8 @@ class CaptionEvaluation(L.Callback):
         if captioner.not_finite:  # what would be described is not going to be scored
             return
         model = Run(self.folder).name if self.folder else type(captioner).__name__
-        rows = described_rows(captioner, batch, self._annotations, model, self.multi_reference)
+        ask = self.ask and captioner.trainer.state.fn != "fit"
+        rows = described_rows(captioner, batch, self._annotations, model, self.multi_reference, ask)
         if self._parts is None:
             self._made += rows
         else:
@@ -267,6 +272,7 @@ def described_rows(
     cells: Mapping[str, Mapping[str, Any]],
     model: str,
     multi_reference: bool = False,
+    ask: bool = False,
 ) -> list[dict[str, Any]]:
     """Describe a batch and make its prediction rows.
 
@@ -276,11 +282,13 @@ def described_rows(
         cells: id -> row of the manifest.
         model: name of the captioner.
         multi_reference: keep all captions of a cell as `references`.
+        ask: add answers, see `hemblip.metrics.asked`.
     """
-    untaught = captioner.untaught()
+    untaught, described = captioner.untaught(), captioner.describe_batch(batch)
+    answers = answer_columns(captioner, batch, [one.caption for one in described]) if ask else [{} for _ in described]
     rows = []
-    for cell, reference, (caption, tokens) in zip(
-        batch["cell_ids"], batch["captions"], captioner.describe_batch(batch), strict=True
+    for cell, reference, (caption, tokens), answered in zip(
+        batch["cell_ids"], batch["captions"], described, answers, strict=True
     ):
         known = cells[cell]
         rows.append(
@@ -291,6 +299,7 @@ def described_rows(
                 **confidences(caption, tokens),
                 **extract_attributes(caption),
                 **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
+                **answered,
             }
         )
     return rows

@@ -14,6 +14,7 @@ from hemblip.callbacks.caption_evaluation import CaptionEvaluation
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import HemblipError, check_range
 from hemblip.metrics import score
+from hemblip.metrics.asked import ASKED, as_answered, is_asked
 from hemblip.models.captioner import Captioner
 from hemblip.predictions import TRUE_PREFIX, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
@@ -80,7 +81,9 @@ class RunReport(L.Callback):
         if evaluation.bert is not None:
             evaluation.bert.learn([table, *rows_of.values()])
         others = {name: score(rows, evaluation.bert) for name, rows in rows_of.items()}
-        run.write_scores(split, {**run.scores[split], "baselines": others, **_stress(run, split)})
+        answers = {ASKED: score(as_answered(table))} if is_asked(table) else {}
+        told = {"asked": answers[ASKED]} if answers else {}
+        run.write_scores(split, {**run.scores[split], "baselines": others, **told, **_stress(run, split)})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 crop = trainer.datamodule.preparation.crop  # type: ignore[attr-defined]
@@ -96,7 +99,7 @@ class RunReport(L.Callback):
                 if isinstance(logger, WandbLogger):
                     log_run(logger.experiment, run.folder)
         paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
-        trainer.print(f"\n{score_table(split, evaluation.scores, others)}\n\n{paths}")
+        trainer.print(f"\n{score_table(split, evaluation.scores, answers | others)}\n\n{paths}")
 
     def _explain(self, trainer: L.Trainer, run: Run, split: str) -> dict[str, Path]:
         """Maps of the cells that the report shows first; those of an earlier test are removed."""

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from hemblip.data.dataset import Batch
-from hemblip.morphology import SCHEMA, STYLES, describe, extract_attributes
+from hemblip.metrics.asked import ANSWER_CONFIDENCE_PREFIX, ANSWER_PREFIX, ASKED_PREFIX
+from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
 from hemblip.morphology.schema import Attributes
 
 if TYPE_CHECKING:
@@ -72,3 +73,29 @@ def _with(attributes: Attributes, key: str, value: str) -> dict[str, str | None]
     if changed["granules"] == "absent" and changed["granule_colour"] is not None:
         changed["granules" if key == "granule_colour" else "granule_colour"] = None
     return changed
+
+
+def answer_columns(captioner: Captioner, batch: Batch, captions: list[str]) -> list[dict[str, str | float | None]]:
+    """Ask about all attributes that were taught, and give the answers as columns of prediction rows.
+
+    Args:
+        captioner: in evaluation mode.
+        batch: of B cells.
+        captions: what it says of them.
+
+    Returns:
+        B mappings; see `hemblip.metrics.asked`.
+    """
+    rows: list[dict[str, str | float | None]] = [{} for _ in captions]
+    untaught = captioner.untaught()
+    stated = [extract_attributes(caption) for caption in captions]
+    for key in KEYS:
+        chances = None if key in untaught else captioner.answer(batch, key, captions).tolist()
+        for place, row in enumerate(rows):
+            value = stated[place][key]
+            best = None if chances is None else max(range(len(SCHEMA[key])), key=chances[place].__getitem__)
+            row[ANSWER_PREFIX + key] = None if best is None else SCHEMA[key][best]
+            row[ANSWER_CONFIDENCE_PREFIX + key] = None if chances is None or best is None else chances[place][best]
+            known = chances is not None and value is not None
+            row[ASKED_PREFIX + key] = chances[place][SCHEMA[key].index(value)] if known else None  # type: ignore[index]
+    return rows

@@ -24,7 +24,7 @@ from hemblip.reporting.paper_tables import NOT_BEATEN, estimate, table1, table2,
 from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
-from hemblip.reporting.sureness import confidence_table, shortened_captions
+from hemblip.reporting.sureness import asked_table, confidence_table, shortened_captions
 from hemblip.run import SWEEP_TABLE, TABLE3, Run, place_of, sweep_runs
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def write_comparison(
     confidence = confidence_table(comparison)
     tables = [table1(comparison), *(make(comparison) for make in WIDE.values())]
     tables += [*error_tables(comparison), table3(probes, comparison.drawn), *side_tables(comparison)]
-    tables += [confidence] if confidence else []
+    tables += [one for one in (confidence, asked_table(comparison)) if one]
     for table in tables:
         parts = [WIDE[table.name](comparison, [split]) for split in comparison.splits] if table.name in WIDE else []
         latex = "\n".join(map(to_latex, parts or [table]))

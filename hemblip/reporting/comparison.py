@@ -11,6 +11,7 @@ import pandas as pd
 
 from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.taught import never_seen, taught_values
+from hemblip.metrics.asked import ASKED, as_answered, choose, is_asked, with_better_confidence
 from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
@@ -147,7 +148,7 @@ class Comparison(Contest):
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
         for split in _splits(seeds):
-            tables = [run.predictions(split) for run in seeds if split in run.described]
+            tables = [_sure(run.predictions(split), run) for run in seeds if split in run.described]
             if tables:
                 scored[split] = self._score(tables)
         label = seeds[0].name
@@ -155,7 +156,9 @@ class Comparison(Contest):
             label = seeds[0].label  # one name, different settings
         if len(seeds) > 1:
             label = f"{label} ({len(seeds)} seeds)"
-        return Contestant(label, "model", scored, seeds[0].validation, seeds[0])
+        validation = seeds[0].validation
+        sure = None if validation is None else _sure(validation, seeds[0])
+        return Contestant(label, "model", scored, sure, seeds[0])
 
     def crop(self, split: str) -> float:
         """Share of a cell's shorter side that the first captioner saw, as recorded with its rows."""
@@ -180,6 +183,20 @@ class Comparison(Contest):
         return [Contestant(name, "baseline", scored) for name, scored in found.items()]
 
     @cached_property
+    def asked(self) -> list[Contestant]:
+        """Captioners as they answer when they are asked, of those that were."""
+        found = []
+        for model in self.models:
+            answered = {
+                split: self._score([as_answered(table) for table in scored.tables])
+                for split, scored in model.scored.items()
+                if all(is_asked(table) for table in scored.tables)
+            }
+            if answered:
+                found.append(Contestant(f"{model.name}, {ASKED}", "model", answered))
+        return found
+
+    @cached_property
     def by_source(self) -> dict[str, Contest]:
         """External cells of each source, scored apart."""
         found: dict[str, list[Contestant]] = {}
@@ -194,6 +211,13 @@ class Comparison(Contest):
             source: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
             for source, each in found.items()
         }
+
+
+def _sure(table: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """Rows with the better of told and asked confidence, by validation, where both are known."""
+    if run.validation is None or not (is_asked(table) and is_asked(run.validation)):
+        return table
+    return with_better_confidence(table, choose(run.validation))
 
 
 def _known_of(runs: Sequence[Run]) -> list[str]:

@@ -223,13 +223,19 @@ def model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]
     """A heading for each contestant, and a column for each split below it."""
     return [
         Column(who.name, _short(split) if len(splits) > 1 else "", who.kind)
-        for who in comparison.contestants
+        for who in _answering(comparison)
         for split in splits
     ]
 
 
 def _feature_cells(comparison: Comparison, splits: Sequence[str], name: str) -> list[Estimate | str]:
-    return [estimate(comparison, who, split, name, percent=True) for who in comparison.contestants for split in splits]
+    found = _answering(comparison)
+    return [estimate(comparison, who, split, name, percent=True) for who in found for split in splits]
+
+
+def _answering(comparison: Comparison) -> list[Contestant]:
+    """Who has attributes: captioners, what they answer when they are asked, baselines."""
+    return [*comparison.models, *comparison.asked, *comparison.baselines]
 
 
 def _theirs(comparison: Comparison) -> Sequence[str]:

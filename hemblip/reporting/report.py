@@ -29,7 +29,7 @@ from hemblip.reporting.run_settings import origins, settings, settings_differenc
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.statements import MARKS, VERDICTS, words
 from hemblip.reporting.stress import stress_plot
-from hemblip.reporting.sureness import confidence_table
+from hemblip.reporting.sureness import asked_table, confidence_table
 from hemblip.run import Run, cells_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
@@ -147,7 +147,7 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
             settings=_settings(comparison),
             differing=settings_differences(comparison.runs),
             tables=tables,
-            calibration=confidence_table(comparison),
+            calibration=[one for one in (confidence_table(comparison), asked_table(comparison)) if one],
             panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
             examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen."
             + seeds,

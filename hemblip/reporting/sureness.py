@@ -7,11 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds, promise
+from hemblip.metrics.asked import Choice, choose, is_asked, told_and_asked
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
 from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
+from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
+from hemblip.reporting.statements import words
 from hemblip.run import place_of
 
 Values = NDArray[np.float64]
@@ -92,6 +95,42 @@ def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Esti
     found[3] = Estimate(kept, percent=True, digits=1, reason=NO_CONFIDENCES)
     found[4] = Estimate(wrong, percent=True, digits=1, reason="nothing is sure enough to be stated")
     return [figure for figure in found if figure is not None]
+
+
+def asked_table(comparison: Comparison) -> Table | None:
+    """Told and asked confidence of each attribute, and which one is used; None if no captioner was asked."""
+    having = [model for model in comparison.models if model.run is not None and is_asked(model.run.validation)]
+    splits = [split for split in comparison.splits if any(split in model.scored for model in having)]
+    rows = []
+    for model in having:
+        assert model.run is not None and model.run.validation is not None
+        choices = choose(model.run.validation)
+        for key in KEYS:
+            cells: list[Estimate | str] = []
+            for split in splits:
+                cells += _both(model, split, key, choices[key])
+            if any(isinstance(cell, Estimate) and cell.value is not None for cell in cells):
+                used = "asked" if choices[key].asked else "told"
+                rows.append(Row(words(key), [*cells, used], section=model.name if len(having) > 1 else ""))
+    if not rows:
+        return None
+    names = ("told, AUROC", "asked, AUROC", "told, ECE", "asked, ECE")
+    columns = [*(Column(place_of(split), name) for split in splits for name in names), Column("", "used")]
+    notes = [
+        "Told: probability of the words that state it, given those before. Asked: probability of the value among all "
+        "values of the attribute, in the caption's own form, all else the same. AUROC: of right against wrong "
+        "statements; ECE: expected calibration error; both scaled by temperatures of validation cells. Used: which one "
+        "is the confidence of statements, by AUROC on validation cells; by ECE where all of these are right.",
+    ]
+    return Table("asked", "Confidence told and asked", "Attribute", columns, rows, notes)
+
+
+def _both(model: Contestant, split: str, key: str, choice: Choice) -> list[Estimate]:
+    if split not in model.scored or model.run is None or not is_asked(table := model.run.predictions(split)):
+        return [Estimate(None, reason="these cells were not asked about")] * 4
+    told, asked = told_and_asked(table, key, choice)
+    figures = (told.auroc, asked.auroc, told.ece, asked.ece)
+    return [Estimate(figure, reason="no statement, or none that is wrong") for figure in figures]
 
 
 def shortened_captions(comparison: Comparison) -> pd.DataFrame:

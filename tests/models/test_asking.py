@@ -5,7 +5,7 @@ import torch
 from tiny_blip import tiny
 
 from hemblip.models import MedGemmaCaptioner
-from hemblip.models.asking import nearest_style
+from hemblip.models.asking import answer_columns, nearest_style
 from hemblip.morphology import SCHEMA, STYLES, describe
 
 CELL = {"cell_type": "monocyte", "cell_size": "large", "granules": "absent", "cytoplasm_vacuoles": "present"}
@@ -59,3 +59,18 @@ def test_what_a_value_excludes_is_left_out():
 def test_the_style_is_that_of_the_captions(style):
     assert nearest_style([describe(CELL, style)], [CELL | dict.fromkeys(set(SCHEMA) - set(CELL))]) == style
     assert nearest_style(["nothing"], [dict.fromkeys(SCHEMA)]) == 0
+
+
+@pytest.mark.parametrize("make", [tiny, twin])
+def test_answers_are_columns_of_prediction_rows(make):
+    captioner = make().eval()
+    captioner.taught = {key: list(values) for key, values in SCHEMA.items()} | {"diagnosis": ["healthy"]}
+    cells, captions = batch(captioner), [describe(CELL, 0), describe({"cell_type": "basophil"}, 0), ""]
+    rows = answer_columns(captioner, cells, captions)
+    chances = captioner.answer(cells, "cell_size", captions)
+    for row, chance in zip(rows, chances, strict=True):
+        assert row["answer_cell_size"] == SCHEMA["cell_size"][int(chance.argmax())]
+        assert row["answer_confidence_cell_size"] == pytest.approx(float(chance.max()))
+        assert row["answer_diagnosis"] is None and row["asked_confidence_diagnosis"] is None
+    assert rows[0]["asked_confidence_cell_size"] == pytest.approx(float(chances[0, SCHEMA["cell_size"].index("large")]))
+    assert rows[1]["asked_confidence_cell_size"] is None and rows[2]["asked_confidence_cell_type"] is None

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from metrics.by_hand import difference_by_hand, holm_by_hand, interval_by_hand
 from metrics.drawn import row as drawn
+from metrics.test_asked import asked_rows
 from reporting.run_folders import make_run, manifests
 
 from hemblip.metrics import score
+from hemblip.metrics.asked import ASKED
 from hemblip.metrics.baselines import MAJORITY
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, prediction_table, read_predictions, write_predictions
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
@@ -18,6 +20,8 @@ from hemblip.reporting.findings import findings
 from hemblip.reporting.layout import Estimate, Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, feature, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
+from hemblip.reporting.statements import words
+from hemblip.reporting.sureness import asked_table
 from hemblip.reporting.tables import score_table, summary_table
 from hemblip.run import Run
 
@@ -256,3 +260,22 @@ def test_tables_with_means_say_which_attributes_these_leave_out(run):
 def test_a_lead_counts_only_where_its_interval_excludes_zero(monkeypatch, lead, below):
     monkeypatch.setattr(Contest, "lead", lambda *_: Estimate(*lead))
     assert Contest([], []).is_below(Contestant("a", "model", {}), "test", "accuracy") is below
+
+
+def test_answers_stand_beside_captions_and_statements_have_the_better_confidence(run):
+    rows = asked_rows(1)
+    write_predictions(asked_rows(0).assign(split="val"), run / "predictions/val.parquet")
+    write_predictions(rows, run / "predictions/test.parquet")
+    comparison = compared(run)
+    name = f"a, {ASKED}"
+    for table in (table2(comparison, ["test"]), table2_end_to_end(comparison)):
+        column = (name, "Int.") if table.name == "table2b" else (name, "")
+        assert shown(table, feature("chromatin"), column).value == 1.0
+        assert shown(table, feature("chromatin"), ("a", column[1])).value < 1.0
+    found = asked_table(comparison)
+    used = {row.label: row.cells[-1] for row in found.rows}
+    assert (used[words("chromatin")], used[words("cell_size")]) == ("asked", "told")
+    sure = comparison.models[0].scored["test"].table
+    assert not sure["confidence_chromatin"].equals(rows["confidence_chromatin"])
+    assert sure["confidence_cell_size"].equals(rows["confidence_cell_size"])
+    assert asked_table(compared(make_run(Path("runs/b/version_0"), manifests(20, 32), 0.6, splits=("test",)))) is None
