@@ -7,13 +7,15 @@ _HOMES = {
     "BlipCaptioner": "hemblip.models.blip",
     "MedGemmaCaptioner": "hemblip.models.medgemma",
     "VlmCaptioner": "hemblip.models.vlm",
+    "check_captioner": "hemblip.models.contract",
 }
 """Name -> module that defines it; loaded on first use, because they bring torch."""
 
-__all__ = ["BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner"]
+__all__ = ["BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner", "check_captioner"]
 
 if TYPE_CHECKING:
     from hemblip.models.blip import BlipCaptioner
+    from hemblip.models.contract import check_captioner
     from hemblip.models.medgemma import MedGemmaCaptioner
     from hemblip.models.vlm import VlmCaptioner
 

@@ -2,6 +2,7 @@
 
 from hemblip.data.sources.blood_cell_atlas import BloodCellAtlas
 from hemblip.data.sources.combined_csv import CombinedCSV
+from hemblip.data.sources.contract import check_source
 from hemblip.data.sources.folder import Folder
 from hemblip.data.sources.image_files import ImageFiles
 from hemblip.data.sources.label_table import LabelTable
@@ -22,4 +23,5 @@ __all__ = [
     "Source",
     "Synthetic",
     "WBCAtt",
+    "check_source",
 ]
