@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from hemblip.data.balance import Balance
 from hemblip.data.cache import GIGABYTES, cached_cells
 from hemblip.data.countermeasures import Countermeasure
-from hemblip.data.dataset import CellDataset, Example, collate
+from hemblip.data.dataset import CellDataset, Example, Partial, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
 from hemblip.data.preparation import Preparation
@@ -136,8 +136,14 @@ class CellDataModule(L.LightningDataModule):
             found = ", ".join(sorted(set(self.manifest["split"])))
             raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
         if split not in self._sets:
-            self._sets[split] = CellDataset(cells, self._decoded(cells), augmentation, self.training_seed)
+            self._sets[split] = CellDataset(
+                cells, self._decoded(cells), augmentation, self.training_seed, self.partial()
+            )
         return self._sets[split]
+
+    def partial(self) -> Partial | None:
+        """Tell which captions of some attributes are drawn; None for none."""
+        return None
 
     @cached_property
     def training_seed(self) -> int:
@@ -197,6 +203,8 @@ class InternalCells(CellDataModule):
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
         teach_constants: state attributes that have one value in all training cells; they teach nothing but that value.
         balance: draw rare classes more often than they occur; None for each cell once an epoch.
+        partial_captions: share of training draws, 0 to 1, whose caption states some of the attributes, in any order, so
+            that the captioner can be asked in short sentences; 0 for whole captions.
     """
 
     def __init__(
@@ -216,10 +224,13 @@ class InternalCells(CellDataModule):
         cache_gigabytes: float = GIGABYTES,
         teach_constants: bool = False,
         balance: Balance | None = None,
+        partial_captions: float = 0.0,
     ) -> None:
+        check_range("data.init_args.partial_captions", partial_captions, at_least=0, at_most=1)
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes)
         self.teach_constants, self.balance = teach_constants, balance
+        self.partial_captions = partial_captions
         self.augmentation = Augmentation() if augmentation is None else augmentation
         self._position = (0, 0)
 
@@ -235,6 +246,12 @@ class InternalCells(CellDataModule):
         """Leave out what has one value in all training cells."""
         constant = constant_keys(taught_values(manifest[manifest["split"] == "train"]))
         return [key for key in KEYS if self.teach_constants or key not in constant]
+
+    def partial(self) -> Partial | None:
+        """See `partial_captions`."""
+        if not self.partial_captions:
+            return None
+        return Partial(self.partial_captions, self.stated_keys(self.manifest), self.styles)
 
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""

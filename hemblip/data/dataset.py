@@ -1,6 +1,7 @@
 """Cells as training and evaluation examples."""
 
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hemblip.data.images import Pixels
+from hemblip.data.partial_captions import partial_caption
 from hemblip.data.sampler import Draw
 from hemblip.data.transforms import Augmentation, derived_seed
 from hemblip.morphology import KEYS
@@ -37,6 +39,14 @@ class Example(TypedDict):
     flaw: NotRequired[str]
 
 
+class Partial(NamedTuple):
+    """Captions of some attributes: their share of the draws, what they may state, and in which styles."""
+
+    share: float
+    keys: Sequence[str]
+    styles: Sequence[int]
+
+
 class CellDataset(Dataset[Example]):
     """Examples of the rows of a manifest.
 
@@ -45,6 +55,7 @@ class CellDataset(Dataset[Example]):
         cells: (N, H, W, 3) uint8, row i belonging to row i of the manifest.
         augmentation: False to train on cells as they are; None for evaluation: the stored cell and its first caption.
         seed: with the draw's epoch and number and the cell id it decides augmentation and which caption is drawn.
+        partial: of the captions that are drawn; None for whole ones alone.
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class CellDataset(Dataset[Example]):
         cells: Pixels,
         augmentation: Augmentation | Literal[False] | None = None,
         seed: int = 0,
+        partial: Partial | None = None,
     ) -> None:
         self.cell_ids: list[str] = manifest["cell_id"].tolist()
         self.captions: list[list[str]] = [list(captions) for captions in manifest["captions"]]
@@ -63,6 +75,7 @@ class CellDataset(Dataset[Example]):
         self.cells = cells
         self.augmentation = augmentation
         self.seed = seed
+        self.partial = partial
 
     def __len__(self) -> int:
         return len(self.cell_ids)
@@ -78,6 +91,9 @@ class CellDataset(Dataset[Example]):
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
         caption = captions[chance.integers(len(captions))]
+        if self.partial is not None and chance.random() < self.partial.share:
+            known = {key: value for key, value in self.annotations[index].items() if key in self.partial.keys}
+            caption = partial_caption(known, self.partial.styles, chance) or caption
         return {"image": image, "caption": caption, "cell_id": cell_id, "annotation": self.annotations[index]}
 
 
