@@ -1,4 +1,4 @@
-"""Paraphrases on disk, found by the content that they were asked for."""
+"""Answers of language models on disk, found by the content that they were asked for."""
 
 import hashlib
 import json
@@ -107,4 +107,4 @@ class Store:
             yield
         except (sqlite3.DatabaseError, OSError) as error:
             fix = "make room" if "full" in str(error) else "move it away, or set paraphraser.cache to another file"
-            raise DataError(f"{self._path}: the cache of paraphrases cannot be used ({error}); {fix}") from error
+            raise DataError(f"{self._path}: the cache of answers cannot be used ({error}); {fix}") from error

@@ -59,6 +59,6 @@ def test_a_flipped_bit_in_a_text_is_noticed(path, capsys):
 def test_a_file_that_is_no_cache_is_left_alone(tmp_path):
     path = tmp_path / "manifest.parquet"
     path.write_text("somebody's table")
-    with pytest.raises(DataError, match=r"manifest\.parquet: the cache of paraphrases cannot be used"):
+    with pytest.raises(DataError, match=r"manifest\.parquet: the cache of answers cannot be used"):
         Store(path)
     assert path.read_text() == "somebody's table"

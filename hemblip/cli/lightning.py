@@ -271,6 +271,24 @@ class HemblipCLI(LightningCLI):
         cells.setup("fit" if self.subcommand == "fit" else "test")
         return cells
 
+    def before_validate(self) -> None:
+        """Say what would be asked, where that is all that is wanted."""
+        self._plan_only("validate")
+
+    def before_test(self) -> None:
+        """Say what would be asked, where that is all that is wanted."""
+        self._plan_only("test")
+
+    def _plan_only(self, stage: str) -> None:
+        """End a dry run of a captioner that has one.
+
+        Raises:
+            SystemExit: it is one.
+        """
+        if getattr(self.model, "dry_run", False):
+            rank_zero_only(print)(self.model.plan(self.datamodule, stage))
+            raise SystemExit(0)
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make a trainer that logs and saves into the run folder."""
         config = self.config_init[self.subcommand]

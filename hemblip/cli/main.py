@@ -24,6 +24,9 @@ TRAINER_COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("describe a folder of images or a manifest", f"--config configs/smoke.yaml {BEST} --images my_cells"),
 }
 
+SHORT = {"--dry-run": "--model.init_args.dry_run=true"}
+"""What short words stand for in these commands: captioners that cost money have a dry run."""
+
 USAGE = "usage: python -m hemblip COMMAND --config CONFIG.yaml [--key value ...]\n\ncommands:\n{commands}\n\n" + (
     "example: python -m hemblip fit --config configs/smoke.yaml\n"
     "Results of runs go to runs/, or where --runs DIR or HEMBLIP_RUNS says.\n"
@@ -44,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> int:
     command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
     _quieten()
     try:
-        rest = [resolved(word) for word in rest]
+        rest = [resolved(SHORT.get(word, word) if command in TRAINER_COMMANDS else word) for word in rest]
         check_words(rest)
         if command not in TRAINER_COMMANDS and command not in COMMANDS:
             return _usage(command)

@@ -70,6 +70,10 @@ class HemblipTrainer(L.Trainer):
         model.familiarity = Familiarity.read(base if base.is_dir() else Path(self.default_root_dir))
         self.callbacks.append(PredictionWriter(output, thresholds, self.go_on, told))  # type: ignore[attr-defined]
         cells = UnlabelledCells(images, like=datamodule)
+        if getattr(model, "dry_run", False):
+            cells.setup()
+            rank_zero_only(print)(model.plan(cells, "predict"))  # type: ignore[operator]
+            return
         super().predict(model, datamodule=cells, return_predictions=False, ckpt_path=ckpt_path, weights_only=True)
 
     def _thresholds(

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "ApiCaptioner": "hemblip.models.api",
     "BlipCaptioner": "hemblip.models.blip",
     "MedGemmaCaptioner": "hemblip.models.medgemma",
     "VlmCaptioner": "hemblip.models.vlm",
@@ -11,9 +12,10 @@ _HOMES = {
 }
 """Name -> module that defines it; loaded on first use, because they bring torch."""
 
-__all__ = ["BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner", "check_captioner"]
+__all__ = ["ApiCaptioner", "BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner", "check_captioner"]
 
 if TYPE_CHECKING:
+    from hemblip.models.api import ApiCaptioner
     from hemblip.models.blip import BlipCaptioner
     from hemblip.models.contract import check_captioner
     from hemblip.models.medgemma import MedGemmaCaptioner

@@ -530,7 +530,8 @@ class Captioner(L.LightningModule, ABC):
         self.check_losses()
         cells = {cell: loss for losses in gather(self.losses) for cell, loss in losses.items()}
         nll = math.fsum(value for value, _ in cells.values())
-        self.log(name, nll / max(1, sum(count for _, count in cells.values())), prog_bar=prog_bar, batch_size=1)
+        if tokens := sum(count for _, count in cells.values()):  # an endpoint tells none
+            self.log(name, nll / tokens, prog_bar=prog_bar, batch_size=1)
         self.losses = {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -203,7 +203,7 @@ def test_a_cache_on_a_full_disk_keeps_what_it_has(manifest, monkeypatch, capsys)
         with monkeypatch.context() as patch:
             patch.setattr("sqlite3.connect", connect_to_full_disk)
             assert main(["caption", *words]) == 2
-        said = "paraphrases.sqlite: the cache of paraphrases cannot be used (database or disk is full); make room"
+        said = "paraphrases.sqlite: the cache of answers cannot be used (database or disk is full); make room"
         assert capsys.readouterr().err.splitlines()[-1].endswith(said)
         assert not Path("data/captioned.parquet").exists()
         assert len(server.requests) > 2

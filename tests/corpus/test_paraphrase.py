@@ -296,7 +296,7 @@ def test_settings_are_checked(monkeypatch):
 def test_a_cache_that_is_something_else_is_named(tmp_path):
     (tmp_path / "cache").write_text("this is no database " * 100)
     settings = Paraphraser("tiny", "http://127.0.0.1:9/v1", cache=str(tmp_path / "cache"))
-    with pytest.raises(DataError, match="cache of paraphrases cannot be used"):
+    with pytest.raises(DataError, match="cache of answers cannot be used"):
         Rewording(settings, DRAFTS, CELLS)
 
 
