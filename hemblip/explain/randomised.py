@@ -34,7 +34,10 @@ def stages(captioner: Captioner) -> list[tuple[str, nn.Module]]:
     model: Any = captioner.model
     if isinstance(captioner, BlipCaptioner):
         language, head = model.text_decoder.bert.encoder.layer, model.text_decoder.cls
-        vision, first = model.vision_model.encoder.layers, model.vision_model.embeddings
+        encoder = model.vision_model.encoder
+        timm = hasattr(encoder, "blocks")
+        vision = encoder.blocks if timm else encoder.layers
+        first = encoder.patch_embed if timm else model.vision_model.embeddings
     else:
         parts = model.model
         language, head = parts.language_model.layers, model.lm_head

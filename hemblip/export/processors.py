@@ -9,7 +9,7 @@ from transformers import BlipImageProcessorPil, BlipProcessor, Gemma3ImageProces
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 from transformers.utils import PROCESSOR_NAME
 
-from hemblip.models.blip import DEVIATION, MEAN, BlipCaptioner
+from hemblip.models.blip import BlipCaptioner
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.vlm import VlmCaptioner
 
@@ -42,7 +42,8 @@ def processor(captioner: BlipCaptioner | MedGemmaCaptioner) -> BlipProcessor | G
     """Give what turns images and text into the model's inputs."""
     size = {"height": captioner.image_size, "width": captioner.image_size}
     if isinstance(captioner, BlipCaptioner):
-        images = BlipImageProcessorPil(size=size, image_mean=list(MEAN), image_std=list(DEVIATION))
+        mean, deviation = captioner.normalisation
+        images = BlipImageProcessorPil(size=size, image_mean=mean, image_std=deviation)
         return BlipProcessor(images, captioner.tokenizer)
     return Gemma3Processor(
         Gemma3ImageProcessorPil(size=size, do_pan_and_scan=False),

@@ -84,7 +84,8 @@ def caption_code(captioner: Captioner, folder: str, data: Mapping[str, Any], ada
     blip = isinstance(captioner, BlipCaptioner)
     # Cells are read at the run's own size; what a prompted model needs, its processor enlarges.
     size = captioner.image_size if blip else int(settings.get("image_size") or captioner.image_size)
-    own = isinstance(captioner, BlipCaptioner) and hasattr(captioner.model.config.vision_config, "stem")
+    # A class of our own, whose code lies in the folder.
+    own = isinstance(captioner, BlipCaptioner) and {"stem", "timm"} & vars(captioner.model.config.vision_config).keys()
     trust, revision = ", trust_remote_code=True" if own else "", ""
     if captioner.revision:
         revision = f', revision="{captioner.revision}"'

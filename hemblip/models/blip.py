@@ -1,5 +1,8 @@
 """BLIP (Li et al., ICML 2022) as a captioner: everything trained, or LoRA on its text decoder."""
 
+import copy
+import hashlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -16,6 +19,7 @@ from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import GREEDY, BlipDecoder, Decoding, Generated, search
 from hemblip.models.fused_attention import fuse_attention
 from hemblip.models.sharding import shard
+from hemblip.models.timm_weights import check_timm, normalisation, timm_network
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 
@@ -32,6 +36,24 @@ DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 """Of RGB in BLIP's pretraining (CLIP's values), in [0, 1]."""
 
 
+@dataclass(frozen=True)
+class TimmEncoding:
+    """A vision encoder in place of BLIP's own, of timm (`pip install 'hemblip[probing]'`).
+
+    Args:
+        timm: name in timm of a vision transformer, for example `vit_base_patch14_dinov2.lvd142m`.
+        weights: local file in place of timm's own download, for example DinoBloom's.
+        image_size: side of the square input in pixels.
+    """
+
+    timm: str
+    weights: str | None = None
+    image_size: int = 224
+
+    def __post_init__(self) -> None:
+        check_range("vision.image_size", self.image_size, at_least=1)
+
+
 class BlipCaptioner(Captioner):
     """BLIP with its language-modelling decoder.
 
@@ -39,6 +61,7 @@ class BlipCaptioner(Captioner):
         pretrained: hub id, folder, or `compact` (the same classes at small size, random weights, no download).
         revision: commit on the hub; None for the one that results refer to.
         compact: size of the compact model.
+        vision: an encoder in place of BLIP's own; a linear layer, which trains, fits it to the decoder.
         adaptation: `full` = everything trains; `lora` = vision frozen, adapters on the decoder's attention.
         lora_attention: which attention of the decoder gets adapters.
         lora_rank: width of the adapters.
@@ -57,6 +80,7 @@ class BlipCaptioner(Captioner):
         pretrained: str = BLIP_BASE,
         revision: str | None = None,
         compact: CompactBlip | None = None,
+        vision: TimmEncoding | None = None,
         adaptation: Literal["full", "lora"] = "full",
         lora_attention: Literal["self", "cross", "both"] = "both",
         lora_rank: int = 8,
@@ -82,18 +106,23 @@ class BlipCaptioner(Captioner):
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
             self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
             self.model, self.tokenizer = _download(pretrained, self.revision)
+        if vision is not None:
+            self.model, self.vision_key = with_encoder(self.model, vision)
         fuse_attention(self.model)
         self.pretrained, self.adaptation = pretrained, adaptation
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
         self.caption_positions = self.model.config.text_config.max_position_embeddings
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1) * 255, persistent=False)
+        self.normalisation = normalisation_of(self.model)
+        mean, deviation = (torch.tensor(values).view(3, 1, 1) * 255 for values in self.normalisation)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("deviation", deviation, persistent=False)
         if adaptation == "lora":
-            self.frozen = ("model.vision_model",)
-            decoder = self.model.text_decoder
+            decoder, own = self.model.text_decoder, hasattr(self.model.config.vision_config, "timm")
+            self.frozen = ("model.vision_model.encoder" if own else "model.vision_model",)
             whole = last_layers(decoder.bert.encoder.layer, train_last_layers)
             whole += [decoder.cls] * train_head + [decoder.bert.embeddings] * train_embeddings
+            whole += [self.model.vision_model.projection] if own else []  # drawn at random
             kinds = {"self": "attention", "cross": "crossattention", "both": "(?:cross)?attention"}[lora_attention]
             add_adapters(self.model, ATTENTION.format(kinds), lora_rank, lora_alpha, lora_dropout, whole)
         head = self.model.text_decoder.cls.predictions
@@ -104,7 +133,8 @@ class BlipCaptioner(Captioner):
     def configure_model(self) -> None:
         """Spread the weights over the ranks, if the strategy asks for it."""
         vision, decoder = self.model.vision_model, self.model.text_decoder
-        shard(self.device_mesh, [*vision.encoder.layers, *decoder.bert.encoder.layer, vision, decoder])
+        layers = vision.encoder.blocks if hasattr(vision, "projection") else vision.encoder.layers
+        shard(self.device_mesh, [*layers, *decoder.bert.encoder.layer, vision, decoder])
 
     def pixel_values(self, images: Tensor) -> Tensor:
         """Normalise uint8 images (B, 3, H, W) as in pretraining.
@@ -185,6 +215,56 @@ class BlipCaptioner(Captioner):
         return tokens[:, 1:].mean(1) if pooling == "mean" else tokens[:, 0]
 
 
+def timm_blip() -> type[BlipForConditionalGeneration]:
+    """Import the class whose encoder is timm's.
+
+    Raises:
+        ConfigError: timm is not installed.
+    """
+    check_timm("model.init_args.vision")
+    from hemblip.models.timm_vision import TimmVisionBlip
+
+    return TimmVisionBlip
+
+
+def with_encoder(model: BlipForConditionalGeneration, vision: TimmEncoding) -> tuple[BlipForConditionalGeneration, str]:
+    """Put an encoder of timm into BLIP in place of its own.
+
+    Args:
+        model: its decoder goes into the new one.
+        vision: the encoder.
+
+    Returns:
+        The new model, and a name of the encoder and of the content of its weights.
+
+    Raises:
+        ConfigError: timm or the file is not there, or the encoder is no vision transformer with a class token.
+        ModelAccessError: the weights cannot be had or are another model's.
+    """
+    place = f"model.init_args.vision {vision.timm}"
+    network = timm_network(vision.timm, vision.weights, vision.image_size, place)
+    if getattr(network, "cls_token", None) is None or not hasattr(network, "blocks"):
+        raise ConfigError(f"{place}: no vision transformer with a class token; take for example one of DINOv2's")
+    mean, deviation = normalisation(network)
+    config = copy.deepcopy(model.config)
+    vars(config.vision_config).pop("stem", None)
+    config.vision_config.timm, config.vision_config.image_size = vision.timm, vision.image_size
+    config.vision_config.image_mean, config.vision_config.image_std = mean, deviation
+    built = timm_blip()(config)
+    built.vision_model.encoder.load_state_dict(network.state_dict())
+    built.text_decoder = model.text_decoder
+    digest = hashlib.sha256()
+    for weight in network.state_dict().values():
+        digest.update(weight.detach().float().contiguous().numpy().tobytes())
+    return built, f"{vision.timm} {digest.hexdigest()[:12]}"
+
+
+def normalisation_of(model: BlipForConditionalGeneration) -> tuple[list[float], list[float]]:
+    """Mean and deviation of RGB, in [0, 1], that a model's encoder was trained with."""
+    vision = model.config.vision_config
+    return list(getattr(vision, "image_mean", MEAN)), list(getattr(vision, "image_std", DEVIATION))
+
+
 def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:
     """Load published or exported weights; every one must find its place.
 
@@ -197,7 +277,11 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
         config = AutoConfig.from_pretrained(pretrained, **where(pretrained, revision))
     if config.model_type != "blip":
         raise ConfigError(f"pretrained '{pretrained}' is {config.model_type}, not BLIP; use for example {BLIP_BASE}")
-    kind = ConvStemBlip if hasattr(config.vision_config, "stem") else BlipForConditionalGeneration
+    kind = BlipForConditionalGeneration
+    if hasattr(config.vision_config, "stem"):
+        kind = ConvStemBlip
+    elif hasattr(config.vision_config, "timm"):
+        kind = timm_blip()
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, **where(pretrained, revision))
         model, report = kind.from_pretrained(pretrained, output_loading_info=True, **where(pretrained, revision))

@@ -120,6 +120,9 @@ class Captioner(L.LightningModule, ABC):
     revision: str | None
     """Commit of the base model's weights."""
 
+    vision_key: str | None = None
+    """Model and content of an encoder that is not the base model's own."""
+
     label_smoothing: float = 0.0
     """Share of the target spread over all words in training."""
 

@@ -24,13 +24,14 @@ IDENTITY = "hemblip"
 
 
 def identity(captioner: "Captioner") -> dict[str, str | None]:
-    """Name the captioner's class, base model, its revision, and the adaptation."""
-    return {
+    """Name the captioner's class, base model, its revision, the adaptation, and weights of an encoder of one's own."""
+    named = {
         "captioner": type(captioner).__name__,
         "pretrained": captioner.pretrained,
         "revision": captioner.revision,
         "adaptation": captioner.adaptation,
     }
+    return named | ({"vision": captioner.vision_key} if captioner.vision_key else {})
 
 
 def kept_weights(captioner: "Captioner") -> dict[str, Tensor]:

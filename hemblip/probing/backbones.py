@@ -2,16 +2,12 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.models.timm_weights import normalisation, timm_network
 
 
 class Backbone(ABC):
@@ -81,20 +77,12 @@ class RandomProjection(Backbone):
         return embeddings
 
 
-def _not_loaded(network: nn.Module, drawn: nn.Module) -> str | None:
-    """Name a weight of `network` that is still as in its twin `drawn` at random; None if all were loaded."""
-    for (name, weight), twin in zip(network.named_parameters(), drawn.parameters(), strict=True):
-        if weight.ndim > 1 and weight.detach().std() > 0 and torch.equal(weight, twin):
-            return name
-    return None
-
-
 class TimmEncoder(Backbone):
     """Any image model of timm (optional extra), with published or local weights such as DINO's.
 
     Args:
         model: name in timm, for example `vit_small_patch16_224.dino` or `vit_giant_patch14_dinov2.lvd142m`.
-        weights: local file (safetensors or a state dict) instead of a download, for example DinoBloom's.
+        weights: local file instead of a download (safetensors, a state dict, or a checkpoint as DinoBloom's).
         name: as the table names it; the model's name if left out.
         image_size: side in pixels; the model's own if left out.
 
@@ -106,42 +94,13 @@ class TimmEncoder(Backbone):
     def __init__(
         self, model: str, weights: str | None = None, name: str | None = None, image_size: int | None = None
     ) -> None:
-        try:
-            import timm
-        except ImportError as error:
-            raise ConfigError(
-                f"backbone {model}: needs timm; install it with `pip install 'hemblip[probing]'`"
-            ) from error
-        if weights is not None and not Path(weights).is_file():
-            raise ConfigError(f"backbone {model}: no file {weights}; correct `weights`")
-
-        def build(pretrained: bool, **settings: Any) -> nn.Module:
-            if pretrained and weights is not None:
-                settings["pretrained_cfg_overlay"] = {"file": weights}  # position embeddings are fitted to image_size
-            with torch.random.fork_rng():
-                torch.manual_seed(0)  # so that what is not loaded is the same twice
-                network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0, **settings)
-            return network
-
-        settings = {} if image_size is None else {"img_size": image_size}
-        try:
-            try:
-                network, drawn = build(True, **settings), build(False, **settings)
-            except TypeError:  # convolutional networks have no such setting and take any size
-                network, drawn = build(True), build(False)
-        except (KeyError, OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
-            reason = " ".join(str(error).split())[:200]
-            fix = "correct `weights`" if weights else "give a local file as `weights`, or connect once"
-            raise ModelAccessError(f"backbone {model}: {weights or 'it'} cannot be loaded ({reason}); {fix}") from error
-        if (random := _not_loaded(network, drawn)) is not None:
-            raise ModelAccessError(
-                f"backbone {model}: {weights or 'its weights'} lack {random}, which would stay random; give its own"
-            )
-        config = timm.data.resolve_model_data_config(network)
+        network = timm_network(model, weights, image_size, f"backbone {model}")
+        mean, deviation = normalisation(network)
         self.network = network.to(best_device()).eval()
-        self.mean = torch.tensor(config["mean"]).view(1, 3, 1, 1)
-        self.deviation = torch.tensor(config["std"]).view(1, 3, 1, 1)
-        super().__init__(name or model, image_size or config["input_size"][-1])
+        self.mean = torch.tensor(mean).view(1, 3, 1, 1)
+        self.deviation = torch.tensor(deviation).view(1, 3, 1, 1)
+        side: int = image_size or network.pretrained_cfg["input_size"][-1]
+        super().__init__(name or model, side)
 
     def encode(self, images: Tensor) -> Tensor:
         """Embed by the model's pooled features."""

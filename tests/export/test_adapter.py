@@ -78,7 +78,7 @@ def test_card_and_config_name_the_base_model_and_its_revision(run):
     head = yaml.safe_load(card.split("---")[1])
     assert (head["library_name"], head["base_model_relation"]) == ("peft", "adapter")
     assert "LoRA adapters for base at revision abc123" in card and "merged" not in card
-    assert "PeftModel.from_pretrained" in card and 'from_pretrained("base", revision="abc123")' in card
+    assert "PeftModel.from_pretrained" in card and 'from_pretrained("base", revision="abc123"' in card
     assert json.loads(Path("out/generation_config.json").read_text())["max_new_tokens"] == 10
     assert ("--enable-lora" in card) == (told["target_modules"][0].startswith("model."))
 

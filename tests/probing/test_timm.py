@@ -43,7 +43,8 @@ def create_model(name, pretrained=False, num_classes=1000, pretrained_cfg_overla
     if pretrained:
         if pretrained_cfg_overlay is None:
             raise OSError("cannot reach the hub")
-        network.load_state_dict(torch.load(pretrained_cfg_overlay["file"], weights_only=True), strict=False)
+        network.load_state_dict(pretrained_cfg_overlay["state_dict"], strict=False)
+    network.pretrained_cfg = {"input_size": (3, 32, 32)}
     return network
 
 
@@ -69,6 +70,17 @@ def test_features_are_those_of_the_weights_on_normalised_images(tmp_path):
     expected = network((images / 255 - mean) / 0.2)
     assert (encoder.name, encoder.image_size) == ("DINO", 32)
     torch.testing.assert_close(encoder.embed(images), expected.detach())
+
+
+def test_a_training_checkpoint_of_dino_is_read_by_its_encoder(tmp_path):
+    """The teacher's backbone among heads, as DinoBloom is published; the student is another network."""
+    network = Vit()
+    backbone = {f"backbone.{name}": weight for name, weight in network.state_dict().items()}
+    teacher = {**backbone, "dino_head.mlp.0.weight": torch.zeros(2, 2)}
+    torch.save({"teacher": teacher, "student": Vit().state_dict()}, tmp_path / "bloom.pth")
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    plain = TimmEncoder("vit", saved(network, tmp_path / "w.pth"))
+    torch.testing.assert_close(TimmEncoder("vit", str(tmp_path / "bloom.pth")).embed(images), plain.embed(images))
 
 
 @pytest.mark.parametrize(("model", "network"), [("vit", Vit(16)), ("cnn", Cnn())])
