@@ -81,7 +81,7 @@ class RunReport(L.Callback):
         if evaluation.bert is not None:
             evaluation.bert.learn([table, *rows_of.values()])
         others = {name: score(rows, evaluation.bert) for name, rows in rows_of.items()}
-        answers = {ASKED: score(as_answered(table))} if is_asked(table) else {}
+        answers = {ASKED: score(as_answered(table), evaluation.bert)} if is_asked(table) else {}
         told = {"asked": answers[ASKED]} if answers else {}
         run.write_scores(split, {**run.scores[split], "baselines": others, **told, **_stress(run, split)})
         if trainer.state.fn == "test":

@@ -3,7 +3,7 @@
 // A click, or Enter, enlarges a cell.
 for (const kind of ["click", "keydown"]) {
   document.addEventListener(kind, (event) => {
-    if (!event.target.matches(".cell img:not(.map)") || (kind === "keydown" && event.key !== "Enter")) return;
+    if (!event.target.matches(".cell > img") || (kind === "keydown" && event.key !== "Enter")) return;
     event.target.classList.toggle("large");
   });
 }
