@@ -108,25 +108,15 @@ class Run:
     def create(cls, name: str) -> Run:
         """Make the next free folder of runs called `name`: commands that start at once get one each."""
         while True:
-            folder = _agreed(_version(name, max(_numbers(runs_folder() / name), default=-1) + 1))
-            if not _first():
+            folder = _agreed(next_version(runs_folder() / name))
+            if not _first() or make_version(folder):
                 return cls(folder)
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                if folder.is_dir():
-                    continue
-                raise DataError(f"{folder}: cannot be made, something else has its name; move it away") from None
-            except OSError as error:
-                files = [f"{above} is a file" for above in folder.parents if above.exists() and not above.is_dir()]
-                reason = files[0] if files else error.strerror
-                raise DataError(f"{folder}: cannot be made ({reason}); choose another --name or folder") from error
-            return cls(folder)
 
     @classmethod
     def resume(cls, name: str) -> Run:
         """Give the newest run called `name` that can go on, else the newest, or a first one."""
-        folders = [_version(name, number) for number in _numbers(runs_folder() / name)] or [_version(name, 0)]
+        place = runs_folder() / name
+        folders = [version(place, number) for number in _numbers(place)] or [version(place, 0)]
         able = [folder for folder in folders if any((folder / "checkpoints").glob("*last.ckpt"))]
         return cls(_agreed((able or folders)[-1]))
 
@@ -141,12 +131,12 @@ class Run:
             raise CheckpointError(
                 f"{runs_folder() / name}: holds no run; run `python -m hemblip fit` with this name first"
             )
-        return cls(_version(name, numbers[-1]))
+        return cls(version(runs_folder() / name, numbers[-1]))
 
     @classmethod
     def versions(cls, folder: Path) -> list[Run]:
         """Give the runs of a name's folder, from the oldest to the newest."""
-        return [cls(folder / f"version_{number}") for number in _numbers(folder)]
+        return [cls(version(folder, number)) for number in _numbers(folder)]
 
     @classmethod
     def meant(cls, path: str | Path, name: str = "") -> Run:
@@ -186,7 +176,8 @@ class Run:
             name: of runs.
             model: settings of the captioner, as in `config.yaml`.
         """
-        newest = cls(_version(name, max(_numbers(runs_folder() / name), default=0)))
+        place = runs_folder() / name
+        newest = cls(version(place, max(_numbers(place), default=0)))
         if newest.config.get("model") == model and not (newest.folder / "checkpoints").exists():
             return cls(_agreed(newest.folder))
         return cls.create(name)
@@ -203,7 +194,7 @@ class Run:
             raise DataError(f"{path}: no such run folder; give runs/<name> or runs/<name>/version_<n>")
         if (path / "predictions").is_dir() or (path / TABLE3).is_file():
             return cls(path)
-        versions = [path / f"version_{number}" for number in _numbers(path)]
+        versions = [version(path, number) for number in _numbers(path)]
         if not versions:
             raise DataError(f"{path}: holds neither predictions nor version_<n> folders; give a run folder")
         told = [cls(version) for version in versions if cls(version).described or (version / TABLE3).is_file()]
@@ -529,8 +520,33 @@ def runs_folder() -> Path:
     return Path(os.environ.get(RUNS) or "runs")
 
 
-def _version(name: str, number: int) -> Path:
-    return runs_folder() / name / f"version_{number}"
+def version(folder: Path, number: int) -> Path:
+    """One of the numbered folders of what has a name."""
+    return folder / f"version_{number}"
+
+
+def next_version(folder: Path) -> Path:
+    """The first free number above those that are there."""
+    return version(folder, max(_numbers(folder), default=-1) + 1)
+
+
+def make_version(folder: Path) -> bool:
+    """Make a numbered folder; false if another process has just made it.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if folder.is_dir():
+            return False
+        raise DataError(f"{folder}: cannot be made, something else has its name; move it away") from None
+    except OSError as error:
+        files = [f"{above} is a file" for above in folder.parents if above.exists() and not above.is_dir()]
+        reason = files[0] if files else error.strerror
+        raise DataError(f"{folder}: cannot be made ({reason}); choose another --name or folder") from error
+    return True
 
 
 def _number(folder: Path) -> int | None:

@@ -22,7 +22,7 @@ from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
 from hemblip.plain_text import csv_text
-from hemblip.run import BEST, runs_folder
+from hemblip.run import BEST, runs_folder, version
 
 if TYPE_CHECKING:
     import optuna
@@ -232,7 +232,7 @@ def _folder(trial: "optuna.trial.FrozenTrial") -> str:
 
 def _newest(folder: Path) -> Path:
     """A trial is one run, which is resumed: its first and only version."""
-    return folder / "version_0"
+    return version(folder, 0)
 
 
 def _words(params: Mapping[str, Any]) -> str:

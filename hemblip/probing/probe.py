@@ -19,6 +19,7 @@ from hemblip.probing.figure import Map, draw_map, plane
 from hemblip.probing.heads import HEADS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
+from hemblip.run import make_version, next_version
 
 TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
 HeadName = Literal["cosine", "released", "linear", "knn"]
@@ -136,14 +137,9 @@ def _check(backbones: list[Backbone]) -> None:
 
 
 def _new_folder(parent: Path) -> Path:
-    number = 0
-    while True:
-        folder = parent / f"version_{number}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            number += 1
+    while not make_version(folder := next_version(parent)):
+        pass
+    return folder
 
 
 def _map(trial: Probe, features: dict[str, Features], method: Literal["pca", "umap"], seed: int) -> Map | None:

@@ -110,7 +110,7 @@ def test_vision_encoder_of_a_run_is_the_trained_one(tmp_path):
     published = VisionEncoder("BLIP Base", BlipCaptioner("compact"))
     ours = VisionEncoder("HemBLIP", run=str(run))
     assert ours.key() == VisionEncoder("HemBLIP", trained).key() != published.key()
-    with pytest.raises(CheckpointError, match="no such checkpoint"):
+    with pytest.raises(CheckpointError, match="no such file or run"):
         VisionEncoder("absent", run=str(run / "none.ckpt"))
     with pytest.raises(ConfigError, match="either"):
         VisionEncoder("neither")
