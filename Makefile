@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 
-.PHONY: demo test test-oldest mutants slow lint pins pins-oldest clean
+.PHONY: demo test test-oldest mutants slow lint docs pins pins-oldest clean
 
 .venv/installed: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "HemBLIP needs Python 3.11 or newer: make PYTHON=python3.11"; exit 2; }
@@ -39,6 +39,11 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
+# The site, in site/; its tutorials are executed (two minutes) unless EXECUTE=false.
+docs: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Run in an environment whose versions were tried; torch is pinned without its local build tag. What belongs to GPUs or to
 # an extra that the environment is without stands last in the file and stays.
 pins: .venv/installed
@@ -53,4 +58,4 @@ pins-oldest:
 	mv constraints.partial constraints-oldest.txt
 
 clean:
-	rm -rf .venv .venv-oldest runs data build *.egg-info
+	rm -rf .venv .venv-oldest runs data build site *.egg-info

