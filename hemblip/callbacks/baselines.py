@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Example
-from hemblip.metrics.feature_baselines import baselines
 from hemblip.probing.backbones import Backbone
+from hemblip.probing.feature_baselines import baselines
 from hemblip.probing.features import embed_cells
 
 EMBEDDINGS = Path("data", "embeddings")

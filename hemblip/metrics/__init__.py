@@ -1,6 +1,7 @@
-"""Scores: pure functions of prediction rows, and of frozen features for two of the baselines.
+"""Scores: pure functions of prediction rows.
 
-What needs an encoder (`hemblip.metrics.bert`) or features (`hemblip.metrics.feature_baselines`) is imported from there.
+What needs an encoder (`hemblip.metrics.bert`) is imported from there; baselines of features are in
+`hemblip.probing.feature_baselines`.
 """
 
 from typing import TYPE_CHECKING, Any

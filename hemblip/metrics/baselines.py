@@ -1,7 +1,7 @@
 """What can be had without a captioner; every table shows it beside the models.
 
 Each baseline answers the cells of a prediction table from training cells and gives prediction rows of its own.
-Those that see the image are in `hemblip.metrics.feature_baselines`.
+Those that see the image are in `hemblip.probing.feature_baselines`.
 """
 
 from collections.abc import Mapping, Sequence

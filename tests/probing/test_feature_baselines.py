@@ -5,7 +5,6 @@ from metrics.drawn import confident_rows, manifest, row, rows
 from hemblip.errors import DataError
 from hemblip.metrics import attribute_scores, score
 from hemblip.metrics.baselines import MAJORITY, MODAL, majority_baseline, modal_caption_baseline
-from hemblip.metrics.feature_baselines import baselines, classifier_baseline, nearest_caption_baseline
 from hemblip.morphology import KEYS, SCHEMA, describe, extract_attributes
 from hemblip.predictions import (
     CONFIDENCE_PREFIX,
@@ -15,6 +14,7 @@ from hemblip.predictions import (
     read_predictions,
     write_predictions,
 )
+from hemblip.probing.feature_baselines import baselines, classifier_baseline, nearest_caption_baseline
 
 
 def features_of(table, noise=0.0):
