@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from hemblip.atomic import alone, replacing, write_text
 from hemblip.errors import DataError
+from hemblip.shared_texts import read_arrow, to_pandas
 
 SECONDS = 30.0
 """Longest that rows wait in memory; a killed job loses no more."""
@@ -89,16 +90,16 @@ class RowParts:
 
     def columns(self, *names: str) -> pd.DataFrame:
         """Read some columns of what is written, in no order."""
-        return self._read(list(names)).to_pandas()
+        return to_pandas(self._read(list(names)))
 
     def rows(self) -> pd.DataFrame:
         """Read what is written, each key once, in the order of keys."""
         table = self._read(None)
         if not table.num_rows:
             return pd.DataFrame()
-        order = table[self.key].to_pandas().drop_duplicates().sort_values(kind="stable").index
-        table = table.take(pa.array(order)).combine_chunks()
-        return table.to_pandas(self_destruct=True, split_blocks=True)
+        keys = pd.Series(table[self.key].cast(pa.string()).to_pylist(), dtype=object)
+        order = keys.drop_duplicates().sort_values(kind="stable").index
+        return to_pandas(table.take(pa.array(order)))
 
     def remove(self) -> None:
         """Remove all parts: the table is made."""
@@ -123,5 +124,7 @@ class RowParts:
             self.folder.rmdir()
 
     def _read(self, columns: list[str] | None) -> pa.Table:
-        tables = [pq.read_table(part, columns=columns) for part in sorted(self.folder.glob("*.parquet"))]
-        return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+        tables = [read_arrow(part, columns) for part in sorted(self.folder.glob("*.parquet"))]
+        if not tables:
+            return pa.table({})
+        return pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()

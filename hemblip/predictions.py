@@ -12,6 +12,7 @@ from hemblip.atomic import check_writable, replacing, write_text
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 from hemblip.plain_text import csv_text, plain
+from hemblip.shared_texts import read_arrow, to_pandas
 
 TRUE_PREFIX = "true_"
 """`true_<key>` holds the annotation beside `<key>`, which is read from the generated caption."""
@@ -69,7 +70,10 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
         DataError: a column is missing.
     """
     check(table, "prediction rows")
-    table = table.drop_duplicates(["model", "cell_id"]).sort_values(["model", "cell_id"], ignore_index=True)
+    twice = table.duplicated(["model", "cell_id"])
+    table = table[~twice] if twice.any() else table
+    in_order = table["model"].nunique() == 1 and table["cell_id"].is_monotonic_increasing
+    table = table.reset_index(drop=True) if in_order else table.sort_values(["model", "cell_id"], ignore_index=True)
     ours = [*COLUMNS, *(column for column in OPTIONAL_COLUMNS if column in table.columns)]
     return _without_nan(table[[*ours, *(column for column in table.columns if column not in ours)]])
 
@@ -149,8 +153,14 @@ def _absent(value: object) -> bool:
 
 def _without_nan(table: pd.DataFrame) -> pd.DataFrame:
     """Attributes that are not stated as `None`: pandas turns them into NaN in columns of text."""
-    keys = [*KEYS, *TRUE_KEYS]
-    return table.assign(**{key: table[key].astype(object).where(table[key].notna(), None) for key in keys})
+    columns = {key: table[key] for key in (*KEYS, *TRUE_KEYS)}
+    odd = {key: values for key, values in columns.items() if values.dtype != object or _has_nan(values)}
+    return table.assign(**{key: values.astype(object).where(values.notna(), None) for key, values in odd.items()})
+
+
+def _has_nan(values: pd.Series) -> bool:
+    """Whether something is missing that is not None."""
+    return any(value is not None for value in values[values.isna()])
 
 
 def check(table: pd.DataFrame, origin: str) -> None:
@@ -208,7 +218,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no predictions; make them with `python -m hemblip test`")
     try:
-        table = pd.read_parquet(path)
+        table = to_pandas(read_arrow(path))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
     check(table, str(path))

@@ -330,7 +330,9 @@ class Run:
             models = table["model"].unique()
             if len(models) > 1:
                 raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one a file")
-            self._tables[split] = self._read_anew(table.sort_values("cell_id", ignore_index=True), split)
+            if not table["cell_id"].is_monotonic_increasing:
+                table = table.sort_values("cell_id", ignore_index=True)
+            self._tables[split] = self._read_anew(table, split)
         return self._tables[split]
 
     def check_replaceable(self, split: str, cells: Iterable[str], data: str) -> None:
@@ -388,8 +390,9 @@ class Run:
         """Read captions with today's rules if others had read them."""
         if self.extractors().get(split, extractor_version()) == extractor_version():
             return table
-        read = pd.DataFrame([extract_attributes(caption) for caption in table["caption"]], index=table.index)
-        return table.assign(**{key: read[key].astype(object).where(read[key].notna(), None) for key in KEYS})
+        read = {caption: extract_attributes(caption) for caption in table["caption"].unique()}
+        stated = {key: [read[caption][key] for caption in table["caption"]] for key in KEYS}
+        return table.assign(**{key: pd.Series(stated[key], index=table.index, dtype=object) for key in KEYS})
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:

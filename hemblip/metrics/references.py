@@ -17,7 +17,8 @@ FULL = 3
 
 def with_reference(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Tell which prediction rows have a reference, (N,)."""
-    return np.array([bool(str(text).strip()) for text in table["reference"]], dtype=np.bool_)
+    place, texts = pd.factorize(table["reference"].array)
+    return np.asarray(np.array([*(bool(str(text).strip()) for text in texts), True])[place])
 
 
 def text_obstacle(table: pd.DataFrame) -> str | None:
@@ -26,12 +27,12 @@ def text_obstacle(table: pd.DataFrame) -> str | None:
     A reference such as "This is a basophil." and a caption of fifteen attributes differ in what they are for: BLEU
     would measure the difference in length.
     """
-    having = table[with_reference(table)]
-    if having.empty:
+    known = with_reference(table)
+    if not known.any():
         return "no references"
-    references = pd.unique(having["reference"])[:SAMPLE]
+    references = pd.unique(table["reference"][known])[:SAMPLE]
     stated = [sum(value is not None for value in extract_attributes(text).values()) for text in references]
-    said = having[list(KEYS)].notna().sum(axis=1).head(10 * SAMPLE)
+    said = table[list(KEYS)].iloc[np.flatnonzero(known)[: 10 * SAMPLE]].notna().sum(axis=1)
     if median(stated) <= 1 and median(said) >= FULL:
         return f"references state {median(stated):g} attribute each, captions {median(said):g}"
     return None

@@ -68,7 +68,7 @@ def _texts(table: pd.DataFrame, bert: BertScore | None) -> Scores:
     obstacle = text_obstacle(table)
     if obstacle is not None:
         return {**dict.fromkeys((*SENTENCE_SCORES, "sacrebleu")), "no_text_scores": obstacle}
-    having = table[with_reference(table)]
+    having = table.loc[with_reference(table), table.columns.intersection(["reference", "references", "caption"])]
     references, captions = having["reference"].tolist(), having["caption"].tolist()
     scores: Scores = dict(text_scores(references, captions))
     if bert is not None:
