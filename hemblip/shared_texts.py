@@ -21,5 +21,6 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     for name, column in frame.items():
         if isinstance(column.dtype, pd.CategoricalDtype):
             values = column.cat.categories.to_numpy(dtype=object)
-            frame[name] = pd.Series([*values, None], dtype=object).to_numpy()[column.cat.codes.to_numpy()]
+            texts = pd.Series([*values, None], dtype=object).to_numpy()
+            frame[name] = pd.Series(texts[column.cat.codes.to_numpy()], frame.index, dtype=object)  # no copies of them
     return frame

@@ -47,7 +47,7 @@ def describe_before(captioner: BlipCaptioner, batch: Batch) -> tuple[list[list[i
         encoder_hidden_states=patches,
         generation_config=config,
     )
-    values = captioner._logits(patches, ids).log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+    values = captioner.caption_logits(patches, ids).log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
     captions = []
     for row in ids[:, 1:].tolist():
         end = row.index(config.eos_token_id) + 1 if config.eos_token_id in row else len(row)
