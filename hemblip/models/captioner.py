@@ -218,9 +218,9 @@ class Captioner(L.LightningModule, ABC):
             chances: (B, longest caption), 0 to below 1: sample captions by these numbers; see `decoding.sampling`.
         """
 
-    @abstractmethod
     def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
-        """Generate each cell's captions, one a beam of the search, the best first; see `generate_tokens`."""
+        """Generate each cell's captions, one a beam of the search, the best first; the best alone if that is all."""
+        return [[tokens] for tokens in self.generate_tokens(batch)]
 
     @abstractmethod
     def embed(self, batch: Batch, pooling: Pooling = "mean") -> Tensor:
