@@ -22,18 +22,16 @@ from hemblip.models.trainable_parameters import FILE as PARAMETERS
 from hemblip.models.vlm import VlmCaptioner
 from hemblip.run import Run
 
+HAI_DEF = {
+    "license": "other",
+    "license_name": "health-ai-developer-foundations",
+    "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
+}
+
 LICENCES: dict[str, dict[str, str]] = {
     BLIP_BASE: {"license": "bsd-3-clause"},
-    MEDGEMMA: {
-        "license": "other",
-        "license_name": "health-ai-developer-foundations",
-        "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
-    },
-    "google/medgemma-1.5-4b-it": {
-        "license": "other",
-        "license_name": "health-ai-developer-foundations",
-        "license_link": "https://developers.google.com/health-ai-developer-foundations/terms",
-    },
+    MEDGEMMA: HAI_DEF,
+    "google/medgemma-1.5-4b-it": HAI_DEF,
     "Qwen/Qwen3-VL-4B-Instruct": {"license": "apache-2.0"},
     "HuggingFaceTB/SmolVLM2-2.2B-Instruct": {"license": "apache-2.0"},
     "compact": {"license": "mit"},
@@ -45,6 +43,20 @@ PIPELINE = (
     "were: prepare them as above"
 )
 LOADED = ', or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
+
+NOTICE = (
+    "HAI-DEF is provided under and subject to the Health AI Developer Foundations Terms of Use found at "
+    f"{HAI_DEF['license_link']}"
+)
+"""The words that those terms ask for, in a file beside MedGEMMA and what is made from it."""
+
+LICENCE = f"""
+## Licence
+
+{NOTICE}
+
+This model is a derivative of HAI-DEF, changed as said above. Who passes it on passes on those terms, the restrictions
+of use in their section 3.2, and the file NOTICE; clinical use needs the authorisation that they ask for."""
 
 INTENDED_USE = """\
 Research on interpretable descriptions of single white blood cells in stained peripheral blood smears, and comparison
@@ -110,9 +122,15 @@ def model_card(
         f"\n## Scores\n\n{_scores(run)}",
         f"\n## Intended use\n\n{INTENDED_USE}",
         f"\n## Limits\n\n{_unseen(captioner)}{LIMITS}",
+        *([LICENCE] if under_hai_def(captioner) else []),
         f"\n## How it was made\n\n{_making(config, run)}",
     ]
     return "\n".join(parts) + "\n"
+
+
+def under_hai_def(captioner: Captioner) -> bool:
+    """Tell whether a captioner is made from a model of Google's Health AI Developer Foundations."""
+    return LICENCES.get(captioner.pretrained) is HAI_DEF
 
 
 def _unseen(captioner: Captioner) -> str:

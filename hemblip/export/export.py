@@ -11,7 +11,7 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 
 from hemblip.errors import ConfigError
-from hemblip.export.card import model_card
+from hemblip.export.card import NOTICE, model_card, under_hai_def
 from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.export.processors import write_processor
 from hemblip.export.usage import told
@@ -75,6 +75,8 @@ def export(
     if onnx and isinstance(captioner, BlipCaptioner):
         write_onnx(captioner, partial)
     (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx, format == "adapter"))
+    if under_hai_def(captioner):
+        (partial / "NOTICE").write_text(f"{NOTICE}\n")
     partial.replace(target)
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
     if push is not None:

@@ -2,8 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -18,6 +19,7 @@ from hemblip.models.answering import answer_ids, by_cell, every_beam, generate_a
 from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.gemma_prompt import QUESTION
+from hemblip.models.gemma_weights import MEDGEMMA, MEDGEMMA_REVISION
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
 from hemblip.models.vlm_prompt import BLOCKS, end_of_turn, prompt_ids
 
@@ -28,6 +30,14 @@ KNOWN = ", ".join(BLOCKS)
 
 WHOLE_IMAGE = {"do_image_splitting", "do_pan_and_scan", "crop_to_patches"}
 """Settings of image processors that would cut an image into tiles: a cell is one."""
+
+REVISIONS: Mapping[str, str] = MappingProxyType(
+    {
+        MEDGEMMA: MEDGEMMA_REVISION,
+        "google/medgemma-1.5-4b-it": "91850547d9f0b2fdd21aa7c5f4f3d1a8a52c243b",
+    }
+)
+"""Commits on the hub that results refer to."""
 
 OVERFLOWS = ("gemma3", "paligemma")
 """Kinds whose activations leave the range of float16: their answers are empty."""
@@ -40,13 +50,13 @@ class VlmCaptioner(Captioner):
 
     Args:
         pretrained: hub id or folder of a model that `AutoModelForImageTextToText` loads.
-        revision: commit on the hub.
+        revision: commit on the hub; None for the one that results refer to, see `REVISIONS`.
         adaptation: `base` = as published, only tested; `lora` = adapters on the language model's attention; `full` =
-            everything trains.
+            everything but the vision encoder trains.
         lora_rank: width of the adapters.
         lora_alpha: their scale, divided by the rank.
         lora_dropout: share of their inputs dropped in training, in [0, 1).
-        lora_vision: adapters on the vision encoder's attention too.
+        train_vision: the vision encoder trains too: adapters on its attention under `lora`, all of it under `full`.
         system_prompt: who the model is; may be empty.
         question: what it is asked about the image.
         image_size: side in pixels at which cells are given to the image processor; it resizes as the model needs.
@@ -69,7 +79,7 @@ class VlmCaptioner(Captioner):
         lora_rank: int = 8,
         lora_alpha: int = 16,
         lora_dropout: float = 0.05,
-        lora_vision: bool = False,
+        train_vision: bool = False,
         system_prompt: str = "",
         question: str = QUESTION,
         image_size: int = 384,
@@ -78,6 +88,7 @@ class VlmCaptioner(Captioner):
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
+        revision = revision or REVISIONS.get(pretrained)
         self.pretrained, self.revision, self.adaptation = pretrained, revision, adaptation
         self.image_size, self.system_prompt, self.question = image_size, system_prompt, question
         with reaching(pretrained, revision):
@@ -101,7 +112,7 @@ class VlmCaptioner(Captioner):
             count = self.encode(blank).shape[1]
         prompt = prompt_ids(self.tokenizer, self.kind, system_prompt, question, self.image_token, count)
         self.register_buffer("prompt", prompt, persistent=False)
-        self._adapt(adaptation, lora_rank, lora_alpha, lora_dropout, lora_vision)
+        self._adapt(adaptation, lora_rank, lora_alpha, lora_dropout, train_vision)
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.train()
@@ -109,12 +120,14 @@ class VlmCaptioner(Captioner):
     def _adapt(self, adaptation: str, rank: int, alpha: int, dropout: float, vision: bool) -> None:
         """Choose what trains."""
         self.model.requires_grad_(adaptation == "full")
+        tower = tower_of(self.model)
+        self.frozen = () if vision else (f"model.{tower}",)
+        if adaptation == "full" and not vision:
+            self.model.get_submodule(tower).requires_grad_(False)
         if adaptation != "lora":
             return
-        tower = tower_of(self.model)
         names = [name for name in attention_layers(self.model) if vision or not name.startswith(f"{tower}.")]
         add_adapters(self.model, "|".join(map(re.escape, names)), rank, alpha, dropout, [])
-        self.frozen = () if vision else (f"model.{tower}",)
         for parameter in self.model.parameters():
             if parameter.requires_grad:
                 # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
@@ -205,7 +218,7 @@ class VlmCaptioner(Captioner):
             **self.decoding.settings(),
             bos_token_id=self.tokenizer.bos_token_id,
             eos_token_id=sorted({self.end, self.tokenizer.eos_token_id}),
-            suppress_tokens=[self.image_token],  # an answer holds no image
+            suppress_tokens=[self.image_token, self.tokenizer.pad_token_id],  # an answer holds no image and no gap
             pad_token_id=self.tokenizer.pad_token_id,
         )
 

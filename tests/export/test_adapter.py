@@ -90,3 +90,21 @@ def test_compact_models_have_no_base_to_go_into(workplace, capsys):
     error = capsys.readouterr().err
     assert "published nowhere" in error and error.count("\n") == 1
     assert not list(workplace.glob("*out*"))
+
+
+@pytest.mark.parametrize("name", ["google/medgemma-1.5-4b-it", "Qwen/Qwen3-VL-4B-Instruct"])
+def test_the_licence_of_the_base_model_goes_along(workplace, name, monkeypatch):
+    """Under its published name, which only the hub has: the weights are those of the twin."""
+    written("gemma", "base")
+    settings = {"pretrained": "base", **PROMPT}
+    captioner = VlmCaptioner(**settings)
+    captioner.pretrained = name
+    run = finished_run(workplace / RUN, captioner, settings)
+    monkeypatch.setattr(Run, "captioner", lambda *_, **__: captioner)
+    assert main(["export", "--run", str(run), "--output", "out", "--format", "adapter"]) == 0
+    card, google = Path("out/README.md").read_text(), "medgemma" in name
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["base_model"] == name
+    assert (head.get("license_name") == "health-ai-developer-foundations") is google
+    assert ("subject to the Health AI Developer Foundations Terms of Use" in card) is google
+    assert Path("out/NOTICE").is_file() is google

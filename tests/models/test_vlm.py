@@ -84,7 +84,7 @@ def test_probabilities_are_those_of_reading_the_answer_again(captioner, batch):
 @pytest.mark.parametrize("vision", [False, True])
 def test_adapters_touch_no_frozen_part(folders, batch, kind, vision):
     torch.manual_seed(0)
-    captioner = VlmCaptioner(folders[kind], image_size=SIDE, lora_vision=vision)
+    captioner = VlmCaptioner(folders[kind], image_size=SIDE, train_vision=vision)
     trained = {name for name, parameter in captioner.model.named_parameters() if parameter.requires_grad}
     tower = tower_of(captioner.model)
     assert trained and all("lora_" in name for name in trained)
@@ -97,6 +97,16 @@ def test_adapters_touch_no_frozen_part(folders, batch, kind, vision):
     assert changed and changed <= trained
     layers = [name for name in attention_layers(captioner.model) if name.endswith("base_layer") and tower not in name]
     assert {name.split(".")[-2] for name in layers} >= {"q_proj", "k_proj", "v_proj", "o_proj"}
+
+
+@pytest.mark.parametrize("vision", [False, True])
+def test_a_full_training_leaves_the_vision_encoder_unless_asked(folders, batch, vision):
+    captioner = VlmCaptioner(folders["smolvlm"], image_size=SIDE, adaptation="full", train_vision=vision)
+    captioner.loss_per_cell(batch)[0].sum().backward()
+    tower = f"{tower_of(captioner.model)}."
+    moved = {name.startswith(tower) for name, weight in captioner.model.named_parameters() if weight.grad is not None}
+    assert moved == ({False, True} if vision else {False})
+    assert captioner.model.get_submodule(tower[:-1]).training is vision
 
 
 def test_prompts_are_those_of_the_processors(folders):
