@@ -47,6 +47,9 @@ def order_of(split: str) -> tuple[int, str]:
     return ([*PLACES].index(split) if split in PLACES else len(PLACES)), split
 
 
+SCALES = "scales"
+"""Entry of a set's provenance: micrometres a pixel of image files, by source."""
+
 BASELINES = "baselines"
 """Folder below `predictions/` with the prediction rows of all baselines, one file a split."""
 

@@ -25,7 +25,7 @@ from hemblip.reporting.report import GALLERY, write_report
 from hemblip.reporting.stress import stress_of
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.run import BASELINES, STRESS, TRAINING_CELLS, Run
+from hemblip.run import BASELINES, SCALES, STRESS, TRAINING_CELLS, Run
 
 SHOWN_CELLS = 16
 """Cells in a W&B table."""
@@ -44,13 +44,19 @@ class RunReport(L.Callback):
         features: frozen encoder of the baselines that look at the image; None for a random projection of pixels.
         maps: after `test`, cells of the report whose statements are shown with the pixels that made them; 0 for none.
 
+        scales: name of a source -> micrometres a pixel of its image files, for scale bars; sources without have none.
+
     Raises:
-        ConfigError: `maps` is below 0.
+        ConfigError: `maps` is below 0, or a scale is none.
     """
 
-    def __init__(self, features: Backbone | None = None, maps: int = 12) -> None:
+    def __init__(
+        self, features: Backbone | None = None, maps: int = 12, scales: dict[str, float] | None = None
+    ) -> None:
         check_range("report.maps", maps, at_least=0)
-        self.features, self.maps = features or RandomProjection(), maps
+        for source, scale in (scales or {}).items():
+            check_range(f"report.scales.{source}", scale, above=0)
+        self.features, self.maps, self.scales = features or RandomProjection(), maps, scales or {}
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the first cells of the sample in W&B, if it is logged to."""
@@ -84,11 +90,15 @@ class RunReport(L.Callback):
         answers = {ASKED: score(as_answered(table), evaluation.bert)} if is_asked(table) else {}
         told = {"asked": answers[ASKED]} if answers else {}
         run.write_scores(split, {**run.scores[split], "baselines": others, **told, **_stress(run, split)})
+        if self.scales:
+            run.record(split, {**run.provenance.get(split, {}), SCALES: self.scales})
         if trainer.state.fn == "test":
             with _noting(written, "figure"):
                 crop = trainer.datamodule.preparation.crop  # type: ignore[attr-defined]
                 shown = _varied(table).to_dict("records")
-                cards = [make_card({row["model"]: row}, PANEL_SIDE, crop) for row in shown]
+                cards = [
+                    make_card({row["model"]: row}, PANEL_SIDE, crop, self.scales.get(row["source"])) for row in shown
+                ]
                 written["figure"], _ = draw_panels(cards, run.folder / "figures" / split)
             with _noting(written, "maps"):
                 written |= self._explain(trainer, run, split)

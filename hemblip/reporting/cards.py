@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
@@ -22,6 +22,9 @@ from hemblip.run import place_of
 
 PANEL_SIDE = 160
 """Side in pixels of a cell in Fig. 2 and among the report's examples."""
+
+BAR = 5
+"""Micrometres; a red blood cell is 7 to 8 wide."""
 
 QUALITY = 80
 """Of thumbnails, in WebP: about 3 kB at 112 pixels."""
@@ -79,6 +82,7 @@ class Card:
     alt: str
     reference: str
     answers: list[Answer]
+    bar: str = ""
 
     @property
     def first_map(self) -> tuple[str, str] | None:
@@ -113,27 +117,40 @@ def cell_pixels(row: Mapping[str, Any]) -> Pixels:
     return read_cell(str(row["image"]), None if box is None else list(box), stretch)
 
 
-def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0) -> str:
+def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0, scale: float | None = None) -> str:
     """Cell image as a data URI; an empty picture if the image cannot be read any more.
 
     Args:
         row: prediction row; `bbox` and `width_factor` are followed if there are such columns.
         side: in pixels.
         crop: that the model saw, see `hemblip.data.images.square`.
+        scale: micrometres a pixel of the file, for a bar of `BAR` micrometres; None for no bar.
     """
     try:
         pixels = cell_pixels(row)
     except DataError:
         return "data:,"
     buffer = io.BytesIO()
-    Image.fromarray(square(pixels, side, crop)).save(buffer, "webp", quality=QUALITY, method=4)
+    shown = Image.fromarray(square(pixels, side, crop))
+    if scale is not None:
+        _draw_bar(shown, BAR / (scale * crop * min(pixels.shape[:2])))
+    shown.save(buffer, "webp", quality=QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _draw_bar(picture: Image.Image, share: float) -> None:
+    """Draw a white bar with a dark rim, `share` of the picture long, into its lower left corner."""
+    side = picture.width
+    left, low, thick = side // 20, side - side // 20, max(2, side // 50)
+    corners = (left, low - thick, left + max(1, round(share * side)), low)
+    ImageDraw.Draw(picture).rectangle(corners, fill="white", outline="#1d2129")
 
 
 def make_card(
     rows: Mapping[str, Mapping[str, Any]],
     side: int,
     crop: float = 1.0,
+    scale: float | None = None,
     maps: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Card:
     """Lay out one cell.
@@ -142,6 +159,7 @@ def make_card(
         rows: name of a model -> its prediction row of the cell.
         side: of the thumbnail in pixels; twice that is stored, for sharp screens and to enlarge it.
         crop: that the models saw.
+        scale: micrometres a pixel of the cell's file, if that is known.
         maps: name of a model -> attribute -> picture of its map.
     """
     first = next(iter(rows.values()))
@@ -151,7 +169,8 @@ def make_card(
         title=str(kind),
         place=place_of(first["split"]),
         source=str(first["source"]),
-        image=thumbnail(first, 2 * side, crop),
+        image=thumbnail(first, 2 * side, crop, scale),
+        bar="" if scale is None else f"bar {BAR} µm",
         side=side,
         alt=f"Cell {first['cell_id']}, annotated as {kind}",
         reference=str(first["reference"]),
@@ -183,6 +202,7 @@ def make_cards(comparison: Comparison, cells: Sequence[tuple[str, str]], side: i
             rows := {name: table.loc[cell] for (name, place), table in tables.items() if place == split},
             side,
             comparison.crop(split),
+            comparison.scale(next(iter(rows.values()))["source"]),
             {
                 name: maps.of_cell(cell, str(rows[name]["caption"]))
                 for (name, place), maps in explained.items()

@@ -16,7 +16,7 @@ from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
 from hemblip.reporting.run_settings import check_same_cells, differing_tests
-from hemblip.run import PLACES, TRAINING_CELLS, Run, cells_of, order_of
+from hemblip.run import PLACES, SCALES, TRAINING_CELLS, Run, cells_of, order_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
@@ -164,6 +164,11 @@ class Comparison(Contest):
         """Share of a cell's shorter side that the first captioner saw, as recorded with its rows."""
         told = (run.provenance.get(split, {}).get("cells", {}).get("crop") for run in self.runs)
         return float(next((crop for crop in told if crop), 1.0))
+
+    def scale(self, source: str) -> float | None:
+        """Micrometres a pixel of a source's image files, as the first run that knows them was told."""
+        told = [facts.get(SCALES, {}) for run in self.runs for facts in run.provenance.values()]
+        return next((float(scales[source]) for scales in told if source in scales), None)
 
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
         return Scored(tables, self.bert)

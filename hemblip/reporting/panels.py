@@ -129,7 +129,13 @@ def _draw_image(axes: Axes, card: Card, top: float) -> None:
     if coded:
         pixels = Image.open(io.BytesIO(base64.b64decode(coded))).convert("RGB")
         axes.imshow(pixels, extent=(0.1, 0.1 + IMAGE, top + IMAGE, top), aspect="auto")
-    axes.text(0.1, top - 0.06, f"{card.title}, {card.place.lower()}", fontproperties=_FONT, va="bottom")
+    axes.text(
+        0.1,
+        top - 0.06,
+        ", ".join(filter(None, [card.title, card.place.lower(), card.bar])),
+        fontproperties=_FONT,
+        va="bottom",
+    )
 
 
 def _legend(axes: Axes) -> None:

@@ -1,5 +1,8 @@
 """Statements of captions, judged and marked in their words."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,3 +84,15 @@ def test_a_figure_of_cells_is_drawn(workplace):
     assert pdf.stat().st_size > 1000
     with Image.open(png) as image:
         assert image.width > 500 and image.height > len(rows) * 200  # a row of text and image a cell
+
+
+@pytest.mark.parametrize(("side", "crop", "share"), [(200, 1.0, 0.25), (400, 1.0, 0.125), (400, 0.5, 0.25)])
+def test_the_scale_bar_is_five_micrometres_long(tmp_path, side, crop, share):
+    Image.new("RGB", (side, side + 40), "#804060").save(tmp_path / "cell.png")
+    cell = row(CAPTION, **TRUTH) | {"image": str(tmp_path / "cell.png"), "cell_id": "a", "split": "test"}
+    cell |= {"source": "lab", "reference": CAPTION, "confidence": None}
+    card = make_card({"m": cell}, 100, crop, scale=0.1)  # 50 pixels of the file
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(card.image.partition(",")[2]))).convert("RGB"))
+    white = (shown > 235).all(axis=2).sum(axis=1).max()
+    assert card.bar == "bar 5 µm" and white == pytest.approx(share * 200, abs=4)
+    assert make_card({"m": cell}, 100, crop).bar == ""
