@@ -1,8 +1,8 @@
 """Compare told and asked confidence of a run, both calibrated on its validation cells, on its test cells.
 
-    python -m hemblip validate --run RUN --evaluation.ask true
-    python -m hemblip test --run RUN --evaluation.ask true
-    python experiments/ask/told_asked.py RUN
+python -m hemblip validate --run RUN --evaluation.ask true
+python -m hemblip test --run RUN --evaluation.ask true
+python experiments/ask/told_asked.py RUN
 """
 
 import sys
