@@ -5,6 +5,14 @@
 # same with checkpoints, resuming, a report and provenance; here nothing is hidden.
 
 # %%
+import logging
+import os
+import warnings
+
+os.environ["TQDM_DISABLE"] = "1"
+warnings.filterwarnings("ignore")  # what notebooks lack, and tips
+logging.getLogger("lightning").setLevel(logging.ERROR)
+
 import lightning as L
 import matplotlib.pyplot as plt
 import pandas as pd

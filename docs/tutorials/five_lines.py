@@ -5,6 +5,13 @@
 # 2020, CC BY 4.0); the captioner has not seen them.
 
 # %%
+import os
+import warnings
+
+os.environ["TQDM_DISABLE"] = "1"
+warnings.filterwarnings("ignore")  # of bars that notebooks lack
+
+# %%
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +20,7 @@ from PIL import Image
 import hemblip
 
 captioner = hemblip.load("wbcatt-compact")
-paths = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))[:6:2]
+paths = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))[::3]
 described = captioner.describe(paths)
 
 # %%

@@ -52,7 +52,7 @@ def contradiction_table(comparison: Comparison) -> Table:
         ]
         rows.append(Row(pair, cells, section="Captions by the pair of statements"))
     notes = [*basis(comparison), "The pairs are counted in the captions of the first seed."]
-    columns = model_columns(comparison, comparison.columns)
+    columns = model_columns(comparison.contestants, comparison.columns)
     title = "Statements that cannot both be true of one cell, within one caption"
     return Table("contradictions", title, "Statements", columns, rows, notes, folded=True)
 

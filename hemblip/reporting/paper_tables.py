@@ -154,7 +154,7 @@ def table2(comparison: Comparison, splits: Sequence[str] | None = None) -> Table
         splits: columns below each model; None for all.
     """
     splits = splits or comparison.columns
-    columns = model_columns(comparison, splits)
+    columns = model_columns(_answering(comparison), splits)
     names = [_short(split) if len(splits) > 1 else "" for split in splits]
     columns += [Column(model, name, "published") for model in _theirs(comparison) for name in names]
     rows = []
@@ -186,7 +186,7 @@ def table2_end_to_end(comparison: Comparison, splits: Sequence[str] | None = Non
         *_section(comparison, splits, "accuracy", ""),
     ]
     title = "Table 2b. Attributes right among all annotated cells (%): silence is wrong"
-    columns = model_columns(comparison, splits)
+    columns = model_columns(_answering(comparison), splits)
     notes = [*basis(comparison), NOT_BEATEN, *single_valued_notes(comparison, splits)]
     return Table(_name("table2b", splits), _placed(title, splits), "Feature", columns, rows, notes)
 
@@ -196,7 +196,7 @@ def table2_more(comparison: Comparison, splits: Sequence[str] | None = None) -> 
     splits = splits or comparison.columns
     rows = [row for measure, title in MORE.items() for row in _section(comparison, splits, measure, title)]
     title = "Table 2c. Macro-F1, balanced accuracy, coverage, omission and hallucination of attributes (%)"
-    columns = model_columns(comparison, splits)
+    columns = model_columns(_answering(comparison), splits)
     notes = [*basis(comparison), NOT_BEATEN, *single_valued_notes(comparison, splits), OF_ALL]
     return Table(_name("table2c", splits), _placed(title, splits), "Feature", columns, rows, notes, folded=True)
 
@@ -219,12 +219,10 @@ def _short(split: str) -> str:
     return {"test": "Int.", "external": "Ext."}.get(split, split)
 
 
-def model_columns(comparison: Comparison, splits: Sequence[str]) -> list[Column]:
+def model_columns(contestants: Sequence[Contestant], splits: Sequence[str]) -> list[Column]:
     """A heading for each contestant, and a column for each split below it."""
     return [
-        Column(who.name, _short(split) if len(splits) > 1 else "", who.kind)
-        for who in _answering(comparison)
-        for split in splits
+        Column(who.name, _short(split) if len(splits) > 1 else "", who.kind) for who in contestants for split in splits
     ]
 
 

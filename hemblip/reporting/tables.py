@@ -28,7 +28,7 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
 
     for name, label in TEXTS.items():
         if name in scores:
-            line(label, (column[name] for column in columns.values()), share=False)
+            line(label, (column.get(name) for column in columns.values()), share=False)
     for key in scores["attributes"]:
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
     single = scores["single_valued"]

@@ -250,6 +250,9 @@ def test_tables_with_means_say_which_attributes_these_leave_out(run):
     assert mean == pytest.approx(accuracies(rows, others).mean()) == scores["accuracy"]
     told = "means without diagnosis: one annotated value only"
     assert told in score_table("test", scores, {})
+    silent = {name: value for name, value in scores.items() if name not in ("bleu", "rouge_l")}
+    (line,) = (line for line in score_table("test", scores, {"asked": silent}).splitlines() if "ROUGE-L" in line)
+    assert line.endswith("n/a")  # answers are no texts
     assert f"test: {told}" in summary_table({"test": {"model": scores, "baselines": {}}})
 
 
@@ -272,6 +275,8 @@ def test_answers_stand_beside_captions_and_statements_have_the_better_confidence
         column = (name, "Int.") if table.name == "table2b" else (name, "")
         assert shown(table, feature("chromatin"), column).value == 1.0
         assert shown(table, feature("chromatin"), ("a", column[1])).value < 1.0
+    pairs = contradiction_table(comparison)  # of captions: answers have none
+    assert all(len(row.cells) == len(pairs.columns) for row in pairs.rows)
     found = asked_table(comparison)
     used = {row.label: row.cells[-1] for row in found.rows}
     assert (used[words("chromatin")], used[words("cell_size")]) == ("asked", "told")
