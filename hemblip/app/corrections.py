@@ -18,8 +18,8 @@ def statements_of(cells: Sequence[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cell_id", *KEYS])
 
 
-def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) -> Path:
-    """Write a corrected table as CSV, with the captions as they were: `image`, `caption` and the 15 keys.
+def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) -> tuple[Path, Path]:
+    """Write a corrected table as CSV and Parquet, captions as they were: `cell_id`, `image`, `caption`, the 15 keys.
 
     Args:
         table: as of `statements_of`, changed by hand.
@@ -42,7 +42,11 @@ def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) 
                     f"{row['cell_id']}: {key} is '{value}'; it is one of {', '.join(SCHEMA[key])}, or empty"
                 )
     kept = table.assign(image=table["cell_id"], caption=table["cell_id"].map(captions))
-    path = folder / secrets.token_hex(8) / "corrected.csv"
-    with replacing(path) as partial:
-        kept[["cell_id", "image", "caption", *KEYS]].to_csv(partial, index=False)
-    return path
+    kept = kept[["cell_id", "image", "caption", *KEYS]].replace({"": None})
+    place = folder / secrets.token_hex(8)
+    csv, parquet = place / "corrected.csv", place / "corrected.parquet"
+    with replacing(csv) as partial:
+        kept.to_csv(partial, index=False)
+    with replacing(parquet) as partial:
+        kept.to_parquet(partial, index=False)
+    return csv, parquet

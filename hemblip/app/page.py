@@ -10,6 +10,7 @@ import pandas as pd
 from hemblip.app.corrections import statements_of, write_corrections
 from hemblip.app.reader import Reader
 from hemblip.app.uploads import MOST_FILES, MOST_MEGABYTES, describe_uploads
+from hemblip.app.where import Where
 from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import HemblipError
 from hemblip.explain.ask import UNTAUGHT
@@ -21,6 +22,38 @@ FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-ser
 """Of the reader's machine: others would be fetched from elsewhere."""
 
 SIGNS = "; ".join(f"{mark.sign} {mark.words}" for mark in MARKS)
+
+ASK_WHERE = """
+element.addEventListener('click', event => {
+    const said = event.target.closest('.hb-ask');
+    if (!said) return;
+    const cell = said.closest('.hb-cell'), again = said.getAttribute('aria-pressed') === 'true';
+    cell.querySelector('.hb-map')?.remove();
+    cell.classList.remove('hb-mapped');
+    cell.querySelectorAll('.hb-ask').forEach(other => other.setAttribute('aria-pressed', 'false'));
+    cell.querySelector('.hb-where').textContent = again ? '' : 'Looking where this comes from ...';
+    if (again) return;
+    said.setAttribute('aria-pressed', 'true');
+    trigger('click', {place: said.dataset.cell, about: said.dataset.about});
+});
+"""
+"""A statement is pressed: what was shown of its cell goes, and pressed again it stays away."""
+
+SHOW_WHERE = """
+told => {
+    const cell = document.querySelectorAll('#cells .hb-cell')[told.place];
+    const pressed = cell?.querySelector('.hb-ask[aria-pressed="true"]');
+    if (pressed?.dataset.about !== told.about) return;
+    cell.querySelector('.hb-where').textContent = told.said;
+    if (!told.picture) return;
+    const map = document.createElement('img');
+    Object.assign(map, {className: 'hb-map', src: told.picture, width: 192, height: 192});
+    map.alt = 'Map of where this statement comes from';
+    cell.querySelector('figure').append(map);
+    cell.classList.add('hb-mapped');
+}
+"""
+"""The answer is laid over its cell, if the same statement is still pressed."""
 
 
 def looks() -> dict[str, object]:
@@ -69,7 +102,9 @@ def _describing(reader: Reader, folder: Path) -> None:
             )
             promised = gr.Markdown(reader.promise(1.0))
     gr.Markdown(f"Signs beside a statement, by the model's own probability: {SIGNS}.")
-    shown = gr.HTML(elem_id="cells")
+    gr.Markdown("Click a statement, or press Enter on it, to see where in the image it comes from.")
+    shown = gr.HTML(elem_id="cells", js_on_load=ASK_WHERE)
+    found = gr.JSON(visible="hidden")
     with gr.Row():
         question = gr.Textbox(
             label="Ask about these cells",
@@ -83,7 +118,9 @@ def _describing(reader: Reader, folder: Path) -> None:
         )
         table = gr.Dataframe(headers=["cell_id", *KEYS], interactive=True, elem_id="corrections")
         keep = gr.Button("Check and make the file", elem_id="keep")
-        file = gr.DownloadButton("Download the corrected table", interactive=False, elem_id="corrected")
+        with gr.Row():
+            csv = gr.DownloadButton("Download as CSV", interactive=False, elem_id="corrected")
+            parquet = gr.DownloadButton("Download as Parquet", interactive=False, elem_id="corrected-parquet")
         told = gr.Markdown(elem_id="kept")
 
     def take(paths: list[str] | None) -> tuple[None, list[Cell], list[str]]:
@@ -94,18 +131,26 @@ def _describing(reader: Reader, folder: Path) -> None:
 
     def show(cells: list[Cell], flaws: list[str], percent: float) -> tuple[str, str]:
         tolerated = percent / 100
-        return cards(reader.shortened(cells, tolerated), flaws), reader.promise(tolerated)
+        return cards(reader.shortened(cells, tolerated), flaws, asked=True), reader.promise(tolerated)
 
     for upload in (drop, choose):
         upload.upload(take, upload, [upload, described, flawed])
     examples.click(lambda: (reader.describe(example_cells()), []), None, [described, flawed])
 
-    def corrected(rows: pd.DataFrame, cells: list[Cell]) -> tuple[gr.DownloadButton, str]:
+    def located(cells: list[Cell], event: gr.EventData) -> dict[str, object]:
+        place, keys = int(event.place), [key for key in KEYS if key in str(event.about).split()]
+        told = reader.where(cells[place], keys) if 0 <= place < len(cells) else Where("")
+        return {"place": place, "about": event.about, "said": told.said, "picture": told.picture}
+
+    shown.click(located, described, found, show_progress="hidden").then(None, found, js=SHOW_WHERE)
+
+    def corrected(rows: pd.DataFrame, cells: list[Cell]) -> tuple[gr.DownloadButton, gr.DownloadButton, str]:
         try:
-            path = write_corrections(rows, cells, folder)
+            made = write_corrections(rows, cells, folder)
         except HemblipError as error:
-            return gr.DownloadButton(interactive=False), f"**Not kept:** {error}"
-        return gr.DownloadButton(value=str(path), interactive=True), f"{len(rows)} cells are in the table."
+            return gr.DownloadButton(interactive=False), gr.DownloadButton(interactive=False), f"**Not kept:** {error}"
+        ready = [gr.DownloadButton(value=str(path), interactive=True) for path in made]
+        return ready[0], ready[1], f"{len(rows)} cells are in the table."
 
     def asked(text: str, cells: list[Cell]) -> str:
         found = reader.ask(text, cells)
@@ -116,7 +161,7 @@ def _describing(reader: Reader, folder: Path) -> None:
 
     question.submit(asked, [question, described], answer)
     described.change(lambda cells: statements_of(cells), described, table)
-    keep.click(corrected, [table, described], [file, told])
+    keep.click(corrected, [table, described], [csv, parquet, told])
     for changed in (described, flawed, risk):
         changed.change(show, [described, flawed, risk], [shown, promised])
 

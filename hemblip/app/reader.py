@@ -8,12 +8,13 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
+from hemblip.app.where import Where, read_trial, where
 from hemblip.data.preparation import Picture, as_pixels
 from hemblip.data.taught import never_seen
 from hemblip.errors import DataError
 from hemblip.explain.ask import answers
 from hemblip.metrics.abstention import abstain, fit_thresholds, promise
-from hemblip.models.loading import load
+from hemblip.models.loading import load, place_of
 from hemblip.morphology import KEYS
 from hemblip.morphology.questions import understood
 from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
@@ -36,6 +37,7 @@ class Reader:
         self.captioner = load(path)
         place = Path(path)
         self.run = next(reversed(Run.versions(place)), Run(place)) if place.exists() else Run(place)
+        self._folder = self.run.folder if place.exists() else place_of(path)
         self._alone = Lock()  # a captioner describes one batch at a time
         self._thresholds = lru_cache(maxsize=100)(self._fitted)
 
@@ -74,6 +76,16 @@ class Reader:
         seen = np.stack([cell.seen for cell in cells])
         with self._alone:
             return answers(self.captioner, seen, [cell.name for cell in cells], [asked.key], asked)
+
+    @cached_property
+    def trial(self) -> pd.DataFrame | None:
+        """What a trial found of the captioner's maps; None if nobody has tried them."""
+        return read_trial(self._folder)
+
+    def where(self, cell: Cell, keys: Sequence[str]) -> Where:
+        """Show where in a cell the words come from that state some attributes, see `hemblip.app.where`."""
+        with self._alone:
+            return where(self.captioner, cell, keys, self.trial)
 
     def promise(self, risk: float) -> str:
         """Say what captions of this risk, above 0 to 1, promise, or why none can be chosen."""

@@ -126,17 +126,18 @@ class PredictionWriter(BasePredictionWriter):
     def _write_page(
         self, table: pd.DataFrame, cells: CellDataModule, captioner: L.LightningModule, flaws: list[str]
     ) -> None:
-        """Write the page of the first `PAGE` cells, the least sure of them first."""
+        """Write the page of at most `PAGE` cells: those unlike the training cells before all, the least sure first."""
         assert isinstance(captioner, Captioner)
         manifest, shown = cells.manifest.set_index("cell_id"), []
-        for row in table.head(PAGE).sort_values("confidence", kind="stable").to_dict("records"):
+        like = ~(table[UNLIKE] > LIMIT) if UNLIKE in table else pd.Series(True, index=table.index)
+        chosen = table.assign(like=like).sort_values("like", kind="stable").head(PAGE)
+        for row in chosen.sort_values(["like", "confidence"], kind="stable").to_dict("records"):
             said = {key: row[key] if isinstance(row[key], str) else None for key in KEYS}
             before = extract_attributes(row[UNSHORTENED]) if UNSHORTENED in row else said
             sure = {key: row[CONFIDENCE_PREFIX + key] for key in KEYS if pd.notna(row[CONFIDENCE_PREFIX + key])}
             left_out = tuple(key for key in KEYS if before[key] is not None and said[key] is None)
             seen = cells.preparation.of_cell(manifest.loc[row["cell_id"]].to_dict())
             shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out, row.get(UNLIKE)))
-        shown.sort(key=lambda cell: not cell.is_foreign)
         warning = never_seen(captioner.taught) if captioner.taught else ""
         write_text(self.path, page(shown, "Described cells", warning, self.promise, flaws, len(table)))
 

@@ -33,9 +33,7 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
         CheckpointError: it is none of them, or weights and settings do not belong together.
         ModelAccessError: the base model cannot be reached.
     """
-    place = Path(path)
-    if not place.exists() and (SHIPPED / place.name / EXPORTED).is_file():
-        place = SHIPPED / place.name
+    place = place_of(path)
     if (place / EXPORTED).is_file():
         captioner = _exported(place)
     elif place.suffix == ".ckpt" or (place / "config.yaml").is_file():
@@ -49,6 +47,13 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
     captioner.familiarity = Familiarity.read(place if place.is_dir() else Run(place).folder)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return captioner.to(torch.device(chosen)).eval()
+
+
+def place_of(path: str | Path) -> Path:
+    """The folder of a captioner that comes with HemBLIP if `path` is its name, else `path`."""
+    place = Path(path)
+    shipped = SHIPPED / place.name
+    return shipped if not place.exists() and (shipped / EXPORTED).is_file() else place
 
 
 def build(settings: Mapping[str, Any], origin: str) -> Captioner:

@@ -55,9 +55,15 @@ def data_uri(pixels: Pixels) -> str:
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def cards(cells: Sequence[Cell], flaws: Sequence[str] = ()) -> str:
-    """Cells one below the other, and what could not be read before them; all text is escaped."""
-    return _template("described.html.j2", cells=cells, flaws=flaws)
+def cards(cells: Sequence[Cell], flaws: Sequence[str] = (), asked: bool = False) -> str:
+    """Cells one below the other, and what could not be read before them; all text is escaped.
+
+    Args:
+        cells: to be shown.
+        flaws: a line a file that is none.
+        asked: make each statement a button, `data-cell` its cell's place and `data-about` its attributes.
+    """
+    return _template("described.html.j2", cells=cells, flaws=flaws, asked=asked)
 
 
 def page(
@@ -65,7 +71,7 @@ def page(
 ) -> str:
     """The same as a document of its own, of `total` cells in all."""
     told = {"title": title, "warning": warning, "promise": promise, "total": total or len(cells)}
-    return _template("described_page.html.j2", cells=cells, flaws=flaws, style=style(), **told)
+    return _template("described_page.html.j2", cells=cells, flaws=flaws, asked=False, style=style(), **told)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ class Maps:
         found = {key: grid for (name, key), grid in self.grids.items() if name == cell}
         if not found:
             return {}
-        top = max(2.0, float(np.median([np.quantile(grid, 0.995) for grid in found.values()])))
+        top = scale_of(found.values())
         return {key: overlay(grid / top) for key, grid in found.items()}
 
 
@@ -80,6 +80,11 @@ def read_maps(run: Run, split: str) -> Maps | None:
 def _pair(name: str) -> tuple[str, str]:
     cell, _, key = name.partition("\t")
     return cell, key
+
+
+def scale_of(grids: Iterable[NDArray[np.float32]]) -> float:
+    """Choose the value of the darkest colour for maps in times of an even spread: at least 2."""
+    return max(2.0, float(np.median([np.quantile(grid, 0.995) for grid in grids])))
 
 
 def overlay(values: NDArray[np.float32]) -> str:

@@ -34,11 +34,12 @@ UNKNOWN = Mark(0.0, "not known how sure", "?", "unknown")
 
 
 class Piece(NamedTuple):
-    """A stretch of a caption; `mark` is None where nothing is stated."""
+    """A stretch of a caption; `mark` is None, and `keys` are none, where nothing is stated."""
 
     text: str
     mark: Mark | None = None
     note: str = ""
+    keys: tuple[str, ...] = ()
 
 
 def mark_of(confidence: float | None) -> Mark:
@@ -82,4 +83,4 @@ def _piece(text: str, keys: tuple[str, ...], confidence: Mapping[str, float]) ->
     known = [confidence[key] for key in keys if key in confidence]
     mark = mark_of(min(known) if known else None)
     told = (f"{key.replace('_', ' ')}, {in_percent(confidence.get(key))}" for key in keys)
-    return Piece(text, mark, f"{mark.words}: {'; '.join(told)}")
+    return Piece(text, mark, f"{mark.words}: {'; '.join(told)}", keys)

@@ -11,6 +11,7 @@ from hemblip.app.corrections import statements_of, write_corrections
 from hemblip.app.reader import NO_VALIDATION, Reader
 from hemblip.app.serve import is_loopback
 from hemblip.app.uploads import MOST_FILES, describe_uploads, read_uploads
+from hemblip.app.where import where
 from hemblip.cli.main import main
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS
@@ -62,9 +63,11 @@ def test_corrections_are_read_as_annotations(described, workplace):
     table = statements_of(described)
     table.loc[0, "cell_type"] = "eosinophil"
     table.loc[1, "cell_size"] = ""
-    path = write_corrections(table, described, Path("made"))
-    assert main(["score", str(path), "--output", "scores"]) == 0
-    kept = pd.read_csv(path)
+    csv, parquet = write_corrections(table, described, Path("made"))
+    for path in (csv, parquet):
+        assert main(["score", str(path), "--output", f"scores{path.suffix}"]) == 0
+    kept = pd.read_csv(csv)
+    assert pd.read_parquet(parquet).fillna("").equals(kept.fillna("")) and pd.isna(kept.loc[1, "cell_size"])
     assert kept.loc[0, "cell_type"] == "eosinophil" and kept["caption"].tolist() == [one.caption for one in described]
     for changed, said in (({"cell_type": "leucocyte"}, "cell_type is 'leucocyte'"), ({"cell_id": "x"}, "cell 'x'")):
         with pytest.raises(DataError, match=said):
@@ -97,7 +100,7 @@ def test_text_on_the_page_is_escaped_and_sureness_is_told_in_words(described):
     assert "<script>" not in told and "<b>torn" not in told and "&lt;script&gt;" in told
     assert "very sure" in told and "data:image/png;base64," in told
     whole = page([cell], "Title & more", "", "", total=5)
-    assert "Research software, not for diagnosis." in whole and "The first 1 of 5 cells" in whole
+    assert "Research software, not for diagnosis." in whole and "1 of 5 cells, those unlike" in whole
     assert "Title &amp; more" in whole and "http" not in whole.replace("http-equiv", "")
 
 
@@ -116,3 +119,24 @@ def test_marks():
         ("monocyte", "sure"),
     ]
     assert np.all([is_loopback(host) for host in ("127.0.0.1", "localhost", "::1")]) and not is_loopback("0.0.0.0")
+
+
+def test_a_statement_is_shown_by_the_quickest_faithful_method_and_in_words_where_none_is(reader, described):
+    cell = described[0]
+    stated = [key for key in KEYS if cell.attributes[key]]
+    rows = [(method, stated[0], 40, method != "attention") for method in ("attention", "integrated", "occlusion")]
+    rows += [("attention", stated[1], 40, False), ("integrated", stated[1], 40, False)]
+    trial = pd.DataFrame(rows, columns=["method", "key", "cells", "faithful"])
+    shown = where(reader.captioner, cell, [stated[0]], trial)
+    assert "integrated method" in shown.said and shown.picture.startswith("data:image/webp;base64,")
+    barred = where(reader.captioner, cell, [stated[1]], trial)
+    assert barred.picture is None and "Tested on 40 cells, attention and integrated did no better" in barred.said
+    assert "never tested" in where(reader.captioner, cell, [stated[2]], trial).said
+    assert "nobody has tested" in where(reader.captioner, cell, [stated[0]], None).said
+    assert where(reader.captioner, cell, stated[:2], trial).picture == shown.picture
+
+
+def test_statements_are_buttons_where_a_page_can_answer_only(described):
+    told = cards(described, asked=True)
+    assert 'data-cell="1" data-about="' in told and 'role="status"' in told
+    assert "<button" not in cards(described) and "data-cell" not in cards(described)
