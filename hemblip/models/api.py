@@ -154,7 +154,7 @@ class ApiCaptioner(Captioner):
 
     def _turn(self, pixels: Pixels) -> dict[str, Any]:
         picture = {"type": "image_url", "image_url": {"url": _data_url(pixels)}}
-        return {"role": "user", "content": [{"type": "text", "text": self.question}, picture]}
+        return {"role": "user", "content": [picture, {"type": "text", "text": self.question}]}  # as ours are trained
 
     def plan(self, cells: CellDataModule, stage: str) -> str:
         """Say what `validate`, `test` or `predict` of these cells, which are set up, would ask at most."""

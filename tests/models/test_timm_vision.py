@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import yaml
 from finished_run import finished_run
 from PIL import Image
 from tiny_blip import CAPTIONS, tiny
@@ -111,6 +113,30 @@ def test_a_run_and_its_export_caption_alike(workplace, images, adaptation):
         seen = names["model"].vision_model(pixel_values=names["pixels"]).last_hidden_state
         torch.testing.assert_close(seen[0], feature, rtol=1e-4, atol=1e-4)
     assert str(workplace) not in card
+
+
+@pytest.mark.slow
+def test_the_shipped_config_runs_from_fit_to_export(workplace):
+    """`configs/blip_dinobloom.yaml` with a compact decoder, the tiny encoder and drawn cells."""
+    published(workplace / "bloom.pth")
+    config = yaml.safe_load((Path(__file__).parents[2] / "configs/blip_dinobloom.yaml").read_text())
+    settings = settings_of(workplace, "lora")
+    settings["compact"]["image_size"] = 32
+    config["model"]["init_args"] |= settings
+    config["data"]["init_args"] |= {"image_size": SIDE, "num_workers": 0, "limit": 12, "cache": "cache"}
+    config["data"]["init_args"]["sources"] = [
+        {"class_path": "hemblip.data.sources.Synthetic", "init_args": {"cells": 120, "size": 32}}
+    ]
+    config["trainer"] |= {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config", "config.yaml"]) == 0
+    assert main(["test", "--run", "runs/blip_dinobloom"]) == 0
+    images = str(Path(Run("runs/blip_dinobloom/version_0").predictions("test")["image"].iloc[0]).parent)
+    assert main(["predict", "--run", "runs/blip_dinobloom", "--images", images, "--output", "cells.csv"]) == 0
+    assert main(["export", "--run", "runs/blip_dinobloom/version_0", "--output", "out"]) == 0
+    told = pd.read_csv("cells.csv").head(3)
+    again = [one.caption for one in load("out", device="cpu").describe(told["image"].tolist())]
+    assert again == told["caption"].fillna("").tolist()
 
 
 def test_weights_of_another_encoder_are_refused(workplace):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from models.vlm_twins import SIDE, written
+from models.vlm_twins import KINDS, SIDE, written
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
@@ -18,9 +18,11 @@ CONFIG = Path(__file__).parents[2] / "configs"
 RUN = "runs/twin/version_0"
 
 
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory):
-    return written("qwen", tmp_path_factory.mktemp("qwen"))
+@pytest.fixture(
+    scope="module", params=["qwen", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "qwen")]
+)
+def twin(request, tmp_path_factory):
+    return written(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture
