@@ -19,6 +19,7 @@ from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
 from hemblip.reporting.layout import Estimate, Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, feature, features, table1, table2, table2_end_to_end, table2_more
+from hemblip.reporting.report import write_report
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
 from hemblip.reporting.statements import words
 from hemblip.reporting.sureness import asked_table
@@ -283,4 +284,6 @@ def test_answers_stand_beside_captions_and_statements_have_the_better_confidence
     sure = comparison.models[0].scored["test"].table
     assert not sure["confidence_chromatin"].equals(rows["confidence_chromatin"])
     assert sure["confidence_cell_size"].equals(rows["confidence_cell_size"])
+    page = write_report(run).read_text()
+    assert name in page and "Confidence told and asked" in page
     assert asked_table(compared(make_run(Path("runs/b/version_0"), manifests(20, 32), 0.6, splits=("test",)))) is None
