@@ -89,7 +89,7 @@ def _quickest(trial: pd.DataFrame, key: str) -> str | None:
 
 def _why_none(trial: pd.DataFrame | None, key: str) -> str:
     if trial is None:
-        return "no map is shown, because nobody has tested the maps of this model; `explain --trial` does."
+        return "no map is shown, because nobody has tested the maps of this model; the command explain --trial does."
     tried = trial[trial["key"] == key]
     if tried.empty:
         return "no map is shown, because maps of this attribute were never tested."

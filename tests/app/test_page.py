@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import hemblip
@@ -65,6 +66,9 @@ def test_upload_question_correction_download(visit, tmp_path):
     with page.expect_download() as download:
         page.click("#corrected")
     assert "eo_145815.jpg" in Path(download.value.path()).read_text()
+    with page.expect_download() as download:
+        page.click("#corrected-parquet")
+    assert pd.read_parquet(download.value.path())["cell_id"].tolist() == ["eo_145815.jpg"]
 
 
 def test_a_torn_file_is_told_and_the_others_are_described(visit, tmp_path):
@@ -74,6 +78,32 @@ def test_a_torn_file_is_told_and_the_others_are_described(visit, tmp_path):
     page.wait_for_selector(".hb-flaws")
     assert "torn.png" in page.inner_text(".hb-flaws") and page.locator(".hb-cell").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_statement_tells_where_it_comes_from_by_mouse_and_by_keyboard(visit):
+    page = visit()
+    page.set_input_files("#drop input[type=file]", [str(CELLS / "eo_145815.jpg")])
+    page.wait_for_selector(".hb-ask")
+    told = "document.querySelector('.hb-where').textContent.includes('{}')"
+    first, second = page.locator(".hb-ask").nth(0), page.locator(".hb-ask").nth(1)
+    first.click()
+    page.wait_for_function(told.format("Cell type: "))
+    second.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(told.format("Cell size: "))
+    assert [one.get_attribute("aria-pressed") for one in (first, second)] == ["false", "true"]
+    said = page.inner_text(".hb-where")
+    assert page.locator(".hb-map").count() == ("the darker" in said) != ("no map" in said)
+    page.keyboard.press("Enter")
+    assert page.locator(".hb-map").count() == 0 and page.locator(".hb-where").text_content() == ""
+
+
+def test_200_files_at_once(visit, tmp_path):
+    for number in range(200):
+        shutil.copy(CELLS / "eo_145815.jpg", tmp_path / f"{number}.jpg")
+    page = visit()
+    page.set_input_files("#drop input[type=file]", [str(path) for path in tmp_path.iterdir()])
+    page.wait_for_function("document.querySelectorAll('.hb-cell').length === 200", timeout=300_000)
 
 
 def test_two_visitors_see_their_own_cells(visit):
