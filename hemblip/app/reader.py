@@ -1,6 +1,7 @@
 """A run's captioner as the page asks it: cells in, descriptions out, shorter where less risk is tolerated."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -8,6 +9,7 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
+from hemblip.app.alike import AlikeCells
 from hemblip.app.where import Where, read_trial, where
 from hemblip.data.preparation import Picture, as_pixels
 from hemblip.data.taught import never_seen
@@ -38,6 +40,7 @@ class Reader:
         place = Path(path)
         self.run = next(reversed(Run.versions(place)), Run(place)) if place.exists() else Run(place)
         self._folder = self.run.folder if place.exists() else place_of(path)
+        self._alike = AlikeCells(self.captioner, self._folder)
         self._alone = Lock()  # a captioner describes one batch at a time
         self._thresholds = lru_cache(maxsize=100)(self._fitted)
 
@@ -61,12 +64,15 @@ class Reader:
         read = [(name, as_pixels(picture)) for name, picture in pictures]
         with self._alone:
             told = self.captioner.describe([pixels for _, pixels in read])
-        return [
+        cells = [
             Cell(
                 name, self.captioner.preparation(pixels), one.caption, one.attributes, one.confidence, unlike=one.unlike
             )
             for (name, pixels), one in zip(read, told, strict=True)
         ]
+        with self._alone:
+            alike = self._alike.of(cells)
+        return [replace(cell, alike=near) for cell, near in zip(cells, alike, strict=True)]
 
     def ask(self, question: str, cells: Sequence[Cell]) -> pd.DataFrame | None:
         """Answer a question about cells, see `hemblip.explain.ask.answers`; None if it is about nothing taught."""
@@ -124,4 +130,4 @@ def _less(cell: Cell, row: dict[str, object]) -> Cell:
     kept: dict[str, str | None] = {key: str(row[key]) if isinstance(row[key], str) else None for key in KEYS}
     left_out = tuple(key for key in KEYS if cell.attributes[key] is not None and kept[key] is None)
     sure = {key: value for key, value in cell.confidence.items() if key not in left_out}
-    return Cell(cell.name, cell.seen, str(row["caption"]), kept, sure, left_out, cell.unlike)
+    return replace(cell, caption=str(row["caption"]), attributes=kept, confidence=sure, left_out=left_out)

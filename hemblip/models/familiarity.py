@@ -63,10 +63,17 @@ class Familiarity:
 
     def distance(self, features: Values) -> Values:
         """Measure cells (B, D): (B,), from 0 on."""
-        points = torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32))
-        apart = torch.cdist(points, torch.from_numpy(self.cells))
         nearest = min(NEIGHBOUR, len(self.cells))
-        return apart.kthvalue(nearest, dim=1).values.numpy()
+        return self._apart(features).kthvalue(nearest, dim=1).values.numpy()
+
+    def nearest(self, features: Values, most: int) -> NDArray[np.int64]:
+        """Find the training cells nearest to cells (B, D): places in `cells` (B, at most `most`), the nearest first."""
+        apart = self._apart(features)
+        return apart.topk(min(most, len(self.cells)), dim=1, largest=False).indices.numpy()
+
+    def _apart(self, features: Values) -> torch.Tensor:
+        points = torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32))
+        return torch.cdist(points, torch.from_numpy(self.cells))  # (B, N)
 
     def quantile(self, features: Values) -> NDArray[np.float64]:
         """Say what share of the validation cells is nearer than each cell (B, D): (B,), 0 to 1."""

@@ -21,6 +21,21 @@ NOT_FOR_DIAGNOSIS = "Research software, not for diagnosis."
 
 
 @dataclass(frozen=True, eq=False)  # pixels have no hash
+class Alike:
+    """A training cell that looks like another cell.
+
+    Attributes:
+        name: its id.
+        seen: (S, S, 3), 0 to 255, as the model saw it.
+        annotation: key -> annotated value; only what is annotated.
+    """
+
+    name: str
+    seen: Pixels
+    annotation: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)  # pixels have no hash
 class Cell:
     """One cell and what was said of it.
 
@@ -32,6 +47,7 @@ class Cell:
         confidence: key -> probability of what is stated.
         left_out: keys that the caption stated before it was shortened.
         unlike: share of the validation cells that are more like the training cells; None if it is not known.
+        alike: the nearest training cells, the nearest first.
     """
 
     name: str
@@ -41,6 +57,7 @@ class Cell:
     confidence: dict[str, float]
     left_out: tuple[str, ...] = field(default=())
     unlike: float | None = None
+    alike: tuple[Alike, ...] = ()
 
     @property
     def is_foreign(self) -> bool:

@@ -1,12 +1,15 @@
 """What the page says of cells, without a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import hemblip
+from hemblip.app.alike import AlikeCells
 from hemblip.app.corrections import statements_of, write_corrections
 from hemblip.app.reader import NO_VALIDATION, Reader
 from hemblip.app.serve import is_loopback
@@ -14,9 +17,12 @@ from hemblip.app.uploads import MOST_FILES, describe_uploads, read_uploads
 from hemblip.app.where import where
 from hemblip.cli.main import main
 from hemblip.errors import DataError
+from hemblip.explain.statement import as_batch
+from hemblip.models.familiarity import Familiarity, features_of, sample_of
 from hemblip.morphology import KEYS
 from hemblip.reporting.described import cards, page
 from hemblip.reporting.sure_marks import in_percent, mark_of, marked
+from hemblip.run import TRAINING_CELLS
 
 CELLS = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))
 
@@ -140,3 +146,28 @@ def test_statements_are_buttons_where_a_page_can_answer_only(described):
     told = cards(described, asked=True)
     assert 'data-cell="1" data-about="' in told and 'role="status"' in told
     assert "<button" not in cards(described) and "data-cell" not in cards(described)
+
+
+def test_the_nearest_training_cells_are_shown_with_their_annotation(reader, described, tmp_path, monkeypatch):
+    rows = [{"cell_id": path.name, "image": str(path), "bbox": None, "width_factor": 1.0} for path in CELLS]
+    table = pd.DataFrame(rows).assign(cell_type="eosinophil", chromatin=None)
+    table.to_parquet(tmp_path / TRAINING_CELLS)
+    cells = reader.describe([(name, str(CELLS[number])) for number, name in enumerate(table["cell_id"])])
+    seen = {name: one.seen for name, one in zip(table["cell_id"], cells, strict=True)}
+    order = [table["cell_id"][place] for place in sample_of(table["cell_id"].tolist())]
+    images = torch.stack([torch.from_numpy(seen[name]).permute(2, 0, 1).float() for name in order])
+    features = features_of(reader.captioner, [as_batch(images)])
+    monkeypatch.setattr(reader.captioner, "familiarity", Familiarity.of(features, features))
+    found = AlikeCells(reader.captioner, tmp_path).of(described)
+    assert [near[0].name for near in found] == [path.name for path in CELLS[:3]] and {len(n) for n in found} == {3}
+    assert found[0][0].annotation == {"cell_type": "eosinophil"}
+    assert "Looks like these training cells" in cards([replace(described[0], alike=found[0])])
+    table.iloc[1:].to_parquet(tmp_path / TRAINING_CELLS)
+    assert AlikeCells(reader.captioner, tmp_path).of(described) == [()] * 3
+
+
+def test_the_captioner_that_comes_along_shows_maps_where_its_trial_found_them_faithful(reader, described):
+    faithful = set(reader.trial.loc[reader.trial["faithful"], "key"])
+    assert "chromatin" in faithful and "cell_type" not in faithful
+    for key in ("chromatin", "cell_type"):
+        assert (reader.where(described[0], [key]).picture is not None) == (key in faithful)

@@ -1,5 +1,6 @@
 """Cells that are unlike those of training."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_the_captioner_that_comes_along_knows_what_is_no_cell(workplace, capsys)
     assert "3 of them of cells unlike those of training (column unlike)" in capsys.readouterr().out
     cell = hemblip.load("wbcatt-compact", device="cpu").describe(["mixed/noise.png"])[0]
     assert cell.unlike == pytest.approx(far["noise.png"])
+
+
+def test_a_page_too_short_for_all_keeps_the_unlike_cells_first_and_lists_what_is_torn(workplace, monkeypatch):
+    monkeypatch.setattr("hemblip.callbacks.prediction_writer.PAGE", 3)
+    strange(Path("mixed"), 360)
+    (Path("mixed") / "torn.png").write_bytes(b"\x89PNG torn")
+    assert main(["predict", "--run", "wbcatt-compact", "--images", "mixed", "--output", "o.html"]) == 0
+    told = Path("o.html").read_text()
+    names = re.findall(r'aria-label="([^"]+\.(?:png|jpg))"', told)
+    assert sorted(names) == ["empty.png", "noise.png", "photo.png"] and "3 of 4 cells" in told
+    assert "torn.png" in told.split("Not described:")[1].split("</ul>")[0]
 
 
 def test_nothing_is_said_of_foreign_cells_where_a_risk_is_promised(workplace, capsys):
