@@ -50,6 +50,11 @@ COMMANDS = {
         "several captions for each cell of a manifest",
         "--config configs/caption/grammar.yaml --dry-run",
     ),
+    "questions": Command(
+        "hemblip.corpus.questions:questions",
+        "questions about the cells of a manifest, and how far captions answer them",
+        "--manifest data/manifest.parquet --output questions.jsonl",
+    ),
     "audit": Command(
         "hemblip.corpus.audit:audit",
         "duplicates, leaks between splits and shortcuts of a manifest",
