@@ -85,7 +85,7 @@ class CaptionEvaluation(L.Callback):
         self._go_on = self._force = False
         self._parts: RowParts | None = None
         self._made: list[dict[str, Any]] = []
-        self._annotations: dict[str, dict[str, Any]] = {}
+        self._annotations = pd.DataFrame()  # by cell
         self._sample: set[str] = set()
         self._sampled: list[tuple[Tensor, str, str]] = []  # image, caption and id
 
@@ -153,7 +153,7 @@ class CaptionEvaluation(L.Callback):
     def _start(self, trainer: L.Trainer) -> pd.DataFrame:
         self._made = []
         manifest = _cells(trainer).manifest
-        self._annotations = manifest.set_index("cell_id", drop=False).to_dict("index")
+        self._annotations = manifest.set_index("cell_id", drop=False)
         return manifest
 
     def on_validation_batch_end(
@@ -190,7 +190,8 @@ class CaptionEvaluation(L.Callback):
             return
         model = Run(self.folder).name if self.folder else type(captioner).__name__
         ask = self.ask and captioner.trainer.state.fn != "fit"
-        rows = described_rows(captioner, batch, self._annotations, model, self.multi_reference, ask)
+        known: Any = self._annotations.loc[list(batch["cell_ids"])].to_dict("index")  # a million dicts take gigabytes
+        rows = described_rows(captioner, batch, known, model, self.multi_reference, ask)
         if self._parts is None:
             self._made += rows
         else:
