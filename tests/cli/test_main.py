@@ -295,7 +295,7 @@ def test_typo_in_a_config(workplace, capsys):
     text = Path(TINY).read_text().replace("batch_size", "batchsize")
     Path("typo.yaml").write_text(text)
     assert main(["fit", "--config", "typo.yaml"]) == 2
-    assert "typo.yaml: data: InternalCells: Option 'batchsize' is not accepted" in one_line(capsys)
+    assert "typo.yaml: InternalCells: Option 'batchsize' is not accepted; did you mean batch_size?" in one_line(capsys)
     Path("latin.yaml").write_bytes("# Größe\n".encode("latin-1"))
     assert main(["fit", "--config", "latin.yaml"]) == 2
     assert "latin.yaml: not a text in UTF-8" in one_line(capsys)
