@@ -86,6 +86,8 @@ def in_words(table: pd.DataFrame, changes: Mapping[str, Mapping[str, float]]) ->
     """
     lines = []
     for method, rows in table[table["faithful"].notna()].groupby("method", sort=False):
+        if not (rows["key"] == EVERY).any():  # no statement, only captions
+            continue
         whole = rows[rows["key"] == EVERY].iloc[0]
         lines.append(
             f"{method}: {whole['inside']:.0%} of a map lies in the parts that its statement is about; its greatest "
