@@ -30,7 +30,7 @@ test-oldest: .venv-oldest/installed
 mutants: .venv/installed
 	$(BIN)/python experiments/mutants/run.py
 
-slow: .venv/installed
+slow: .venv/installed docs
 	$(BIN)/python -m pytest -m slow -n 0
 
 lint: .venv/installed

@@ -12,7 +12,7 @@ ROOT = Path(hemblip.__file__).parent
 FLOORS = (
     {"errors", "atomic", "ranks", "plain_text"},
     {"morphology"},
-    {"data", "predictions", "parts", "endpoint", "store"},
+    {"data", "predictions", "parts", "shared_texts", "endpoint", "store"},
     {"metrics"},
     {"corpus", "run", "models"},
     {"explain", "probing", "reporting", "export"},

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from hemblip.cli.main import main
@@ -11,6 +12,7 @@ CELLS = {"class_path": "hemblip.data.sources.Synthetic", "init_args": {"cells": 
 EXTERNAL = {"class_path": "hemblip.data.ExternalCells", "init_args": {"image_size": 32, "sources": [CELLS]}}
 
 
+@pytest.mark.slow
 def test_it_ends_with_the_scores_of_all_cells_and_where_the_rest_is(workplace, capsys):
     Path("external.yaml").write_text(yaml.safe_dump(EXTERNAL))
     assert main(["demo", "--experiment", TINY, "--external", "external.yaml", "--name", "shown"]) == 0

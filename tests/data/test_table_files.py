@@ -183,7 +183,7 @@ def test_a_manifest_saved_as_csv_is_the_same(workplace):
         ("width_factor", "nan", "has width_factor"),
         ("image", "", "has image None"),
         ("cell_id", "", "has cell_id None"),
-        ("split", "\x1b[31m", r"unknown split '\\x1b\[31m'"),
+        ("split", "\x1b[31m", r"unknown split '\[31m'"),
     ],
 )
 def test_values_of_a_manifest_that_cannot_be(workplace, column, value, said):
