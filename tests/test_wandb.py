@@ -67,6 +67,7 @@ def test_a_run_keeps_its_number_and_no_other_has_it(tmp_path, monkeypatch):
     assert number(tmp_path / "c") == "agents"
 
 
+@pytest.mark.slow
 def test_without_an_account_it_is_told_what_to_do(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_API_KEY"}
     environment |= {"WANDB_MODE": "online", "HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}

@@ -443,9 +443,7 @@ def test_nothing_asks_the_network(workplace, monkeypatch):
         ["test", "--run", "runs/tiny"],
         ["predict", "--run", "runs/tiny", "--images", "data/synthetic"],
         ["ask", "--run", "runs/tiny", "--images", "data/synthetic", "--question", "Is the nucleus lobed?"],
-        ["explain", "--run", "runs/tiny", "--cells", "1", "--method", "random"],
         ["export", "--run", "runs/tiny", "--output", "model"],
-        ["compare", "runs/tiny", "--output", "tables"],
         ["predict", "--run", "wbcatt-compact", "--images", "data/synthetic", "--output", "shipped.csv"],
     ):
         assert main(words) == 0, words

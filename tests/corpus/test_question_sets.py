@@ -90,6 +90,7 @@ def test_mistakes_are_told_in_one_line(workplace, capsys):
     assert "no such manifest" in error and error.count("\n") == 1 and not Path("questions.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_captions_of_the_annotation_itself_answer_everything(workplace, capsys):
     root = Path(__file__).parents[2]
     assert main(["prepare", "--config", str(root / "configs/prepare/demo.yaml"), "--output", "made.parquet"]) == 0

@@ -255,6 +255,7 @@ def captioners():
     return pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
 
 
+@pytest.mark.slow
 def test_a_folder_named_twice_and_a_seed_trained_twice_are_no_more_seeds(workplace):
     cells = manifests(cells=20, size=32)
     for version, seed in enumerate((0, 0, 1)):
