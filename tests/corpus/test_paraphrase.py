@@ -219,8 +219,12 @@ def test_a_server_that_drips_is_left(rewording):
         rewording(server, timeout=0.5, retries=0).run()
 
 
-def test_a_reply_without_end_is_not_kept(rewording):
-    with serving(lambda number, drafts, asked: b'{"choices": ["' + b"x" * 5_000_000) as server:
+def test_a_reply_of_megabytes_is_not_read(rewording):
+    def behave(number, drafts, asked):
+        content = json.dumps([reworded(draft) for draft in drafts])
+        return json.dumps({"choices": [{"message": {"content": content}}], "more": "x" * 5_000_000}).encode()
+
+    with serving(behave) as server:
         outcome = rewording(server, attempts=1).run()
     assert outcome.malformed == 8 and outcome.paraphrased == 0
 

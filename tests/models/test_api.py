@@ -18,6 +18,7 @@ import hemblip
 from hemblip.cli.main import main
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.models import ApiCaptioner
+from hemblip.models.gemma_prompt import QUESTION, SYSTEM_PROMPT
 from hemblip.predictions import read_predictions
 from hemblip.run import Run
 
@@ -99,6 +100,9 @@ def test_it_is_tested_compared_and_asked_for_once(config, capsys):
         told = capsys.readouterr().out
         # 24 cells at 300 tokens an image, the question and the system prompt; 200 written at most
         assert "at most 24 calls to served at 127.0.0.1, 0 examples in each" in told
+        sent = 24 * ((len(SYSTEM_PROMPT) + len(QUESTION)) // 4 + 300)
+        assert f"about {sent:,} tokens sent (300 an image) and at most 4,800 received" in told
+        assert f"cost: at most {(sent * 2 + 4800 * 10) / 1e6:.2f}" in told
         assert "24 calls, 7,200 tokens sent, 480 received, cost 0.02; all other captions were cached" in told
         scores = Run.newest("api").scores["test"]["model"]
         share = (rows["true_cell_type"] == "monocyte").mean()
