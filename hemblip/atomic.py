@@ -190,11 +190,11 @@ def _telling(path: Path, fix: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = next(filter(None, map(_no_folder, path.parents)), error.strerror or str(error))
+        reason = next(filter(None, map(no_folder, path.parents)), error.strerror or str(error))
         raise DataError(f"{path}: cannot be written ({reason}); {fix}") from error
 
 
-def _no_folder(path: Path) -> str:
+def no_folder(path: Path) -> str:
     """Why nothing can be below `path`, empty if there can."""
     if not path.exists():
         return f"{path} is a link to nothing" if path.is_symlink() else ""

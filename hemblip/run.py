@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from hemblip.atomic import alone, write_text
+from hemblip.atomic import alone, no_folder, write_text
 from hemblip.errors import CheckpointError, DataError
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.morphology.extract import extractor_version
@@ -549,8 +549,7 @@ def make_version(folder: Path) -> bool:
             return False
         raise DataError(f"{folder}: cannot be made, something else has its name; move it away") from None
     except OSError as error:
-        files = [f"{above} is a file" for above in folder.parents if above.exists() and not above.is_dir()]
-        reason = files[0] if files else error.strerror
+        reason = next(filter(None, map(no_folder, folder.parents)), error.strerror)
         raise DataError(f"{folder}: cannot be made ({reason}); choose another --name or folder") from error
     return True
 

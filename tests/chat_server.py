@@ -4,8 +4,9 @@ import json
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_server import running
 
 
 def reworded(draft):
@@ -81,13 +82,5 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
 def serving(behave=lambda number, drafts, asked: [reworded(draft) for draft in drafts]):
-    server = ChatServer(behave)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return running(ChatServer(behave))

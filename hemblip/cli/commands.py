@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from jsonargparse import auto_cli
 
-from hemblip.cli.typos import knowing
-
 
 class Command(NamedTuple):
     """One command.
@@ -127,16 +125,15 @@ def run_command(name: str, words: Sequence[str]) -> None:
     function = getattr(importlib.import_module(module), attribute)
     if command.positional:
         words = _named(words, command.positional)
-    with knowing(lambda: inspect.signature(function).parameters):
-        auto_cli(
-            function,
-            args=_switched(words, function),
-            as_positional=False,
-            exit_on_error=False,
-            allow_abbrev=False,
-            prog=f"python -m hemblip {name}",
-            epilog=f"example: python -m hemblip {name} {command.example}",
-        )
+    auto_cli(
+        function,
+        args=_switched(words, function),
+        as_positional=False,
+        exit_on_error=False,
+        allow_abbrev=False,
+        prog=f"python -m hemblip {name}",
+        epilog=f"example: python -m hemblip {name} {command.example}",
+    )
 
 
 def _switched(words: Sequence[str], function: Callable[..., None]) -> list[str]:

@@ -27,7 +27,6 @@ from hemblip.cli.help import MOVED, own_settings
 from hemblip.cli.loggers import fit_loggers, wandb_logger
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
-from hemblip.cli.typos import knowing
 from hemblip.data.conditions import conditions
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
@@ -176,8 +175,7 @@ class HemblipCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Check the settings before anything is made of them."""
-        with knowing(lambda: [action.dest for action in self._parser(self._command)._actions]):
-            super().parse_arguments(parser, args)
+        super().parse_arguments(parser, args)
         check_settings(self.config.subcommand, self.config[self.config.subcommand])
 
     def _parse_ckpt_path(self) -> None:

@@ -3,8 +3,8 @@
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,34 +21,23 @@ OURS = ("hemblip.models", "hemblip.data", "hemblip.data.sources", "hemblip.data.
 """Modules whose classes configs name."""
 
 
-@contextmanager
-def knowing(settings: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Let what a parser refuses carry the settings that there are, for `meant`."""
-    try:
-        yield
-    except ArgumentError as error:
-        error.settings = list(settings())  # type: ignore[attr-defined]
-        raise
-
-
 def told(error: ArgumentError, text: str, words: Sequence[str]) -> str:
     """Say where an unknown name or a wrong value was given, and which name is near.
 
     Args:
-        error: of the parser, perhaps with the settings that there are, see `knowing`.
+        error: of the parser; `hemblip.cli.help.check_names` has refused most misspelt names before it.
         text: what is said of it, one line.
         words: of the command line after the command.
     """
-    settings: list[str] = getattr(error, "settings", [])
     if found := UNKNOWN_WORD.search(text):
         word = found[1].split("=")[0]
         if not word.startswith("-"):
             return f"'{word}' on the command line belongs to no setting; settings are --name value"
-        return f"{word} on the command line is no setting{near(word, [f'--{name}' for name in settings])}"
+        return f"{word} on the command line is no setting{near(word, [])}"
     if found := UNKNOWN_SETTING.search(text):
         name = found[1]
         kinds = CLASS.findall(str(error))
-        known = _parameters(kinds[-1]) if kinds else settings
+        known = _parameters(kinds[-1]) if kinds else []
         return f"{_origin(name.rsplit('.', 1)[-1], None, words)}{text}{near(name, known)}"
     if found := UNKNOWN_CLASS.search(text):
         modules = [found[1]] if found[1] else OURS

@@ -17,9 +17,10 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
-from hemblip.models.answering import answer_ids, by_cell, every_beam, generate_answers
-from hemblip.models.captioner import Captioner, Pooling
-from hemblip.models.decoding import GREEDY, Decoding, Generated
+from hemblip.models.answering import answer_ids
+from hemblip.models.captioner import Pooling
+from hemblip.models.chat import ChatCaptioner
+from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.gemma_prompt import END, QUESTION, SYSTEM_PROMPT, prompt_ids
 from hemblip.models.gemma_weights import MEDGEMMA, load, pixel_values
 from hemblip.models.sharding import shard
@@ -33,7 +34,7 @@ NOTHING_TO_TRAIN = (
 )
 
 
-class MedGemmaCaptioner(Captioner):
+class MedGemmaCaptioner(ChatCaptioner):
     """Gemma 3 with images, asked to describe one cell.
 
     Args:
@@ -151,23 +152,10 @@ class MedGemmaCaptioner(Captioner):
             **options,
         )
 
-    def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
-        """Generate each cell's caption; see `Captioner`."""
-        return self._generate(batch, self.generation_config(), chances)
-
-    def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
-        """Generate each cell's captions, the best first; see `Captioner`."""
-        return by_cell(self._generate(batch, every_beam(self.generation_config())), self.decoding.num_beams)
-
-    @torch.no_grad()
-    def _generate(
-        self, batch: Batch, settings: GenerationConfig, chances: Tensor | None = None
-    ) -> list[list[Generated]]:
-        prompts = self.prompt.expand(len(batch["images"]), -1)
-        inputs = self._inputs(batch, prompts)
-        never = (self.image_token, self.tokenizer.pad_token_id)
-        prompts = inputs.pop("input_ids")
-        return generate_answers(self.model, prompts, inputs, settings, chances, never)
+    def prompts(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """Write the same prompt for each cell; see `ChatCaptioner`."""
+        inputs = self._inputs(batch, self.prompt.expand(len(batch["images"]), -1))
+        return inputs.pop("input_ids"), inputs
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""

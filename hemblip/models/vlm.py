@@ -15,9 +15,10 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
 from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters
-from hemblip.models.answering import answer_ids, by_cell, every_beam, generate_answers
-from hemblip.models.captioner import Captioner, Pooling
-from hemblip.models.decoding import GREEDY, Decoding, Generated
+from hemblip.models.answering import answer_ids
+from hemblip.models.captioner import Pooling
+from hemblip.models.chat import ChatCaptioner
+from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.gemma_prompt import QUESTION
 from hemblip.models.gemma_weights import MEDGEMMA, MEDGEMMA_REVISION
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
@@ -43,7 +44,7 @@ OVERFLOWS = ("gemma3", "paligemma")
 """Kinds whose activations leave the range of float16: their answers are empty."""
 
 
-class VlmCaptioner(Captioner):
+class VlmCaptioner(ChatCaptioner):
     """An image-text model by name, asked to describe one cell.
 
     Images go through the model's own image processor; the loss is that of the answer alone.
@@ -196,21 +197,10 @@ class VlmCaptioner(Captioner):
             if name in self._accepted
         }
 
-    def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
-        """Generate each cell's caption; see `Captioner`."""
-        return self._generate(batch, self.generation_config(), chances)
-
-    def generate_beams(self, batch: Batch) -> list[list[list[Generated]]]:
-        """Generate each cell's captions, the best first; see `Captioner`."""
-        return by_cell(self._generate(batch, every_beam(self.generation_config())), self.decoding.num_beams)
-
-    @torch.no_grad()
-    def _generate(
-        self, batch: Batch, settings: GenerationConfig, chances: Tensor | None = None
-    ) -> list[list[Generated]]:
+    def prompts(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """Write the same prompt for each cell; see `ChatCaptioner`."""
         prompts = self.prompt.expand(len(batch["images"]), -1)
-        inputs, never = self._inputs(batch["images"], prompts), (self.image_token, self.tokenizer.pad_token_id)
-        return generate_answers(self.model, prompts, inputs, settings, chances, never)
+        return prompts, self._inputs(batch["images"], prompts)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""

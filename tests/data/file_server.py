@@ -1,8 +1,8 @@
 """A web server on this machine that can drop connections, know no ranges, and change its files."""
 
-import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_server import running
 
 
 class FileServer(ThreadingHTTPServer):
@@ -55,13 +55,5 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
 def serving(files, **behaviour):
-    server = FileServer(files, **behaviour)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return running(FileServer(files, **behaviour))

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from local_server import running
 from PIL import Image
 
 import hemblip
@@ -49,17 +49,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
 def serving(behave=lambda number, body: (200, f"  {CAPTION}\n")):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.keys, server.lock, server.behave = [], [], threading.Lock(), behave
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return running(server)
 
 
 @pytest.fixture
