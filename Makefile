@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PINS := constraints.txt pyproject.toml
 
-.PHONY: demo test test-oldest mutants slow lint docs pins pins-oldest clean
+.PHONY: demo test test-oldest browser mutants slow lint docs pins pins-oldest clean
 
 .venv/installed: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "HemBLIP needs Python 3.11 or newer: make PYTHON=python3.11"; exit 2; }
@@ -30,7 +30,12 @@ test-oldest: .venv-oldest/installed
 mutants: .venv/installed
 	$(BIN)/python experiments/mutants/run.py
 
-slow: .venv/installed docs
+# The page in a real browser; skipped without Chromium (Debian: apt-get install chromium).
+browser: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m slow -n 0 -k "not 200" tests/app/test_page.py
+
+slow: .venv/installed docs browser
 	$(BIN)/python -m pytest -m slow -n 0
 
 lint: .venv/installed

@@ -28,6 +28,9 @@ PLUGINS = {
 }
 """Extras that other libraries import for us, or whose files are read."""
 
+TESTS = ("dev", "browser")
+"""Extras that only tests import."""
+
 
 def names(requirements):
     return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in requirements if "hemblip[" not in line}
@@ -46,7 +49,7 @@ def test_declared_is_imported_and_imported_is_declared():
     distributions = {
         module: {name.lower().replace("_", "-") for name in known.get(module, [module])} for module in foreign
     }
-    extras = set().union(*(names(part) for name, part in PROJECT["optional-dependencies"].items() if name != "dev"))
+    extras = set().union(*(names(part) for name, part in PROJECT["optional-dependencies"].items() if name not in TESTS))
     declared = names(PROJECT["dependencies"]) | extras
     undeclared = {module for module, found in distributions.items() if not found & declared and module != "umap"}
     assert not undeclared
@@ -62,6 +65,7 @@ def test_lower_bounds_are_those_that_are_tested():
     unpinned = {
         "bitsandbytes",
         "gradio",
+        "playwright",
         "timm",
         "umap-learn",
         "mkdocs-material",

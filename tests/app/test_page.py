@@ -12,7 +12,7 @@ import hemblip
 
 pytest.importorskip("gradio", reason="the extra `app` is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CELLS = Path(hemblip.__file__).parent / "data" / "cells"
 PORT = 7913
 
