@@ -25,16 +25,19 @@ from hemblip.models.fused_attention import fuse_attention
 SPECIAL = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
 
 
-def true_size(decoding: Decoding) -> BlipCaptioner:
-    """BLIP-base with random weights and a vocabulary of its size, with transformers' attention."""
+TINY = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}
+
+
+def true_size(decoding: Decoding, tiny: bool = False) -> BlipCaptioner:
+    """BLIP-base with random weights and a vocabulary of its size, with transformers' attention; or a tiny one."""
     captioner = BlipCaptioner("compact", decoding=decoding)
-    vision = {"image_size": 384, "initializer_range": 0.02}
-    captioner.model = BlipForConditionalGeneration(
-        BlipConfig(vision_config=vision, text_config={"num_attention_heads": 12})
-    )
+    size = TINY if tiny else {}
+    vision = {"image_size": 64 if tiny else 384, "initializer_range": 0.02, **size}
+    text = {"num_attention_heads": 12, **size, "encoder_hidden_size": vision.get("hidden_size", 768)}
+    captioner.model = BlipForConditionalGeneration(BlipConfig(vision_config=vision, text_config=text))
     captioner.tokenizer = BertTokenizer(vocab={SPECIAL.get(i, f"word{i}"): i for i in range(30_522)})
     captioner.tokenizer.add_special_tokens({"bos_token": "[DEC]", "additional_special_tokens": ["[ENC]"]})
-    captioner.image_size = 384
+    captioner.image_size = vision["image_size"]
     return captioner.eval()
 
 

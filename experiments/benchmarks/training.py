@@ -9,6 +9,7 @@ On a GPU, if there is one, in elapsed time; else in processor time.
 import argparse
 import statistics
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from decoding import true_size
@@ -24,15 +25,26 @@ def step(captioner: BlipCaptioner, optimizer: torch.optim.Optimizer, batch: Batc
     gpu = captioner.device.type == "cuda"
     clock = time.perf_counter if gpu else time.process_time
     start = clock()
-    losses, tokens = captioner.loss_per_cell(batch)
-    loss = losses.sum() / tokens.sum()
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    value = loss.item()
+    value = update(captioner, optimizer, batch).item()
     if gpu:
         torch.cuda.synchronize()
     return clock() - start, value
+
+
+def update(
+    captioner: BlipCaptioner,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    precision: AbstractContextManager[object] | None = None,
+) -> torch.Tensor:
+    """Take a step, the forward pass in a `precision`; give the loss."""
+    with precision or nullcontext():
+        losses, tokens = captioner.loss_per_cell(batch)
+        loss = losses.sum() / tokens.sum()
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
 
 
 def main() -> None:
