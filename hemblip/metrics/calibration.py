@@ -40,12 +40,13 @@ def judged(table: pd.DataFrame, key: str) -> tuple[Values, Flags]:
     column = CONFIDENCE_PREFIX + key
     if column not in table.columns:
         raise DataError(f"prediction rows: missing column {column}; captions of this run carry no confidences")
-    sure, usable = table[column].to_numpy(dtype=np.float64, na_value=np.nan), judged_cells(table, key)
+    sure, verdict = table[column].to_numpy(dtype=np.float64, na_value=np.nan), verdicts_of(table, key)
+    usable = can_be_judged(verdict) & ~np.isnan(sure)
     if ((sure[usable] < 0) | (sure[usable] > 1)).any():
         raise DataError(
             f"prediction rows: {column} holds values outside 0 to 1; write log-probabilities as probabilities"
         )
-    return sure[usable], (verdicts_of(table, key) == Verdict.RIGHT)[usable]
+    return sure[usable], (verdict == Verdict.RIGHT)[usable]
 
 
 def judged_cells(table: pd.DataFrame, key: str) -> Flags:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtr, stdtrit
 
 from hemblip.errors import DataError
 
@@ -174,7 +173,7 @@ def interval(value: float, without: Values, groups: int, limits: tuple[float, fl
     error, freedom = _standard_error(value, without, groups)
     if np.isnan(error):
         return Interval(float(value), None, None, groups)
-    reach = float(student.ppf(1 - OUTSIDE, freedom)) * error
+    reach = float(stdtrit(freedom, 1 - OUTSIDE)) * error  # Student's quantile
     if limits is None:
         return Interval(float(value), float(value - reach), float(value + reach), groups)
     low, span = limits[0], limits[1] - limits[0]
@@ -198,7 +197,7 @@ def p_value(difference: float, without: Values, groups: int) -> float | None:
         return None
     if error == 0:
         return 1.0 if difference == 0 else float(2 * 0.5**groups)
-    return float(2 * student.sf(abs(difference) / error, freedom))
+    return float(2 * stdtr(freedom, -abs(difference) / error))  # Student's tail
 
 
 def _standard_error(value: float, without: Values, groups: int) -> tuple[float, float]:

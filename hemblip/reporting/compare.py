@@ -125,7 +125,7 @@ def compare(runs: Sequence[str | Path | Run], output: str | Path | None = None, 
     Raises:
         DataError: a run was not tested, or the runs describe different cells.
     """
-    found = [run for given in runs for run in ([given] if isinstance(given, Run) else _runs([str(given)]))]
+    found = _runs(runs)
     if not found:
         raise ConfigError("no run to compare; give run folders or tables of captions")
     comparison = Comparison(found, risk=risk)
@@ -148,9 +148,9 @@ def summary(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _runs(paths: Sequence[str]) -> list[Run]:
+def _runs(given: Sequence[str | Path | Run]) -> list[Run]:
     """Runs that were asked for, each once, in order."""
-    found = [run for path in map(Path, paths) for run in _meant(path)]
+    found = [run for one in given for run in ([one] if isinstance(one, Run) else _meant(Path(one)))]
     return list({(run.folder.resolve(), run.name): run for run in found}.values())
 
 

@@ -88,7 +88,8 @@ def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
     """One reliability curve an attribute; None without confidences of statements."""
     models = [model for model in comparison.models if split in model.scored]
     models = [model for model in models if has_statement_confidences(model.scored[split].table)]
-    keys = [key for key in KEYS if any(len(judged(model.scored[split].table, key)[0]) for model in models)]
+    found = {key: [judged(model.scored[split].table, key) for model in models] for key in KEYS}
+    keys = [key for key, each in found.items() if any(len(sure) for sure, _ in each)]
     if not keys:
         return None
     columns = 4
@@ -101,8 +102,7 @@ def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.set_title(words(key), fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-        for (colour, dash, marker), model in zip(cycle(STYLES), models, strict=False):
-            sure, right = judged(model.scored[split].table, key)
+        for (colour, dash, marker), model, (sure, right) in zip(cycle(STYLES), models, found[key], strict=False):
             if len(sure):
                 bins = bins_of(sure, right, ATTRIBUTE_BINS)
                 bins = bins[bins["count"] >= FEWEST]

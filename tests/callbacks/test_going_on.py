@@ -42,12 +42,12 @@ class Describing:
 
 
 @pytest.fixture
-def describing(workplace, monkeypatch):
+def describing(tiny_run, monkeypatch):
     monkeypatch.setattr(parts, "SECONDS", -1)
-    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     return Describing(monkeypatch)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_stopped_test_goes_on(describing, monkeypatch):
     losses, log_loss = [], Captioner._log_loss
 
@@ -67,6 +67,7 @@ def test_a_stopped_test_goes_on(describing, monkeypatch):
     assert len(losses[0]) == 24 and losses[0] == losses[-1]  # of which the logged loss is made
 
 
+@pytest.mark.usefixtures("no_report")
 def test_without_resume_it_begins_anew_and_with_other_settings_it_refuses(describing, capsys):
     assert describing.run(TEST, stop_at=16) == 130
     other = [*TEST, "--model.init_args.decoding.max_new_tokens", "9"]
@@ -134,6 +135,7 @@ def test_predict_in_a_notebook_is_lightnings_own(cells):
     assert len(pd.read_csv("mine/captions.csv")) == 60
 
 
+@pytest.mark.usefixtures("no_report")
 def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
     assert describing.run(TEST) == 0
     rows = RUN / "predictions" / "test.parquet"

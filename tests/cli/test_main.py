@@ -75,9 +75,8 @@ def test_fit_test_and_predict(workplace, capsys):
     assert "nowhere" in one_line(capsys)
 
 
-def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
+def test_images_that_are_gone_cost_only_what_looks_at_them(tiny_run, capsys):
     """The training cells' images need not be where a trained run is tested."""
-    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     cells = pd.read_parquet(RUN / "training_cells.parquet")
     cells.assign(image="/gone/" + cells["cell_id"]).to_parquet(RUN / "training_cells.parquet")
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
@@ -87,12 +86,11 @@ def test_images_that_are_gone_cost_only_what_looks_at_them(workplace, capsys):
     assert scores["model"]["cells"] == 24 and set(scores["baselines"]) == {"majority value", "modal caption"}
 
 
-def test_the_scores_are_on_disk_before_the_report_fails(workplace, capsys, monkeypatch):
+def test_the_scores_are_on_disk_before_the_report_fails(tiny_run, capsys, monkeypatch):
     def fails(*_, **__):
         raise DataError("no room for a page")
 
     monkeypatch.setattr("hemblip.callbacks.run_report.write_report", fails)
-    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
     assert main(["test", "--config", TINY, "--ckpt_path", BEST]) == 0
     assert re.search(r"report +n/a \(no room for a page\)", capsys.readouterr().out)
     assert len(Run(RUN).scores["test"]["baselines"]) == 4
@@ -223,8 +221,7 @@ def test_no_epochs(workplace):
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "0"]) == 0
 
 
-def test_bad_images_are_listed_and_the_others_described(workplace, capsys):
-    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+def test_bad_images_are_listed_and_the_others_described(tiny_run, capsys):
     drawn = sorted(Path("data/synthetic").rglob("*.png"))[:3]
     Path("mine").mkdir()
     for path in drawn:
@@ -278,8 +275,7 @@ def test_files_that_are_no_checkpoints(workplace, capsys, content, said):
         hemblip.load("some.ckpt")
 
 
-def test_weights_that_are_not_finite_or_nothing_to_go_on_from(workplace, capsys):
-    assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1"]) == 0
+def test_weights_that_are_not_finite_or_nothing_to_go_on_from(tiny_run, capsys):
     best, last = Path(BEST), Path(BEST).with_name("last.ckpt")
     shutil.copy(best, last)
     assert main(["fit", "--config", TINY, "--resume", "true", "--trainer.max_epochs", "2"]) == 2

@@ -120,7 +120,7 @@ def test_the_picture_that_is_sent_is_the_cell(config):
     assert server.asked[0]["temperature"] == 0 and server.asked[0]["max_tokens"] == 200
 
 
-def test_examples_are_training_cells_of_one_type_after_the_other(config):
+def test_examples_are_training_cells_of_one_type_after_the_other(config, no_report):
     with serving() as server:
         assert main(["test", *config(server, shots=3)]) == 0
         first, *others = [images(body) for body in server.asked]
@@ -150,7 +150,7 @@ def test_a_dry_run_asks_nothing_and_leaves_nothing(config, capsys):
         assert main(["test", "--config", str(TINY), "--dry-run"]) == 2
 
 
-def test_a_server_that_fails_ends_the_test_which_goes_on_later(config, capsys):
+def test_a_server_that_fails_ends_the_test_which_goes_on_later(config, no_report, capsys):
     with serving(lambda number, body: (200, CAPTION) if number <= 10 else (401, "")) as server:
         words = config(server, workers=1)
         assert main(["test", *words]) == 2

@@ -11,12 +11,19 @@ import pytest
 import yaml
 from reporting.run_folders import make_probe, make_run, manifests
 
+from hemblip.atomic import replacing_folder, write_text
 from hemblip.cli.main import main
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import extract_attributes
 from hemblip.predictions import read_predictions, write_predictions
+from hemblip.reporting.compare import compare as compare_rows
 from hemblip.reporting.compare import compare_command as compare
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.layout import to_markdown
+from hemblip.reporting.paper_tables import table2_more
 from hemblip.reporting.report import write_report
+from hemblip.reporting.side_tables import sources_table
+from hemblip.reporting.sureness import shortened_captions
 from hemblip.run import Run, sweep_runs
 
 
@@ -26,7 +33,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        cells = manifests()
+        cells = manifests(cells=40, size=32)
         make_run(Path("runs/good/version_0"), cells, 0.9)
         make_run(Path("runs/fair/version_0"), cells, 0.8, seed=1, talk=0.8)
         make_run(Path("runs/poor/version_0"), cells, 0.2, seed=2, talk=0.5)
@@ -82,8 +89,7 @@ def test_each_table_is_written_in_three_forms_without_nan(here):
 def test_captions_say_less_at_a_smaller_risk(here):
     stated = {}
     for risk in (0.02, 0.3):
-        compare(["runs/good"], output=f"risk_{risk}", risk=risk)
-        table = pd.read_csv(f"risk_{risk}/shortened.csv", keep_default_na=False)
+        table = shortened_captions(Comparison([Run.find("runs/good")], risk=risk))
         assert set(table["split"]) == {"test", "external"} and set(table["model"]) == {"good"}
         stated[risk] = 0
         for row in table.itertuples():
@@ -247,15 +253,16 @@ def test_seeds_are_gathered_and_other_settings_are_not(workplace):
     config = yaml.safe_load(other.read_text())
     config["model"]["init_args"]["adaptation"] = "lora"
     other.write_text(yaml.safe_dump(config))
-    compare([f"runs/a/version_{version}" for version in range(3)], gallery=2)
-    assert captioners() == ["a/version_0 (2 seeds)", "a/version_2"]
+    assert captioners(*(f"runs/a/version_{version}" for version in range(3))) == [
+        "a/version_0 (2 seeds)",
+        "a/version_2",
+    ]
 
 
-def captioners():
-    return pd.read_csv("compare/table1.csv").query("kind == 'model'")["row"].unique().tolist()
+def captioners(*runs):
+    return [name for name in compare_rows(runs).index if name.startswith("a")]
 
 
-@pytest.mark.slow
 def test_a_folder_named_twice_and_a_seed_trained_twice_are_no_more_seeds(workplace):
     cells = manifests(cells=20, size=32)
     for version, seed in enumerate((0, 0, 1)):
@@ -263,14 +270,11 @@ def test_a_folder_named_twice_and_a_seed_trained_twice_are_no_more_seeds(workpla
         path = folder / "config.yaml"
         config = {**yaml.safe_load(path.read_text()), "name": f"a{version}", "resume": version == 2}
         path.write_text(yaml.safe_dump(config))
-    compare(["runs/a", "runs/a/version_2", "runs/a/version_0"], gallery=2)
-    assert captioners() == ["a (2 seeds)"]
-    compare(["runs/a/version_0", "runs/a/version_1"], gallery=2)
-    assert captioners() == ["a/version_0", "a/version_1"]
+    assert captioners("runs/a", "runs/a/version_2", "runs/a/version_0") == ["a (2 seeds)"]
+    assert captioners("runs/a/version_0", "runs/a/version_1") == ["a/version_0", "a/version_1"]
     for version in (0, 2):
         Path(f"runs/a/version_{version}/config.yaml").unlink()
-    compare(["runs/a/version_0", "runs/a/version_2"], gallery=2)
-    assert captioners() == ["a/version_0", "a/version_2"]
+    assert captioners("runs/a/version_0", "runs/a/version_2") == ["a/version_0", "a/version_2"]
 
 
 def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
@@ -281,8 +285,7 @@ def test_the_table_of_a_sweep_means_its_tested_runs(workplace):
     table = Path("runs/sweep/sweep.csv")
     pd.DataFrame({"run": [*runs, "runs/sweep/version_2", None]}).to_csv(table, index=False)
     assert [str(run.folder) for run in sweep_runs(table)] == runs
-    compare([str(table)], gallery=2)
-    assert Path("compare/report.html").is_file()
+    assert "sweep (2 seeds)" in compare_rows([table]).index
     for content, complaint in (("trial\n1\n", "missing column run"), ("run\nruns/x\n", "none of its 1 runs")):
         table.write_text(content)
         with pytest.raises(DataError, match=complaint):
@@ -326,18 +329,19 @@ def test_runs_need_not_have_everything(workplace, capsys):
 
 def test_tables_of_an_earlier_comparison_do_not_stay(workplace):
     folder = make_run(Path("runs/a/version_0"), manifests(cells=10, size=32), 0.8)
-    compare([str(folder)], gallery=2)
-    assert Path("compare/external.md").is_file()
+    comparison = Comparison([Run(folder)])
+    with replacing_folder(Path("compare"), "compare") as made:
+        write_text(made / "external.md", to_markdown(sources_table(comparison)))
     (folder / "predictions/external.parquet").unlink()
     compare([str(folder)], gallery=2)
-    assert not Path("compare/external.md").exists()
+    assert Path("compare/table1.md").is_file() and not Path("compare/external.md").exists()
 
 
 def test_hallucination_is_told_of_attributes_that_no_cell_is_annotated_with(workplace):
     make_run(Path("runs/bold/version_0"), manifests(20), 0.9)
     for path in Path("runs/bold/version_0/predictions").rglob("*.parquet"):
         write_predictions(read_predictions(path).assign(true_diagnosis=None), path)
-    compare(["runs/bold"])
+    table = table2_more(Comparison([Run.find("runs/bold")]))
     told = read_predictions(Path("runs/bold/version_0/predictions/test.parquet"))["diagnosis"].notna().mean()
-    rows = [line for line in Path("compare/table2c.md").read_text().splitlines() if line.startswith("| Diagnosis")]
+    rows = [line for line in to_markdown(table).splitlines() if line.startswith("| Diagnosis")]
     assert len(rows) == 1 and f"{100 * told:.1f}" in rows[0]  # in the section of hallucination alone
