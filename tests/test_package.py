@@ -119,8 +119,8 @@ assert hemblip.__file__.startswith({str(workplace)!r}), hemblip.__file__
 from hemblip.cli.main import main
 assert main(["configs"]) == 0 and main(["fit", "--config", "configs/smoke.yaml", "--print_config"]) == 0
 print(hemblip.describe({{"cell_type": "neutrophil"}}), hemblip.extract_attributes("A small monocyte.")["cell_size"])
-from hemblip.reporting.report import TEMPLATES
-assert (TEMPLATES / "report.css").is_file()
+from hemblip.reporting.html import sheet
+assert sheet("report.css") and sheet("card.js")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

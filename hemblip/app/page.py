@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pandas as pd
 
+from hemblip.app.browse import browsing
 from hemblip.app.corrections import statements_of, write_corrections
 from hemblip.app.reader import Reader
 from hemblip.app.uploads import MOST_FILES, MOST_MEGABYTES, describe_uploads
@@ -15,7 +16,8 @@ from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import HemblipError
 from hemblip.explain.ask import UNTAUGHT
 from hemblip.morphology import KEYS
-from hemblip.reporting.described import NOT_FOR_DIAGNOSIS, Cell, cards, style
+from hemblip.reporting.described import Cell, cards
+from hemblip.reporting.html import NOT_FOR_DIAGNOSIS, sheet
 from hemblip.reporting.sure_marks import MARKS, in_percent
 
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -58,7 +60,8 @@ told => {
 
 def looks() -> dict[str, object]:
     """What gradio needs to draw the page without any other host, for `launch`."""
-    return {"theme": gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace")), "css": style()}
+    theme = gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace"))
+    return {"theme": theme, "css": str(sheet("described.css") + sheet("card.css"))}
 
 
 def build(reader: Reader, folder: Path) -> gr.Blocks:
@@ -70,7 +73,11 @@ def build(reader: Reader, folder: Path) -> gr.Blocks:
     """
     with gr.Blocks(title="HemBLIP", analytics_enabled=False, delete_cache=(600, 3600)) as blocks:
         gr.Markdown(f"# HemBLIP\n{_about(reader)}")
-        _describing(reader, folder)
+        with gr.Tabs():
+            with gr.Tab("Describe cells"):
+                _describing(reader, folder)
+            with gr.Tab("Tested cells", elem_id="browse") as tab:
+                browsing(reader.run, tab)
     return blocks
 
 

@@ -108,9 +108,10 @@ class Comparison(Contest):
     """All that the tables and figures are made from.
 
     Args:
-        runs: in the order in which they are shown; runs that differ only in their seed are one captioner.
+        runs: in the order in which they are shown.
         bert: encoder of BERTScore; None leaves it out.
         risk: share of wrong statements that abstention aims at, 0 to 1.
+        gather: take seeds of one model as one captioner.
 
     Attributes:
         warnings: what a reader must know.
@@ -125,6 +126,7 @@ class Comparison(Contest):
         runs: Sequence[Run],
         bert: BertScore | None = None,
         risk: float = 0.05,
+        gather: bool = True,
     ) -> None:
         self.runs = list(runs)
         for run in self.runs:
@@ -136,7 +138,7 @@ class Comparison(Contest):
         self.bert, self.risk = bert, risk
         if bert is not None:
             bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
-        gathered = _seeds(self.runs)
+        gathered = _seeds(self.runs) if gather else [[run] for run in self.runs]
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:
             if not any(split in baseline.scored for baseline in self.baselines):

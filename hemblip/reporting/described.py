@@ -4,20 +4,13 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from hemblip.data.images import Pixels
 from hemblip.models.familiarity import UNLIKE as LIMIT
-from hemblip.morphology import KEYS
-from hemblip.reporting.statements import words
-from hemblip.reporting.sure_marks import MARKS, in_percent, mark_of, marked
-
-NOT_FOR_DIAGNOSIS = "Research software, not for diagnosis."
+from hemblip.reporting.html import render, sheet
 
 
 @dataclass(frozen=True, eq=False)  # pixels have no hash
@@ -80,38 +73,13 @@ def cards(cells: Sequence[Cell], flaws: Sequence[str] = (), asked: bool = False)
         flaws: a line a file that is none.
         asked: make each statement a button, `data-cell` its cell's place and `data-about` its attributes.
     """
-    return _template("described.html.j2", cells=cells, flaws=flaws, asked=asked)
+    return render("described.html.j2", data_uri=data_uri, cells=cells, flaws=flaws, asked=asked)
 
 
 def page(
     cells: Sequence[Cell], title: str, warning: str, promise: str, flaws: Sequence[str] = (), total: int = 0
 ) -> str:
     """The same as a document of its own, of `total` cells in all."""
-    told = {"title": title, "warning": warning, "promise": promise, "total": total or len(cells)}
-    return _template("described_page.html.j2", cells=cells, flaws=flaws, asked=False, style=style(), **told)
-
-
-@cache
-def style() -> str:
-    """The style sheet of cards."""
-    return (files("hemblip.reporting") / "templates" / "described.css").read_text(encoding="utf-8")
-
-
-def _template(name: str, **values: Any) -> str:
-    return _environment().get_template(name).render(**values)
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("hemblip.reporting")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    environment.trim_blocks = environment.lstrip_blocks = True
-    environment.globals |= {"MARKS": MARKS, "KEYS": KEYS, "NOT_FOR_DIAGNOSIS": NOT_FOR_DIAGNOSIS}
-    environment.globals |= {
-        "words": words,
-        "marked": marked,
-        "mark_of": mark_of,
-        "in_percent": in_percent,
-        "data_uri": data_uri,
-    }
-    return environment
+    told: dict[str, Any] = {"title": title, "warning": warning, "promise": promise, "total": total or len(cells)}
+    told |= {"style": sheet("described.css"), "data_uri": data_uri}
+    return render("described_page.html.j2", cells=cells, flaws=flaws, asked=False, **told)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from hemblip import __version__
 from hemblip.atomic import write_text
@@ -20,6 +17,7 @@ from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
 from hemblip.reporting.error_tables import error_tables
 from hemblip.reporting.findings import findings, glossary, lead
+from hemblip.reporting.html import render, sheet
 from hemblip.reporting.in_short import diagnosis_table, in_short
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Row, Table
 from hemblip.reporting.maps import trial_words
@@ -27,7 +25,7 @@ from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, ta
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability, reliability_by_attribute
 from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
-from hemblip.reporting.statements import MARKS, VERDICTS, words
+from hemblip.reporting.statements import words
 from hemblip.reporting.stress import stress_plot
 from hemblip.reporting.sureness import asked_table, confidence_table
 from hemblip.run import Run, cells_of
@@ -39,8 +37,6 @@ ERRORS_NOTE = (
     "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
     "plausible); other: any other wrong value; silent: the caption does not say. Of several seeds the first is shown."
 )
-
-TEMPLATES = files("hemblip.reporting") / "templates"
 
 GALLERY = 240
 """Cells in the gallery: about 2 MB, small enough for a mail."""
@@ -84,12 +80,12 @@ def write_page(
         probes: folders of probe runs, for Table 3.
         gallery: most cells to show.
     """
-    page = render(comparison, title, probes, gallery, beside=(path.parent / "table1.csv").is_file())
+    page = report_page(comparison, title, probes, gallery, beside=(path.parent / "table1.csv").is_file())
     write_text(path, page)
     return path
 
 
-def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: int, beside: bool) -> str:
+def report_page(comparison: Comparison, title: str, probes: Sequence[Path], gallery: int, beside: bool) -> str:
     """Make the page as text; `beside` says that the tables lie in the same folder as files."""
     cards = make_cards(comparison, choose_cells(comparison, gallery), 112)
     cells = sum(len(_first(comparison, split)) for split in comparison.splits)
@@ -129,59 +125,43 @@ def render(comparison: Comparison, title: str, probes: Sequence[Path], gallery: 
     }
     if not plots:
         del contents["confidence"]
-    return (
-        _environment()
-        .from_string((TEMPLATES / "report.html.j2").read_text(encoding="utf-8"))
-        .render(
-            title=title,
-            lead=lead(comparison),
-            version=__version__,
-            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
-            facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
-            contents=list(contents.items()),
-            findings=findings(comparison),
-            in_short=in_short(comparison),
-            diagnosis=diagnosis_table(comparison),
-            warnings=comparison.warnings,
-            settings=_settings(comparison),
-            differing=settings_differences(comparison.runs),
-            tables=tables,
-            calibration=[one for one in (confidence_table(comparison), asked_table(comparison)) if one],
-            panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
-            examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen."
-            + seeds,
-            errors_note=ERRORS_NOTE,
-            error_bars=error_bars(comparison),
-            confusions=matrix_groups(comparison),
-            plots=plots,
-            trial=trial_words(comparison),
-            gallery=cards,
-            gallery_note=f"The page holds {shown}.{seeds}",
-            models=[model.name for model in comparison.models],
-            keys=[(key, words(key)) for key in SCHEMA],
-            types=sorted({card.title for card in cards}),
-            sources=sorted({fact["source"] for fact in facts}),
-            verdicts=VERDICTS,
-            marks=MARKS,
-            beside=beside,
-            below=BELOW,
-            published=PUBLISHED,
-            glossary=glossary(comparison),
-            origins=[line for run in comparison.runs for line in origins(run)],
-        )
+    return render(
+        "report.html.j2",
+        title=title,
+        lead=lead(comparison),
+        version=__version__,
+        style=sheet("card.css") + sheet("report.css"),
+        script=Markup("(element => {{\n{}}})(document);\n{}").format(sheet("card.js"), sheet("report.js")),
+        facts=Markup(json.dumps(facts, allow_nan=False).replace("<", "\\u003c")),
+        contents=list(contents.items()),
+        findings=findings(comparison),
+        in_short=in_short(comparison),
+        diagnosis=diagnosis_table(comparison),
+        warnings=comparison.warnings,
+        settings=_settings(comparison),
+        differing=settings_differences(comparison.runs),
+        tables=tables,
+        calibration=[one for one in (confidence_table(comparison), asked_table(comparison)) if one],
+        panels=make_cards(comparison, choose_examples(comparison), PANEL_SIDE),
+        examples_note="One cell of each of the commonest annotated types, drawn by a hash of its id, not chosen."
+        + seeds,
+        errors_note=ERRORS_NOTE,
+        error_bars=error_bars(comparison),
+        confusions=matrix_groups(comparison),
+        plots=plots,
+        trial=trial_words(comparison),
+        gallery=cards,
+        gallery_note=f"The page holds {shown}.{seeds}",
+        models=[model.name for model in comparison.models],
+        keys=[(key, words(key)) for key in SCHEMA],
+        types=sorted({card.title for card in cards}),
+        sources=sorted({fact["source"] for fact in facts}),
+        beside=beside,
+        below=BELOW,
+        published=PUBLISHED,
+        glossary=glossary(comparison),
+        origins=[line for run in comparison.runs for line in origins(run)],
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["breakable"] = _breakable
-    return environment
-
-
-def _breakable(name: str) -> Markup:
-    """Let a long run name break after underscores and slashes, on phones."""
-    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
 
 
 def _first(comparison: Comparison, split: str) -> Any:

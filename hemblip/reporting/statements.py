@@ -27,6 +27,17 @@ VERDICTS: Mapping[Verdict, str] = {
 MARKS: Mapping[Verdict, str] = {"right": "✓", "near": "≈", "wrong": "✗", "unverifiable": "?", "omitted": "–"}
 """One sign each, so that no verdict is told by colour alone."""
 
+KINDS: Mapping[str, str] = {
+    "": "all cells",
+    "wrong": f"{MARKS['wrong']} with a wrong statement",
+    "near": f"{MARKS['near']} with a plausible error",
+    "unverifiable": f"{MARKS['unverifiable']} with an unverifiable statement",
+    "omitted": f"{MARKS['omitted']} with something left out",
+    "contradicts": "↯ that contradict themselves",
+    "clean": f"{MARKS['right']} everything right",
+}
+"""What cells can be chosen by, in words."""
+
 COLOURS: Mapping[Verdict, str] = {
     "right": "#1b6e3c",
     "near": "#8a4b00",

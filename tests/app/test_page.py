@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from reporting.run_folders import make_run, manifests
 
 import hemblip
 
@@ -20,9 +21,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no 
 
 
 @pytest.fixture(scope="module")
-def server():
-    words = [sys.executable, "-m", "hemblip", "app", "--port", str(PORT)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+def server(tmp_path_factory):
+    """The captioner that comes along, with captions of drawn cells as its tests; a worse run lies beside it."""
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        cells = manifests(cells=40)
+        run = make_run(folder / "runs" / "good" / "version_0", cells, 0.9)
+        make_run(folder / "runs" / "poor" / "version_0", cells, 0.3, seed=1)
+    (run / "config.yaml").unlink()
+    shutil.copytree(CELLS.parents[1] / "weights" / "wbcatt-compact", run, dirs_exist_ok=True)
+    words = [sys.executable, "-m", "hemblip", "app", "--run", str(run), "--port", str(PORT)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder)
     assert "for this machine only" in process.stdout.readline()
     yield f"http://127.0.0.1:{PORT}"
     process.terminate()
@@ -96,6 +106,50 @@ def test_a_statement_tells_where_it_comes_from_by_mouse_and_by_keyboard(visit):
     assert page.locator(".hb-map").count() == ("the darker" in said) != ("no map" in said)
     page.keyboard.press("Enter")
     assert page.locator(".hb-map").count() == 0 and page.locator(".hb-where").text_content() == ""
+
+
+def test_captions_shorten_as_the_tolerated_risk_falls(visit):
+    page = visit()
+    page.set_input_files("#drop input[type=file]", [str(CELLS / "eo_145815.jpg")])
+    page.wait_for_selector(".hb-cell")
+    whole = page.inner_text(".hb-caption")
+    page.fill("#risk input[type=number]", "1")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".hb-left")
+    assert len(page.inner_text(".hb-caption")) < len(whole)
+    page.fill("#risk input[type=number]", "100")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".hb-left", state="detached")
+    assert page.inner_text(".hb-caption") == whole
+
+
+def choose(page, box, value):
+    page.click(f"#{box} input")
+    page.get_by_role("option", name=value, exact=True).click()
+
+
+def test_tested_cells_are_chosen_by_their_errors_and_shown_beside_another_run(visit):
+    page = visit()
+    page.get_by_role("tab", name="Tested cells").click()
+    counted = "document.querySelector('#count')?.innerText.includes('{}')"
+    page.wait_for_function(counted.format("40 of 40 cells, 1 to 12"))
+    page.click("#further")
+    page.wait_for_function(counted.format("13 to 24"))
+    choose(page, "kind", "✗ with a wrong statement")
+    page.wait_for_function("!document.querySelector('#count').innerText.includes('40 of')")
+    assert page.locator("#tested .card").count() and page.locator("#tested .card:not(:has(mark.wrong))").count() == 0
+    choose(page, "beside", "poor/version_0")
+    page.wait_for_function("document.querySelectorAll('#tested .card:first-of-type dt').length === 3")
+    choose(page, "who", "only poor")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#tested dd:nth-of-type(2)')].every(one => !one.querySelector('mark.wrong'))"
+    )
+    picture = page.locator("#tested .cell > img").first
+    assert picture.evaluate("one => one.naturalWidth") > 0
+    picture.click()
+    assert "large" in picture.get_attribute("class")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_200_files_at_once(visit, tmp_path):

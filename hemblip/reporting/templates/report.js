@@ -1,12 +1,5 @@
 "use strict";
 // Filters and sorts the cells; without this script all of them are shown in order.
-// A click, or Enter, enlarges a cell.
-for (const kind of ["click", "keydown"]) {
-  document.addEventListener(kind, (event) => {
-    if (!event.target.matches(".cell > img") || (kind === "keydown" && event.key !== "Enter")) return;
-    event.target.classList.toggle("large");
-  });
-}
 // What is folded is printed.
 let opened = [];
 addEventListener("beforeprint", () => {
@@ -14,19 +7,6 @@ addEventListener("beforeprint", () => {
   for (const part of opened) part.open = true;
 });
 addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
-// A click on a statement, or Enter, shows its map on the cell; the first one is shown without this script.
-for (const mark of document.querySelectorAll("mark[data-map]")) {
-  mark.tabIndex = 0;
-  mark.setAttribute("role", "button");
-  const show = () => {
-    const card = mark.closest(".card");
-    card.querySelector("img.map").src = mark.dataset.map;
-    card.querySelector(".mapped").textContent = mark.dataset.name;
-    for (const other of card.querySelectorAll("mark[data-map]")) other.setAttribute("aria-pressed", other === mark);
-  };
-  mark.addEventListener("click", show);
-  mark.addEventListener("keydown", (event) => { if (event.key === "Enter") show(); });
-}
 (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const box = document.getElementById("cards");
@@ -45,7 +25,7 @@ for (const mark of document.querySelectorAll("mark[data-map]")) {
   function fits(answer, kind, key) {
     const has = (name) => (key ? answer[name].includes(key) : answer[name].length > 0);
     if (kind === "contradicts") return answer.contradicts;
-    if (kind === "clean") return !has("wrong") && !has("near") && !has("omitted") && (!key || answer.right.includes(key));
+    if (kind === "clean") return !has("wrong") && !has("near") && !has("omitted") && has("right");
     if (kind) return has(kind);
     return !key || ["right", "near", "wrong", "unverifiable", "omitted"].some(has);
   }
