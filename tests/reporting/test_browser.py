@@ -33,7 +33,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        cells = manifests(cells=40)
+        cells = manifests(cells=40, size=32)
         make_run(Path("runs/a_model_with_a_rather_long_name/version_0"), cells, 0.9)
         make_run(Path("runs/poor/version_0"), cells, 0.3, seed=2, talk=0.5)
         make_probe(Path("runs/probe/version_0"))
