@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.atomic import check_writable, replacing, write_text
+from hemblip.data.records import QUESTION
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
 from hemblip.plain_text import csv_text, plain
@@ -38,7 +39,7 @@ CONFIDENCE_PREFIX = "confidence_"
 
 CONFIDENCE_KEYS: tuple[str, ...] = tuple(CONFIDENCE_PREFIX + key for key in KEYS)
 
-OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", "references", *CONFIDENCE_KEYS)
+OPTIONAL_COLUMNS: tuple[str, ...] = ("bbox", "width_factor", QUESTION, "references", *CONFIDENCE_KEYS)
 """Of ours, where rows have them; `references` are all captions of a cell, of which `reference` is the first."""
 
 
@@ -253,9 +254,10 @@ def captions_table(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """
     read = {caption: extract_attributes(caption) for caption in rows["caption"].unique()}  # captions repeat
     stated = {key: [read[caption][key] for caption in rows["caption"]] for key in KEYS}
-    table = manifest[["cell_id", "image"]].merge(rows.assign(**stated), on="cell_id", sort=False)
+    asked = [QUESTION] if QUESTION in manifest else []
+    table = manifest[["cell_id", "image", *asked]].merge(rows.assign(**stated), on="cell_id", sort=False)
     unlike = [UNLIKE] if UNLIKE in table and table[UNLIKE].notna().any() else []
-    return table[["cell_id", "image", "caption", "confidence", *unlike, *KEYS, *CONFIDENCE_KEYS]]
+    return table[["cell_id", "image", *asked, "caption", "confidence", *unlike, *KEYS, *CONFIDENCE_KEYS]]
 
 
 def write_captions(table: pd.DataFrame, path: Path) -> None:

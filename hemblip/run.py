@@ -16,8 +16,10 @@ import pandas as pd
 import yaml
 
 from hemblip.atomic import alone, no_folder, write_text
+from hemblip.data.records import QUESTION
 from hemblip.errors import CheckpointError, DataError
-from hemblip.morphology import KEYS, extract_attributes
+from hemblip.metrics.questions import by_cell, questions_of, stated_by
+from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
 from hemblip.predictions import read_predictions
 
@@ -55,6 +57,9 @@ BASELINES = "baselines"
 
 STRESS = "stress"
 """Folder below `predictions/` with the rows of cells under bad conditions, one file a split."""
+
+QUESTIONS = "questions"
+"""In `metrics.json`, beside the scores of a split: how questions were answered; see `hemblip.metrics.questions`."""
 
 LEFT_OUT = "left_out"
 """In `metrics.json`, beside the scores of a split: a line a source that could not give all its entries as cells."""
@@ -322,7 +327,7 @@ class Run:
         return self.folder / "predictions" / f"{split}.parquet"
 
     def predictions(self, split: str) -> pd.DataFrame:
-        """Read the prediction rows of a split, by `cell_id`.
+        """Read the prediction rows of a split's cells, by `cell_id`; answers to questions stand beside the captions.
 
         Raises:
             DataError: there are none, they cannot be read, or are of several models.
@@ -335,8 +340,14 @@ class Run:
                 raise DataError(f"{path}: holds rows of {len(models)} models ({', '.join(models)}); keep one a file")
             if not table["cell_id"].is_monotonic_increasing:
                 table = table.sort_values("cell_id", ignore_index=True)
-            self._tables[split] = self._read_anew(table, split)
+            table = self._read_anew(table, split)
+            self._tables[f"{QUESTIONS}/{split}"], self._tables[split] = questions_of(table), by_cell(table)
         return self._tables[split]
+
+    def answers(self, split: str) -> pd.DataFrame:
+        """Read the prediction rows of questions about a split's cells; no row where none was asked."""
+        self.predictions(split)
+        return self._tables.get(f"{QUESTIONS}/{split}", pd.DataFrame())
 
     def check_replaceable(self, split: str, cells: Iterable[str], data: str) -> None:
         """Make sure that rows which are going to replace those of a split are of the same cells, or of more.
@@ -385,7 +396,7 @@ class Run:
     def validation(self) -> pd.DataFrame | None:
         """Prediction rows of validation cells, on which confidences are calibrated; None without usable ones."""
         try:
-            return self._read_anew(read_predictions(self.rows_of("val")), "val")
+            return by_cell(self._read_anew(read_predictions(self.rows_of("val")), "val"))
         except DataError:
             return None
 
@@ -393,8 +404,10 @@ class Run:
         """Read captions with today's rules if others had read them."""
         if self.extractors().get(split, extractor_version()) == extractor_version():
             return table
-        read = {caption: extract_attributes(caption) for caption in table["caption"].unique()}
-        stated = {key: [read[caption][key] for caption in table["caption"]] for key in KEYS}
+        asked = table[QUESTION] if QUESTION in table else [""] * len(table)
+        texts = list(zip(asked, table["reference"].where([*map(bool, asked)], ""), table["caption"], strict=True))
+        read = {text: stated_by(*text) for text in set(texts)}  # captions repeat
+        stated = {key: [read[text][key] for text in texts] for key in KEYS}
         return table.assign(**{key: pd.Series(stated[key], index=table.index, dtype=object) for key in KEYS})
 
     @cached_property

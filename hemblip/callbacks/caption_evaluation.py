@@ -15,12 +15,14 @@ from hemblip.callbacks.provenance import provenance
 from hemblip.data.datamodules import CellDataModule, ExternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.reading import exclusion_lines
+from hemblip.data.records import QUESTION
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics import score
 from hemblip.metrics.confidence import confidences
+from hemblip.metrics.questions import by_cell, questions_of, stated_by
 from hemblip.models.asking import answer_columns
 from hemblip.models.captioner import Captioner
-from hemblip.morphology import KEYS, extract_attributes
+from hemblip.morphology import KEYS
 from hemblip.parts import RowParts
 from hemblip.predictions import TRUE_PREFIX, ordered, prediction_table, write_predictions
 from hemblip.ranks import gather
@@ -56,6 +58,7 @@ class CaptionEvaluation(L.Callback):
 
     Attributes:
         rows: prediction rows of the last evaluation, on the first rank; empty if nothing was described.
+        answers: those of questions about the cells; empty if none was asked.
         scores: of these rows; see `hemblip.metrics.score`.
         without: score that was asked for and cannot be had -> why.
         bert: encoder of BERTScore, if it is asked for and there.
@@ -79,6 +82,7 @@ class CaptionEvaluation(L.Callback):
         self.bertscore, self.bertscore_layer = bertscore, bertscore_layer
         self.multi_reference, self.ask = multi_reference, ask
         self.rows, self.scores = pd.DataFrame(), dict[str, Any]()
+        self.answers = pd.DataFrame()
         self.without = dict[str, str]()
         self.bert: BertScore | None = None
         self.folder: Path | None = None
@@ -87,7 +91,7 @@ class CaptionEvaluation(L.Callback):
         self._made: list[dict[str, Any]] = []
         self._annotations = pd.DataFrame()  # by cell
         self._sample: set[str] = set()
-        self._sampled: list[tuple[Tensor, str, str]] = []  # image, caption and id
+        self._sampled: list[tuple[Tensor, str, str, str]] = []  # image, caption, id and question
 
     def write_to(self, folder: str | Path, go_on: bool = False, force: bool = False) -> Self:
         """Write what `validate` and `test` find to a run folder: `predictions/<split>.parquet`, `metrics.json`.
@@ -132,7 +136,7 @@ class CaptionEvaluation(L.Callback):
         self._parts = RowParts(run.rows_of(split))
         facts = provenance(trainer, captioner, cells)
         if trainer.is_global_zero and not self._force:
-            taken = cells.manifest.loc[cells.manifest["split"] == split, "cell_id"]
+            taken = cells.rows.loc[cells.rows["split"] == split, "cell_id"]
             run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
         described = start_parts(self._parts, trainer, cells, facts, self._go_on, *LOSS)
         if trainer.is_global_zero and cells.described:
@@ -152,9 +156,9 @@ class CaptionEvaluation(L.Callback):
 
     def _start(self, trainer: L.Trainer) -> pd.DataFrame:
         self._made = []
-        manifest = _cells(trainer).manifest
-        self._annotations = manifest.set_index("cell_id", drop=False)
-        return manifest
+        cells = _cells(trainer)
+        self._annotations = cells.rows.set_index("cell_id", drop=False)
+        return cells.manifest
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -163,7 +167,8 @@ class CaptionEvaluation(L.Callback):
         if trainer.sanity_checking:
             return
         if trainer.state.fn == "fit":
-            cells = zip(batch["images"], batch["captions"], batch["cell_ids"], strict=True)
+            asked = batch.get("questions", [""] * len(batch["cell_ids"]))
+            cells = zip(batch["images"], batch["captions"], batch["cell_ids"], asked, strict=True)
             self._sampled += [cell for cell in cells if cell[2] in self._sample]
         else:
             self._describe(pl_module, batch)
@@ -179,8 +184,9 @@ class CaptionEvaluation(L.Callback):
         size = _cells(trainer).batch_size
         with captioner.greedily():
             for start in range(0, len(self._sampled), size):
-                images, captions, cells = zip(*self._sampled[start : start + size], strict=True)
+                images, captions, cells, asked = zip(*self._sampled[start : start + size], strict=True)
                 batch: Batch = {"images": torch.stack(images), "captions": list(captions), "cell_ids": list(cells)}
+                batch["questions"] = list(asked)
                 self._describe(captioner, batch)
         self._sampled = []
 
@@ -218,6 +224,7 @@ class CaptionEvaluation(L.Callback):
             self._parts.flush()
             trainer.strategy.barrier()
             self.rows = self._written(trainer, captioner) if trainer.is_global_zero else pd.DataFrame()
+        self.answers, self.rows = questions_of(self.rows), by_cell(self.rows)
         self.scores = score(self.rows) if len(self.rows) else {}
         if self._parts is not None:
             self.scores = trainer.strategy.broadcast(self.scores)
@@ -287,18 +294,19 @@ def described_rows(
     """
     untaught, described = captioner.untaught(), captioner.describe_batch(batch)
     answers = answer_columns(captioner, batch, [one.caption for one in described]) if ask else [{} for _ in described]
-    rows = []
-    for cell, reference, (caption, tokens), answered in zip(
-        batch["cell_ids"], batch["captions"], described, answers, strict=True
+    questions, rows = batch.get("questions", [""] * len(described)), []
+    for cell, question, reference, (caption, tokens), answered in zip(
+        batch["cell_ids"], questions, batch["captions"], described, answers, strict=True
     ):
         known = cells[cell]
         rows.append(
             {
                 **{name: known[name] for name in KEPT},
+                **({QUESTION: question} if QUESTION in known else {}),
                 **{"model": model, "reference": reference, "caption": caption},
                 **({"references": list(known["captions"])} if multi_reference else {}),
                 **confidences(caption, tokens),
-                **extract_attributes(caption),
+                **stated_by(question, reference, caption),
                 **{TRUE_PREFIX + key: None if key in untaught else known[key] for key in KEYS},
                 **answered,
             }

@@ -99,7 +99,7 @@ class PredictionWriter(BasePredictionWriter):
             if flawed.all():
                 self._tell_excluded(rows)
                 raise DataError(f"none of the {len(rows):,} images can be read; nothing is described")
-            table = captions_table(rows[~flawed], cells.manifest)
+            table = captions_table(rows[~flawed], cells.rows)
             foreign = table[UNLIKE] > LIMIT if UNLIKE in table else pd.Series(False, index=table.index)
             if self.thresholds is not None:
                 table = _shortened(table, self.thresholds, foreign)
@@ -128,7 +128,7 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         """Write the page of at most `PAGE` cells: those unlike the training cells before all, the least sure first."""
         assert isinstance(captioner, Captioner)
-        manifest, shown = cells.manifest.set_index("cell_id"), []
+        manifest, shown = cells.rows.set_index("cell_id"), []
         like = ~(table[UNLIKE] > LIMIT) if UNLIKE in table else pd.Series(True, index=table.index)
         chosen = table.assign(like=like).sort_values("like", kind="stable").head(PAGE)
         for row in chosen.sort_values(["like", "confidence"], kind="stable").to_dict("records"):

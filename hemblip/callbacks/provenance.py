@@ -17,6 +17,7 @@ import torch
 import hemblip
 from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
+from hemblip.data.records import QUESTION
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
@@ -72,7 +73,7 @@ def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) 
         "cells": {**cells.preparation.settings(), **_amounts(trainer, cells)},
         "sources": [source.name for source in cells.sources],
         "extractor": extractor_version(),
-        "data": data_digest(cells.manifest),
+        "data": data_digest(cells.rows),
     }
 
 
@@ -99,8 +100,11 @@ def weights_digest(checkpoint: str | Path | None) -> str | None:
 
 
 def data_digest(manifest: pd.DataFrame) -> str:
-    """Digest cells, splits, groups and annotations, in any order, in 16 hexadecimal digits."""
-    told = manifest[["cell_id", "split", "group", *KEYS]].astype(object).where(lambda table: table.notna(), None)
+    """Digest cells, splits, groups, annotations and questions, in any order, in 16 hexadecimal digits."""
+    asked = [QUESTION] if QUESTION in manifest else []
+    told = (
+        manifest[["cell_id", "split", "group", *KEYS, *asked]].astype(object).where(lambda table: table.notna(), None)
+    )
     rows = sorted(json.dumps([str(value) for value in row]) for row in told.itertuples(index=False))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 

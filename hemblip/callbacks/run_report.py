@@ -14,7 +14,8 @@ from hemblip.callbacks.caption_evaluation import CaptionEvaluation
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import HemblipError, check_range
 from hemblip.metrics import score
-from hemblip.metrics.asked import ASKED, as_answered, is_asked
+from hemblip.metrics.asked import ASKED, as_answered, has_answers
+from hemblip.metrics.questions import question_lines, question_scores, usual_answers
 from hemblip.models.captioner import Captioner
 from hemblip.predictions import TRUE_PREFIX, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
@@ -25,7 +26,7 @@ from hemblip.reporting.report import GALLERY, write_report
 from hemblip.reporting.stress import stress_of
 from hemblip.reporting.tables import score_table
 from hemblip.reporting.wandb_runs import log_run
-from hemblip.run import BASELINES, SCALES, STRESS, TRAINING_CELLS, Run
+from hemblip.run import BASELINES, QUESTIONS, SCALES, STRESS, TRAINING_CELLS, Run
 
 SHOWN_CELLS = 16
 """Cells in a W&B table."""
@@ -87,8 +88,10 @@ class RunReport(L.Callback):
         if evaluation.bert is not None:
             evaluation.bert.learn([table, *rows_of.values()])
         others = {name: score(rows, evaluation.bert) for name, rows in rows_of.items()}
-        answers = {ASKED: score(as_answered(table), evaluation.bert)} if is_asked(table) else {}
-        told = {"asked": answers[ASKED]} if answers else {}
+        answers = {ASKED: score(as_answered(table), evaluation.bert)} if has_answers(table) else {}
+        told: dict[str, Any] = {"asked": answers[ASKED]} if answers else {}
+        questions = self._questions(trainer, run, evaluation)
+        told |= {QUESTIONS: questions} if questions else {}
         run.write_scores(split, {**run.scores[split], "baselines": others, **told, **_stress(run, split)})
         if self.scales:
             run.record(split, {**run.provenance.get(split, {}), SCALES: self.scales})
@@ -109,7 +112,19 @@ class RunReport(L.Callback):
                 if isinstance(logger, WandbLogger):
                     log_run(logger.experiment, run.folder)
         paths = "\n".join(f"{label:<12}{path}" for label, path in written.items())
-        trainer.print(f"\n{score_table(split, evaluation.scores, answers | others)}\n\n{paths}")
+        tables = [score_table(split, evaluation.scores, answers | others)]
+        tables += [question_lines(questions)] if questions else []
+        trainer.print("\n" + "\n\n".join([*tables, paths]))
+
+    def _questions(self, trainer: L.Trainer, run: Run, evaluation: CaptionEvaluation) -> list[dict[str, object]]:
+        """How questions were answered, if any were."""
+        if evaluation.answers.empty:
+            return []
+        cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        training = _training_cells(run.folder, cells)
+        alone = len(evaluation.answers) == len(evaluation.rows)  # questions of others, about cells without captions
+        usual = {} if training is None else usual_answers(training)
+        return question_scores(evaluation.answers, usual, None if alone else evaluation.rows)
 
     def _explain(self, trainer: L.Trainer, run: Run, split: str) -> dict[str, Path]:
         """Maps of the cells that the report shows first; those of an earlier test are removed."""

@@ -20,8 +20,9 @@ from hemblip.data.dataset import CellDataset, Example, Partial, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
 from hemblip.data.preparation import Preparation
+from hemblip.data.questions import question_rows
 from hemblip.data.reading import exclusion_lines, read_sources
-from hemblip.data.records import SPLITS
+from hemblip.data.records import QUESTION, SPLITS
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
@@ -37,8 +38,8 @@ INTERNAL = SPLITS[:3]
 class CellDataModule(L.LightningDataModule):
     """What internal and external cells share: reading sources, captions, decoded cells, evaluation batches.
 
-    `manifest` is the table of all cells after `setup`; evaluation leaves out the batches whose cells are all in
-    `described`.
+    `manifest` is the table of all cells after `setup`, `asked` that of the questions about them, and `rows` both;
+    evaluation leaves out the batches whose rows are all in `described`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class CellDataModule(L.LightningDataModule):
         on_bad_image: Literal["fail", "exclude"],
         countermeasures: Sequence[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
+        questions: bool = False,
     ) -> None:
         super().__init__()
         if not sources:
@@ -77,7 +79,8 @@ class CellDataModule(L.LightningDataModule):
         self.styles = tuple(range(STYLES)) if styles is None else tuple(styles)
         self.cache, self.cache_gigabytes, self.on_bad_image = cache, cache_gigabytes, on_bad_image
         self.countermeasures = list(countermeasures or [])
-        self.manifest = pd.DataFrame()
+        self.questions = questions
+        self.manifest = self.asked = pd.DataFrame()
         self.described: Container[str] = ()
         self._sets: dict[str, CellDataset] = {}
 
@@ -95,6 +98,19 @@ class CellDataModule(L.LightningDataModule):
             print(line)
         manifest = subset(self.with_splits(manifest), self.limit, self.seed)
         self.manifest = self._with_captions(self._without_bad_images(manifest))
+        if QUESTION in self.manifest:  # some sources bring questions, others do not
+            self.manifest[QUESTION] = self.manifest[QUESTION].fillna("")
+        if self.questions:
+            told = self.manifest[self.manifest[QUESTION] == ""] if QUESTION in self.manifest else self.manifest
+            self.asked = question_rows(told, self.stated_keys(told), self.seed)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Cells, each asked for a description, and questions about them; after `setup`."""
+        if self.asked.empty:
+            return self.manifest
+        cells = self.manifest if QUESTION in self.manifest else self.manifest.assign(**{QUESTION: ""})
+        return pd.concat([cells, self.asked], ignore_index=True)
 
     def with_splits(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Give each cell its split."""
@@ -131,13 +147,14 @@ class CellDataModule(L.LightningDataModule):
         Raises:
             DataError: the split has no cells.
         """
-        cells = self.manifest[self.manifest["split"] == split].reset_index(drop=True)
+        cells = self.rows[self.rows["split"] == split].reset_index(drop=True)
         if cells.empty:
             found = ", ".join(sorted(set(self.manifest["split"])))
             raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
         if split not in self._sets:
+            pictures, places = _pictures(cells) if QUESTION in cells else (cells, None)
             self._sets[split] = CellDataset(
-                cells, self._decoded(cells), augmentation, self.training_seed, self.partial()
+                cells, self._decoded(pictures), augmentation, self.training_seed, self.partial(), places
             )
         return self._sets[split]
 
@@ -205,6 +222,7 @@ class InternalCells(CellDataModule):
         balance: draw rare classes more often than they occur; None for each cell once an epoch.
         partial_captions: share of training draws, 0 to 1, whose caption states some of the attributes, in any order, so
             that the captioner can be asked in short sentences; 0 for whole captions.
+        questions: ask about the attributes of each cell as well, see `hemblip.data.questions`.
     """
 
     def __init__(
@@ -225,10 +243,15 @@ class InternalCells(CellDataModule):
         teach_constants: bool = False,
         balance: Balance | None = None,
         partial_captions: float = 0.0,
+        questions: bool = False,
     ) -> None:
         check_range("data.init_args.partial_captions", partial_captions, at_least=0, at_most=1)
+        if questions and balance is not None:
+            raise ConfigError(
+                "data.init_args.balance draws cells, not questions; leave it or data.init_args.questions out"
+            )
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
-        super().__init__(sources, *settings, countermeasures, cache_gigabytes)
+        super().__init__(sources, *settings, countermeasures, cache_gigabytes, questions)
         self.teach_constants, self.balance = teach_constants, balance
         self.partial_captions = partial_captions
         self.augmentation = Augmentation() if augmentation is None else augmentation
@@ -256,7 +279,7 @@ class InternalCells(CellDataModule):
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""
         dataset = self.dataset("train", self.augmentation)
-        cells = self.manifest[self.manifest["split"] == "train"]
+        cells = self.rows[self.rows["split"] == "train"]
         shares = self.balance.shares(cells) if self.balance else None
         self._batches = TrainingBatches(
             len(dataset), self.batch_size, self.training_seed, **self._ranks(), shares=shares
@@ -323,6 +346,7 @@ class ExternalCells(CellDataModule):
         countermeasures: against shortcuts, applied to every cell in turn; see `hemblip.data.countermeasures`.
         cache_gigabytes: most that the files in `cache` take, of 1e9 bytes; the least recently used make room.
         name: of their split, and of the table of predictions: a second external set needs a name of its own.
+        questions: ask about the attributes of each cell as well, see `hemblip.data.questions`.
     """
 
     def __init__(
@@ -340,9 +364,10 @@ class ExternalCells(CellDataModule):
         countermeasures: list[Countermeasure] | None = None,
         cache_gigabytes: float = GIGABYTES,
         name: str = "external",
+        questions: bool = False,
     ) -> None:
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
-        super().__init__(sources, *settings, countermeasures, cache_gigabytes)
+        super().__init__(sources, *settings, countermeasures, cache_gigabytes, questions)
         if name in INTERNAL or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", name):
             raise ConfigError(
                 f"data.init_args.name is {name!r}; it has up to 40 letters, digits, - and _, and is none of "
@@ -361,3 +386,11 @@ class ExternalCells(CellDataModule):
     def predict_dataloader(self) -> DataLoader[Example]:
         """All cells."""
         return self.evaluation_loader(self.split)
+
+
+def _pictures(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+    """The rows of a manifest with each image and box once, and which of them each row shows."""
+    shown = [repr(one) for one in rows[["image", "bbox", "width_factor"]].itertuples(index=False, name=None)]
+    places, seen = pd.factorize(pd.Series(shown, dtype=object))
+    first = pd.Series(places).drop_duplicates().index
+    return (rows if len(seen) == len(rows) else rows.loc[first].reset_index(drop=True)), places.tolist()

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from hemblip.data.images import Pixels
 from hemblip.data.partial_captions import partial_caption
+from hemblip.data.records import QUESTION
 from hemblip.data.sampler import Draw
 from hemblip.data.transforms import Augmentation, derived_seed
 from hemblip.morphology import KEYS
@@ -23,6 +24,8 @@ class Batch(TypedDict):
     """(B, 3, H, W), uint8, RGB; the captioner normalises as its backbone expects."""
     captions: list[str]
     cell_ids: list[str]
+    questions: NotRequired[list[str]]
+    """What is asked of each image, if anything is; an empty one asks for a description."""
     annotations: NotRequired[list[dict[str, str]]]
     """Of training cells: attribute -> annotated value."""
     flaws: NotRequired[dict[str, str]]
@@ -35,8 +38,15 @@ class Example(TypedDict):
     image: Pixels
     caption: str
     cell_id: str
+    question: NotRequired[str]
     annotation: NotRequired[dict[str, str]]
     flaw: NotRequired[str]
+
+
+class Asked(TypedDict):
+    """What is asked of an example."""
+
+    question: NotRequired[str]
 
 
 class Partial(NamedTuple):
@@ -52,7 +62,9 @@ class CellDataset(Dataset[Example]):
 
     Args:
         manifest: cells with at least one caption each.
-        cells: (N, H, W, 3) uint8, row i belonging to row i of the manifest.
+        cells: (N, H, W, 3) uint8.
+        places: row of `cells` that belongs to each row of the manifest, several of which may be about one image; None
+            for the same.
         augmentation: False to train on cells as they are; None for evaluation: the stored cell and its first caption.
         seed: with the draw's epoch and number and the cell id it decides augmentation and which caption is drawn.
         partial: of the captions that are drawn; None for whole ones alone.
@@ -65,6 +77,7 @@ class CellDataset(Dataset[Example]):
         augmentation: Augmentation | Literal[False] | None = None,
         seed: int = 0,
         partial: Partial | None = None,
+        places: Sequence[int] | None = None,
     ) -> None:
         self.cell_ids: list[str] = manifest["cell_id"].tolist()
         self.captions: list[list[str]] = [list(captions) for captions in manifest["captions"]]
@@ -72,7 +85,8 @@ class CellDataset(Dataset[Example]):
         self.annotations: list[dict[str, str]] = [
             {key: value for key, value in row.items() if value is not None} for row in manifest[keys].to_dict("records")
         ]
-        self.cells = cells
+        self.questions: list[str] | None = manifest[QUESTION].tolist() if QUESTION in manifest else None
+        self.cells, self.places = cells, range(len(manifest)) if places is None else places
         self.augmentation = augmentation
         self.seed = seed
         self.partial = partial
@@ -82,19 +96,20 @@ class CellDataset(Dataset[Example]):
 
     def __getitem__(self, draw: Draw) -> Example:
         epoch, index, *again = draw
-        cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[index]
+        cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[self.places[index]]
+        asked: Asked = {} if self.questions is None else {"question": self.questions[index]}
         if self.augmentation is None:
-            return {"image": pixels, "caption": captions[0], "cell_id": cell_id}
+            return {"image": pixels, "caption": captions[0], "cell_id": cell_id, **asked}
         image = pixels
         if self.augmentation:
             image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id, *again))
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
         caption = captions[chance.integers(len(captions))]
-        if self.partial is not None and chance.random() < self.partial.share:
+        if self.partial is not None and not asked.get("question") and chance.random() < self.partial.share:
             known = {key: value for key, value in self.annotations[index].items() if key in self.partial.keys}
             caption = partial_caption(known, self.partial.styles, chance) or caption
-        return {"image": image, "caption": caption, "cell_id": cell_id, "annotation": self.annotations[index]}
+        return {"image": image, "caption": caption, "cell_id": cell_id, "annotation": self.annotations[index], **asked}
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -105,6 +120,8 @@ def collate(examples: list[Example]) -> Batch:
         "captions": [example["caption"] for example in examples],
         "cell_ids": [example["cell_id"] for example in examples],
     }
+    if any("question" in example for example in examples):
+        batch["questions"] = [example.get("question", "") for example in examples]
     if annotations := [example["annotation"] for example in examples if "annotation" in example]:
         batch["annotations"] = annotations
     if flaws := {example["cell_id"]: example["flaw"] for example in examples if "flaw" in example}:

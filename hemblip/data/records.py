@@ -27,6 +27,10 @@ whole image; `width_factor` stretches a crop horizontally, to undo a camera's sq
 nucleus and cytoplasm (`hemblip.data.masks`), None where there is none; `group` is the patient, slide or cell that must
 not be split; `captions` is a list."""
 
+QUESTION = "question"
+"""Column of manifests and prediction rows with questions: what is asked of a row's image, its caption being the answer;
+empty where a description is asked for."""
+
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 
 
@@ -38,7 +42,7 @@ def manifest_table(rows: Iterable[Mapping[str, object]], origin: str) -> pd.Data
         origin: where the rows come from, named in errors.
 
     Returns:
-        Valid manifest with the columns `MANIFEST_COLUMNS`.
+        Valid manifest with the columns `MANIFEST_COLUMNS`, and `QUESTION` if rows have it.
 
     Raises:
         DataError: see `validate`.
@@ -65,7 +69,8 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
     missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
     if missing:
         raise DataError(f"{origin}: missing column {', '.join(missing)}; make it with `python -m hemblip prepare`")
-    table = manifest[list(MANIFEST_COLUMNS)].reset_index(drop=True)
+    asked = [QUESTION] if QUESTION in manifest.columns else []
+    table = manifest[[*MANIFEST_COLUMNS, *asked]].reset_index(drop=True)
     repeated = table.loc[table["cell_id"].duplicated(), "cell_id"]
     if len(repeated):
         raise DataError(
@@ -81,6 +86,8 @@ def validate(manifest: pd.DataFrame, origin: str) -> pd.DataFrame:
     table["width_factor"] = _converted(table, "width_factor", _factor, "a number, 0.1 to 10", origin)
     table["bbox"] = _converted(table, "bbox", _box, "[x, y, width, height] in pixels, with an area", origin)
     table["captions"] = _converted(table, "captions", _texts, "a list of texts", origin)
+    for column in asked:
+        table[column] = _converted(table, column, _words, "a text", origin)
     _check_values(table, "split", SPLITS, origin)
     for key in KEYS:
         _check_values(table, key, SCHEMA[key], origin)
@@ -118,6 +125,12 @@ def _name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError
     return value
+
+
+def _words(value: object) -> str:
+    if value is None or value != value:  # NaN is not itself
+        return ""
+    return value if isinstance(value, str) else _name(value)
 
 
 def _factor(value: object) -> float:

@@ -103,7 +103,8 @@ class CaptionReader:
         """Logits (B, T, words) that predict the caption's tokens."""
         captioner = self.captioner
         if isinstance(captioner, BlipCaptioner):
-            return captioner.caption_logits(captioner.encode(images), self.blip_ids.expand(len(images), -1))
+            patches, seen = captioner.context(as_batch(images))
+            return captioner.caption_logits(patches, self.blip_ids.expand(len(images), -1), seen)
         return captioner.answer_logits(as_batch(images), self.ids.expand(len(images), -1))
 
     def scores(self, images: Tensor, statements: Sequence[Statement]) -> Tensor:

@@ -18,6 +18,7 @@ from hemblip.export.usage import told
 from hemblip.models.access import reaching
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import BlipCaptioner
+from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.loading import EXPORTED, exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
@@ -58,8 +59,9 @@ def export(
     captioner = trained.captioner(**({"quantize_4bit": False} if quantized else {}))
     if not isinstance(captioner, Exported):
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
-    if onnx and (format == "adapter" or not isinstance(captioner, BlipCaptioner)):
-        raise ConfigError("--onnx true: only BLIP's merged model is written as ONNX; leave it out")
+    captions = isinstance(captioner, BlipCaptioner) and not isinstance(captioner, BlipVqaCaptioner)
+    if onnx and (format == "adapter" or not captions):
+        raise ConfigError("--onnx true: only the merged model of a BLIP that captions is written as ONNX; leave it out")
     if format == "adapter":
         check_adapter(captioner)
     partial = target.with_name(f".{target.name}.partial")

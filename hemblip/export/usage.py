@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hemblip.models.blip import BlipCaptioner
+from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.captioner import Captioner
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.vlm import VlmCaptioner
@@ -39,6 +40,11 @@ processor = AutoProcessor.from_pretrained("{folder}")
 base = AutoModelForImageTextToText.from_pretrained("{base}"{revision}{trust})
 model = PeftModel.from_pretrained(base, "{folder}").eval()
 model.generation_config = GenerationConfig.from_pretrained("{folder}")"""
+
+BLIP_VQA = """\
+inputs = processor(images=image, text={question}, return_tensors="pt")
+tokens = model.generate(**inputs, generation_config=model.generation_config)
+print(processor.decode(tokens[0], skip_special_tokens=True).strip())"""
 
 BLIP = """\
 pixels = processor(images=image, return_tensors="pt").pixel_values
@@ -90,11 +96,15 @@ def caption_code(captioner: Captioner, folder: str, data: Mapping[str, Any], ada
     if captioner.revision:
         revision = f', revision="{captioner.revision}"'
     loading = ADAPTER if adapter else MERGED
+    asking = BLIP
+    if isinstance(captioner, BlipVqaCaptioner):
+        loading = loading.replace("AutoModelForImageTextToText", "AutoModelForVisualQuestionAnswering")
+        asking = BLIP_VQA.format(question=json.dumps(captioner.question))
     return "\n".join(
         [
             loading.format(folder=folder, trust=trust, base=told(captioner.pretrained), revision=revision),
             CELL.format(size=size, crop=float(settings.get("crop") or 1.0)),
-            *([BLIP] if blip else [_asking(captioner), ANSWER]),
+            *([asking] if blip else [_asking(captioner), ANSWER]),
         ]
     )
 

@@ -43,8 +43,13 @@ class Choice(NamedTuple):
     asked_temperature: float | None
 
 
+def has_answers(table: pd.DataFrame) -> bool:
+    """Whether rows hold what was answered about the cells."""
+    return {ANSWER_PREFIX + key for key in KEYS} <= set(table.columns)
+
+
 def is_asked(table: pd.DataFrame | None) -> bool:
-    """Whether rows hold answers."""
+    """Whether rows hold answers, and how sure the captioner is of its statements when it is asked."""
     return table is not None and {ASKED_PREFIX + key for key in KEYS} <= set(table.columns)
 
 

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "ApiCaptioner": "hemblip.models.api",
     "BlipCaptioner": "hemblip.models.blip",
+    "BlipVqaCaptioner": "hemblip.models.blip_vqa",
     "MedGemmaCaptioner": "hemblip.models.medgemma",
     "VlmCaptioner": "hemblip.models.vlm",
     "check_captioner": "hemblip.models.contract",
 }
 """Name -> module that defines it; loaded on first use, because they bring torch."""
 
-__all__ = ["ApiCaptioner", "BlipCaptioner", "MedGemmaCaptioner", "VlmCaptioner", "check_captioner"]
+__all__ = ["ApiCaptioner", "BlipCaptioner", "BlipVqaCaptioner", "MedGemmaCaptioner", "VlmCaptioner", "check_captioner"]
 
 if TYPE_CHECKING:
     from hemblip.models.api import ApiCaptioner
     from hemblip.models.blip import BlipCaptioner
+    from hemblip.models.blip_vqa import BlipVqaCaptioner
     from hemblip.models.contract import check_captioner
     from hemblip.models.medgemma import MedGemmaCaptioner
     from hemblip.models.vlm import VlmCaptioner

@@ -1,4 +1,4 @@
-"""Answers after a prompt that is the same for every cell: losses, and generation, as chat models of transformers do."""
+"""Answers after a prompt: losses, and generation, as chat models of transformers do."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,6 +49,7 @@ def answer_losses(logits: Tensor, answers: Tensor, pad: int, smoothing: float = 
 def generate_answers(
     model: PreTrainedModel,
     prompts: Tensor,
+    asked: Tensor,
     inputs: dict[str, Any],
     settings: GenerationConfig,
     chances: Tensor | None = None,
@@ -58,7 +59,8 @@ def generate_answers(
 
     Args:
         model: in evaluation mode.
-        prompts: token ids (B, P), all of one length.
+        prompts: token ids (B, P), padded on the left.
+        asked: which of them are no padding, (B, P), 1 or 0.
         inputs: what else the model takes, as the image.
         settings: how; the rules against repetition are about the answer, not the prompt.
         chances: (B, longest answer), to sample answers without rules and beams; see `decoding.sampling`.
@@ -79,7 +81,7 @@ def generate_answers(
     output = model.generate(
         input_ids=prompts,
         **inputs,
-        attention_mask=torch.ones_like(prompts),
+        attention_mask=asked,
         generation_config=settings,
         logits_processor=processors,
         return_dict_in_generate=True,

@@ -2,7 +2,9 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -28,8 +30,8 @@ BLIP_BASE_REVISION = "82a37760796d32b1411fe092ab5d4e227313294b"
 
 COMPACT = "compact"
 
-ATTENTION = r"text_decoder\.bert\.encoder\.layer\.\d+\.{}\.(?:self\.(?:query|key|value)|output\.dense)"
-"""Layers of the decoder's attention, of the kind to be filled in."""
+ATTENTION = r"text_(?:decoder\.bert|encoder)\.encoder\.layer\.\d+\.{}\.(?:self\.(?:query|key|value)|output\.dense)"
+"""Layers of the attention of the decoder, and of an encoder of questions; of the kind to be filled in."""
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -75,6 +77,15 @@ class BlipCaptioner(Captioner):
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
     """
 
+    kinds: tuple[type, type] = (BlipForConditionalGeneration, ConvStemBlip)
+    """Classes of the model: as published, and with a convolutional stem."""
+
+    commits: Mapping[str, str] = MappingProxyType({BLIP_BASE: BLIP_BASE_REVISION})
+    """Commits on the hub that results refer to."""
+
+    vocabulary: tuple[str, ...] = ()
+    """Words of the compact model beside those of captions."""
+
     def __init__(
         self,
         pretrained: str = BLIP_BASE,
@@ -99,13 +110,14 @@ class BlipCaptioner(Captioner):
         self.mean: Tensor
         self.deviation: Tensor
         if pretrained == COMPACT:
-            self.tokenizer, self.revision = compact_tokenizer(), compact_revision()
-            self.model = compact_blip(self.tokenizer, compact or CompactBlip(), fixed=adaptation == "lora")
+            self.tokenizer, self.revision = compact_tokenizer(self.vocabulary), compact_revision(self.vocabulary)
+            size, fixed = compact or CompactBlip(), adaptation == "lora"
+            self.model = compact_blip(self.tokenizer, size, fixed, self.kinds[1])
         else:
             if compact is not None:
                 raise ConfigError(f"model.init_args.compact does not go with pretrained: {pretrained}; leave it out")
-            self.revision = revision or (BLIP_BASE_REVISION if pretrained == BLIP_BASE else None)
-            self.model, self.tokenizer = _download(pretrained, self.revision)
+            self.revision = revision or self.commits.get(pretrained)
+            self.model, self.tokenizer = _download(pretrained, self.revision, self.kinds)
         if vision is not None:
             self.model, self.vision_key = with_encoder(self.model, vision)
         fuse_attention(self.model)
@@ -169,15 +181,21 @@ class BlipCaptioner(Captioner):
     def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
         """Give the logits (B, A, words) that predict `answers` (B, A); see `Captioner`."""
         starts = answers.new_full((len(answers), 1), self.tokenizer.convert_tokens_to_ids("[DEC]"))
-        return self.caption_logits(self.features(batch), torch.cat([starts, answers], 1))
+        patches, seen = self.context(batch)
+        return self.caption_logits(patches, torch.cat([starts, answers], 1), seen)
 
-    def caption_logits(self, patches: Tensor, ids: Tensor) -> Tensor:
-        """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on."""
+    def context(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Give what the decoder attends to (B, P, D), and which of it each cell has (B, P); None for all."""
+        return self.features(batch), None
+
+    def caption_logits(self, patches: Tensor, ids: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Logits (B, T - 1, words) that predict `ids` (B, T) from its second token on; `patches` as of `context`."""
         inputs = ids[:, :-1]
         output = self.model.text_decoder(
             input_ids=inputs,
             attention_mask=(inputs != self.tokenizer.pad_token_id).long(),
             encoder_hidden_states=patches,
+            encoder_attention_mask=seen,
             use_cache=False,
         )
         return output.logits  # type: ignore[no-any-return]
@@ -192,9 +210,9 @@ class BlipCaptioner(Captioner):
 
     @torch.no_grad()
     def _search(self, batch: Batch, chances: Tensor | None = None) -> list[list[list[Generated]]]:
-        patches, longest = self.features(batch), self.decoding.max_new_tokens
+        (patches, seen), longest = self.context(batch), self.decoding.max_new_tokens
         beams = 1 if chances is not None else self.decoding.num_beams
-        decoder = BlipDecoder(self.model.text_decoder, patches, beams, longest)
+        decoder = BlipDecoder(self.model.text_decoder, patches, beams, longest, seen=seen)
         starts = torch.full((len(patches),), self.tokenizer.convert_tokens_to_ids("[DEC]"), device=self.device)
         never = (self.tokenizer.pad_token_id,)
         return search(decoder, starts, self.tokenizer.sep_token_id, self.decoding, chances, never)
@@ -265,7 +283,7 @@ def normalisation_of(model: BlipForConditionalGeneration) -> tuple[list[float], 
     return list(getattr(vision, "image_mean", MEAN)), list(getattr(vision, "image_std", DEVIATION))
 
 
-def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditionalGeneration, BertTokenizer]:
+def _download(pretrained: str, revision: str | None, kinds: tuple[type, type]) -> tuple[Any, BertTokenizer]:
     """Load published or exported weights; every one must find its place.
 
     Raises:
@@ -277,10 +295,8 @@ def _download(pretrained: str, revision: str | None) -> tuple[BlipForConditional
         config = AutoConfig.from_pretrained(pretrained, **where(pretrained, revision))
     if config.model_type != "blip":
         raise ConfigError(f"pretrained '{pretrained}' is {config.model_type}, not BLIP; use for example {BLIP_BASE}")
-    kind = BlipForConditionalGeneration
-    if hasattr(config.vision_config, "stem"):
-        kind = ConvStemBlip
-    elif hasattr(config.vision_config, "timm"):
+    kind: Any = kinds[hasattr(config.vision_config, "stem")]
+    if hasattr(config.vision_config, "timm"):
         kind = timm_blip()
     with reaching(pretrained, revision):
         tokenizer = BertTokenizer.from_pretrained(pretrained, **where(pretrained, revision))

@@ -26,9 +26,35 @@ class ChatCaptioner(Captioner):
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
 
+    prompt: Tensor
+    """That asks for a description: token ids (P,)."""
+
     @abstractmethod
-    def prompts(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """Write the prompt of each cell: token ids (B, P), and what else the model is given."""
+    def prompt_of(self, question: str) -> Tensor:
+        """Write the prompt that asks a question: token ids (P,)."""
+
+    @abstractmethod
+    def inputs(self, batch: Batch, ids: Tensor, width: int) -> dict[str, Any]:
+        """Give what the model takes beside token ids (B, T), of which the first `width` are prompts, and their mask."""
+
+    def prompts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Write the prompt of each cell, by its question if it has one.
+
+        Returns:
+            Token ids (B, P), padded on the left, and which of them are no padding (B, P), 1 or 0.
+        """
+        questions = batch.get("questions")
+        if questions is None or not any(questions):
+            rows = self.prompt.expand(len(batch["images"]), -1)
+            return rows, torch.ones_like(rows)
+        written = {question: self.prompt_of(question) if question else self.prompt for question in set(questions)}
+        width = max(map(len, written.values()))
+        rows = self.prompt.new_full((len(questions), width), self.tokenizer.pad_token_id)
+        asked = torch.zeros_like(rows)
+        for place, question in enumerate(questions):
+            ids = written[question]
+            rows[place, width - len(ids) :], asked[place, width - len(ids) :] = ids.to(rows.device), 1
+        return rows, asked
 
     def generate_tokens(self, batch: Batch, chances: Tensor | None = None) -> list[list[Generated]]:
         """Generate each cell's caption; see `Captioner`."""
@@ -42,6 +68,7 @@ class ChatCaptioner(Captioner):
     def _generate(
         self, batch: Batch, settings: GenerationConfig, chances: Tensor | None = None
     ) -> list[list[Generated]]:
-        prompts, inputs = self.prompts(batch)
+        prompts, asked = self.prompts(batch)
+        inputs = self.inputs(batch, prompts, prompts.shape[1])
         never = (self.image_token, self.tokenizer.pad_token_id)
-        return generate_answers(self.model, prompts, inputs, settings, chances, never)
+        return generate_answers(self.model, prompts, asked, inputs, settings, chances, never)

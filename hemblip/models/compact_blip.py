@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from transformers import BertTokenizer, BlipConfig
@@ -58,33 +59,34 @@ class CompactBlip:
 
 
 @cache
-def compact_vocabulary() -> tuple[str, ...]:
-    """Special tokens, the words of our captions, and all characters, so that no text is unreadable."""
-    words = sorted({word for caption in corpus() for word in re.findall(r"\w+|[^\w\s]", caption.lower())})
+def compact_vocabulary(texts: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Special tokens, the words of our captions and of `texts`, and all characters, so that no text is unreadable."""
+    words = sorted({word for text in (*corpus(), *texts) for word in re.findall(r"\w+|[^\w\s]", text.lower())})
     characters = [chr(code) for code in range(33, 127)]
     pieces = [*characters, *(f"##{character}" for character in characters)]
     return tuple(dict.fromkeys([*SPECIAL_TOKENS, *words, *pieces]))
 
 
-def compact_tokenizer() -> BertTokenizer:
+def compact_tokenizer(texts: tuple[str, ...] = ()) -> BertTokenizer:
     """Build BLIP's kind of tokenizer (uncased WordPiece with [DEC] and [ENC]) without a download."""
-    tokenizer = BertTokenizer(vocab={word: index for index, word in enumerate(compact_vocabulary())})
+    tokenizer = BertTokenizer(vocab={word: index for index, word in enumerate(compact_vocabulary(texts))})
     tokenizer.add_special_tokens({"bos_token": "[DEC]", "additional_special_tokens": ["[ENC]"]})
     return tokenizer
 
 
-def compact_revision() -> str:
+def compact_revision(texts: tuple[str, ...] = ()) -> str:
     """Name the vocabulary's content, so that weights are never read with another one."""
-    return hashlib.sha256("\n".join(compact_vocabulary()).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(compact_vocabulary(texts)).encode()).hexdigest()[:12]
 
 
-def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool) -> ConvStemBlip:
+def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool, kind: Any = ConvStemBlip) -> Any:
     """Build the small captioner with random weights.
 
     Args:
         tokenizer: from `compact_tokenizer`.
         size: of the model.
         fixed: the same weights every time, for what a checkpoint leaves out; otherwise from the global random state.
+        kind: class of the model.
     """
     config = BlipConfig(
         vision_config={
@@ -119,5 +121,4 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool) -> Co
     with torch.random.fork_rng(devices=[], enabled=fixed):
         if fixed:
             torch.manual_seed(0)
-        model: ConvStemBlip = ConvStemBlip(config).to(memory_format=torch.channels_last)
-    return model
+        return kind(config).to(memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ With a few thousand images, early convolutions generalise better and train faste
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from transformers import BlipConfig, BlipForConditionalGeneration
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering
 
 
 class ResidualStage(nn.Module):
@@ -65,4 +65,14 @@ class ConvStemBlip(BlipForConditionalGeneration):  # type: ignore[misc]
         self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.stem_stride, vision.hidden_size)
 
 
+class ConvStemBlipAnswering(BlipForQuestionAnswering):  # type: ignore[misc]
+    """The same for BLIP that answers questions."""
+
+    def __init__(self, config: BlipConfig) -> None:
+        super().__init__(config)
+        vision = config.vision_config
+        self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.stem_stride, vision.hidden_size)
+
+
 ConvStemBlip.register_for_auto_class("AutoModelForImageTextToText")
+ConvStemBlipAnswering.register_for_auto_class("AutoModelForVisualQuestionAnswering")

@@ -27,7 +27,10 @@ class FusedVisionAttention(BlipAttention):  # type: ignore[misc]
 
 
 class FusedTextAttention(BlipTextSelfAttention):  # type: ignore[misc]
-    """Attention of tokens to those before them, or to patches, of which none is ever masked."""
+    """Attention of tokens to those before them, or to patches, of which none is masked, or to words of questions."""
+
+    words = False
+    """What is attended to has padding."""
 
     def forward(
         self,
@@ -46,7 +49,7 @@ class FusedTextAttention(BlipTextSelfAttention):  # type: ignore[misc]
             return result
         sources, mask = hidden_states, attention_mask
         if encoder_hidden_states is not None:
-            sources, mask = encoder_hidden_states, None
+            sources, mask = encoder_hidden_states, encoder_attention_mask if self.words else None
         queries = self._split(self.query, hidden_states)
         keys, values = self._split(self.key, sources), self._split(self.value, sources)
         mask = None if mask is None else mask.to(queries.dtype)

@@ -1,7 +1,7 @@
 """MedGEMMA (Sellergren et al., arXiv:2507.05201) as a captioner: untrained, or with LoRA on its language model.
 
-Every cell gets the same prompt, so a sequence is `prompt with the image | answer | padding`: answers start at one
-position in the whole batch, generation needs no padding, and logits are computed for answers only. Gemma's
+A sequence is `padding | prompt with the image | answer | padding`, without the first padding where all cells are asked
+the same: answers start at one position in the whole batch, and logits are computed for answers only. Gemma's
 vocabulary has 262k words, so that this saves most of the memory (8 cells of 356 tokens: 3 GB against 0.5 GB).
 """
 
@@ -55,8 +55,6 @@ class MedGemmaCaptioner(ChatCaptioner):
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
     """
 
-    prompt: Tensor
-
     def __init__(
         self,
         pretrained: str = MEDGEMMA,
@@ -82,8 +80,7 @@ class MedGemmaCaptioner(ChatCaptioner):
         )
         self.image_size = self.model.config.vision_config.image_size
         self.image_token: int = self.tokenizer.image_token_id
-        prompt = prompt_ids(self.tokenizer, system_prompt, question, self.model.config.mm_tokens_per_image)
-        self.register_buffer("prompt", prompt, persistent=False)
+        self.register_buffer("prompt", self.prompt_of(question), persistent=False)
         self._adapt(adaptation, lora_rank, lora_alpha, lora_dropout, train_last_layers, train_head)
         if gradient_checkpointing:
             # The second name is that of transformers before 5.2x, deprecated since.
@@ -140,22 +137,22 @@ class MedGemmaCaptioner(ChatCaptioner):
 
     def read_answers(self, batch: Batch, answers: Tensor, **options: Any) -> Any:
         """Read `answers` (B, A) after the prompt; the model's output, its logits those that predict answers."""
-        prompts = self.prompt.expand(len(answers), -1)  # (B, P)
+        prompts, asked = self.prompts(batch)  # (B, P)
         ids = torch.cat([prompts, answers], 1)
         # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
         positions = torch.arange(prompts.shape[1] - 1, ids.shape[1] - 1, device=ids.device)
         return self.model(
-            **self._inputs(batch, ids),
-            attention_mask=torch.cat([torch.ones_like(prompts), (answers != self.tokenizer.pad_token_id).long()], 1),
+            input_ids=ids,
+            **self.inputs(batch, ids, prompts.shape[1]),
+            attention_mask=torch.cat([asked, (answers != self.tokenizer.pad_token_id).long()], 1),
             logits_to_keep=positions,
             use_cache=False,
             **options,
         )
 
-    def prompts(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """Write the same prompt for each cell; see `ChatCaptioner`."""
-        inputs = self._inputs(batch, self.prompt.expand(len(batch["images"]), -1))
-        return inputs.pop("input_ids"), inputs
+    def prompt_of(self, question: str) -> Tensor:
+        """Write the prompt that asks a question (P,); see `ChatCaptioner`."""
+        return prompt_ids(self.tokenizer, self.system_prompt, question, self.model.config.mm_tokens_per_image)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""
@@ -189,9 +186,10 @@ class MedGemmaCaptioner(ChatCaptioner):
             with super().repeated(batch, times) as images:
                 yield images
 
-    def _inputs(self, batch: Batch, ids: Tensor) -> dict[str, Any]:
+    def inputs(self, batch: Batch, ids: Tensor, width: int) -> dict[str, Any]:
+        """Give the image, and where it is in token ids (B, T); see `ChatCaptioner`."""
         # Without these, image tokens silently attend backwards only (huggingface/transformers#38080).
-        inputs: dict[str, Any] = {"input_ids": ids, "token_type_ids": (ids == self.image_token).long()}
+        inputs: dict[str, Any] = {"token_type_ids": (ids == self.image_token).long()}
         if self.training or self.device_mesh is not None:
             # Weights spread over ranks have to be used by the whole model first.
             pixels = pixel_values(batch["images"].to(ids.device), self.image_size)

@@ -70,8 +70,6 @@ class VlmCaptioner(ChatCaptioner):
         ModelAccessError: no network, token, licence or memory.
     """
 
-    prompt: Tensor
-
     def __init__(
         self,
         pretrained: str,
@@ -110,9 +108,8 @@ class VlmCaptioner(ChatCaptioner):
         self._accepted = set(inspect.signature(self.model.forward).parameters)
         with torch.no_grad():
             blank = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)
-            count = self.encode(blank).shape[1]
-        prompt = prompt_ids(self.tokenizer, self.kind, system_prompt, question, self.image_token, count)
-        self.register_buffer("prompt", prompt, persistent=False)
+            self._image_tokens = self.encode(blank).shape[1]
+        self.register_buffer("prompt", self.prompt_of(question), persistent=False)
         self._adapt(adaptation, lora_rank, lora_alpha, lora_dropout, train_vision)
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -156,7 +153,7 @@ class VlmCaptioner(ChatCaptioner):
 
     def answer_logits(self, batch: Batch, answers: Tensor) -> Tensor:
         """Give the logits (B, A, words) that predict `answers` (B, A); see `Captioner`."""
-        prompts = self.prompt.expand(len(answers), -1)  # (B, P)
+        prompts, asked = self.prompts(batch)  # (B, P)
         ids, pad = torch.cat([prompts, answers], 1), self.tokenizer.pad_token_id
         kept: dict[str, Any] = {}
         # Position p predicts token p + 1: from the prompt's last token to the last but one of the answer.
@@ -165,23 +162,23 @@ class VlmCaptioner(ChatCaptioner):
             kept["logits_to_keep"] = positions
         logits: Tensor = self.model(
             input_ids=ids,
-            **self._inputs(batch["images"], ids),
-            attention_mask=torch.cat([torch.ones_like(prompts), (answers != pad).long()], 1),
+            **self.inputs(batch, ids, prompts.shape[1]),
+            attention_mask=torch.cat([asked, (answers != pad).long()], 1),
             use_cache=False,
             **kept,
         ).logits
         return logits if kept else logits[:, positions]
 
-    def _inputs(self, images: Tensor, ids: Tensor) -> dict[str, Any]:
-        """What the model takes beside token ids (B, T) and their mask."""
-        inputs = self._pixels(images)
+    def inputs(self, batch: Batch, ids: Tensor, width: int) -> dict[str, Any]:
+        """Give the image, and where it is in token ids (B, T); see `ChatCaptioner`."""
+        inputs = self._pixels(batch["images"])
         if "mm_token_type_ids" in self._accepted:
             inputs["mm_token_type_ids"] = (ids == self.image_token).long()
         if "token_type_ids" in self._accepted:
             # Gemma 3: where the image is; PaliGemma: what is answered, the rest being read both ways.
             places = ids == self.image_token
             if self.kind == "paligemma":
-                places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids) >= len(self.prompt)
+                places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids) >= width
             inputs["token_type_ids"] = places.long()
         return inputs
 
@@ -197,10 +194,10 @@ class VlmCaptioner(ChatCaptioner):
             if name in self._accepted
         }
 
-    def prompts(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """Write the same prompt for each cell; see `ChatCaptioner`."""
-        prompts = self.prompt.expand(len(batch["images"]), -1)
-        return prompts, self._inputs(batch["images"], prompts)
+    def prompt_of(self, question: str) -> Tensor:
+        """Write the prompt that asks a question (P,); see `ChatCaptioner`."""
+        token, count = self.image_token, self._image_tokens
+        return prompt_ids(self.tokenizer, self.kind, self.system_prompt, question, token, count)
 
     def generation_config(self) -> GenerationConfig:
         """Give `decoding` as transformers names it."""

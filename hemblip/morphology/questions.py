@@ -1,4 +1,4 @@
-"""Which attribute a question in words is about: "is the nucleus lobed?", "what colour are the granules?"."""
+"""Questions in words: the attribute that one is about ("is the nucleus lobed?"), and the value that answers it."""
 
 import re
 from typing import NamedTuple
@@ -66,6 +66,13 @@ def understood(question: str) -> Asked | None:
     if not _OPENS.match(text) and not _ASKS.match(text) and len(text.split()) > 4:
         return None
     return next((Asked(key) for words, key in _WORDS if re.search(words, text)), None)
+
+
+def read_answer(key: str, answer: str) -> str | None:
+    """Read the value of an attribute that a question about it is answered with; None if it is none."""
+    text = " ".join(answer.lower().split()).rstrip(".!")
+    named = {value.lower(): value for value in SCHEMA[key]}
+    return named.get(text) or extract_attributes(answer)[key]
 
 
 def _stated(text: str) -> Asked | None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.taught import never_seen, taught_values
-from hemblip.metrics.asked import ASKED, as_answered, choose, is_asked, with_better_confidence
+from hemblip.metrics.asked import ASKED, as_answered, choose, has_answers, is_asked, with_better_confidence
 from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
@@ -197,7 +197,7 @@ class Comparison(Contest):
             answered = {
                 split: self._score([as_answered(table) for table in scored.tables])
                 for split, scored in model.scored.items()
-                if all(is_asked(table) for table in scored.tables)
+                if all(has_answers(table) for table in scored.tables)
             }
             if answered:
                 found.append(Contestant(f"{model.name}, {ASKED}", "model", answered))

@@ -44,7 +44,7 @@ def test_the_loss_is_the_classes_own(captioner, batch):
             ids = torch.cat([captioner.prompt, torch.tensor(answer)])[None]
             labels = ids.clone()
             labels[:, : len(captioner.prompt)] = -100
-            inputs = captioner._inputs(batch["images"][place : place + 1], ids)
+            inputs = captioner.inputs({"images": batch["images"][place : place + 1]}, ids, len(captioner.prompt))
             loss = captioner.model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels, **inputs).loss
             assert tokens[place] == len(answer) and nll[place] / tokens[place] == pytest.approx(loss.item(), rel=1e-4)
 
@@ -71,7 +71,7 @@ def test_probabilities_are_those_of_reading_the_answer_again(captioner, batch):
     with torch.no_grad():
         generated = captioner.generate_tokens(one(batch, 0))[0][:-1]
         ids = torch.cat([captioner.prompt, torch.tensor([token.token for token in generated])])[None]
-        inputs = captioner._inputs(batch["images"][:1], ids)
+        inputs = captioner.inputs({"images": batch["images"][:1]}, ids, len(captioner.prompt))
         logits = captioner.model(input_ids=ids, attention_mask=torch.ones_like(ids), **inputs).logits[0]
     start = len(captioner.prompt) - 1
     for step, token in enumerate(generated):

@@ -6,7 +6,7 @@ import pickle
 import pandas as pd
 
 from hemblip.data.images import read_cell
-from hemblip.data.records import MANIFEST_COLUMNS, validate
+from hemblip.data.records import MANIFEST_COLUMNS, QUESTION, validate
 from hemblip.data.sources.source import Source
 from hemblip.errors import DataError
 
@@ -36,7 +36,9 @@ def check_source(source: Source, images: int = 20) -> pd.DataFrame:
         assert parameter.annotation is not parameter.empty, f"{kind}: annotate '{name}', so that a config can set it"
     first = source.records()
     assert isinstance(first, pd.DataFrame), f"{kind}.records gives a {type(first).__name__}, not a DataFrame"
-    assert tuple(first.columns) == MANIFEST_COLUMNS, f"{kind}.records: end with self.manifest(rows, origin)"
+    assert tuple(first.columns.drop(QUESTION, errors="ignore")) == MANIFEST_COLUMNS, (
+        f"{kind}.records: end with self.manifest(rows, origin)"
+    )
     assert len(first), f"{kind}.records found no cell: raise a DataError that says where it looked"
     try:
         validate(first, kind)

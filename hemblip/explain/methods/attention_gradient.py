@@ -15,6 +15,7 @@ from torch.nn import functional
 from hemblip.errors import ConfigError
 from hemblip.explain.statement import CaptionReader, Statement, as_batch, sums
 from hemblip.models.blip import BlipCaptioner
+from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.fused_attention import with_probabilities
 from hemblip.models.medgemma import MedGemmaCaptioner
 
@@ -38,6 +39,10 @@ def attention_gradient(
     """
     captioner = reader.captioner
     images = image[None].clone().requires_grad_()  # frozen encoders have gradients only if their input has
+    if isinstance(captioner, BlipVqaCaptioner):
+        raise ConfigError(
+            "attention is not followed through an encoder of questions; explain it with --method occlusion"
+        )
     if isinstance(captioner, BlipCaptioner):
         read = _read_blip(captioner, reader, images)
         rows = torch.arange(reader.ids.shape[1])

@@ -21,14 +21,24 @@ class BlipDecoder:
 
     Args:
         decoder: transformers' `BlipTextLMHeadModel`, with or without adapters, in evaluation mode.
-        patches: encoded cells (B, P, D).
+        patches: encoded cells (B, P, D), or whatever else the decoder attends to.
         beams: K of each cell.
         tokens: longest caption, the start token included.
         static: keep the shapes of steps, and record them on a GPU; None for on a GPU alone.
+        seen: which patches a cell has, (B, P); None for all.
     """
 
-    def __init__(self, decoder: Any, patches: Tensor, beams: int, tokens: int, static: bool | None = None) -> None:
+    def __init__(
+        self,
+        decoder: Any,
+        patches: Tensor,
+        beams: int,
+        tokens: int,
+        static: bool | None = None,
+        seen: Tensor | None = None,
+    ) -> None:
         self.embeddings, self.head = decoder.bert.embeddings, decoder.cls
+        self.seen = None if seen is None else seen.bool()[:, None, None]  # (B, 1, 1, P)
         self.layers = [_Layer(layer, patches, beams * tokens) for layer in decoder.bert.encoder.layer]
         self.cells, self.beams, self.position = len(patches), beams, 0
         self.static = patches.is_cuda if static is None else static
@@ -74,7 +84,7 @@ class BlipDecoder:
         states = self.embeddings(tokens.flatten()[:, None], position_ids=place[None])  # (B * K, 1, D)
         states = states.view(*tokens.shape, -1)
         for layer in self.layers:
-            states = layer(states, columns, end, mask)
+            states = layer(states, columns, end, mask, self.seen)
         logits: Tensor = self.head(states)
         return logits
 
@@ -85,7 +95,11 @@ class BlipDecoder:
             order: the present place of each cell that is kept, (B',); those below B' keep theirs.
         """
         moved = (order != torch.arange(len(order), device=order.device)).nonzero().squeeze(1)
-        buffers = [self.past, *(buffer for layer in self.layers for buffer in layer.buffers())]
+        buffers = [
+            self.past,
+            *([] if self.seen is None else [self.seen]),
+            *(buffer for layer in self.layers for buffer in layer.buffers()),
+        ]
         for buffer in buffers:
             buffer[moved] = buffer[order[moved]]
         self.cells = len(order)
@@ -95,6 +109,7 @@ class BlipDecoder:
                 return
             self.steady = _Steady(self)
         self.past = self.past[: self.cells]
+        self.seen = None if self.seen is None else self.seen[: self.cells]
         for layer in self.layers:
             layer.shorten(self.cells)
 
@@ -153,14 +168,14 @@ class _Layer:
         # Zeros: what is not written yet is masked, but must be numbers.
         self.keys, self.values = self.cross_keys.new_zeros(shape), self.cross_values.new_zeros(shape)
 
-    def __call__(self, states: Tensor, columns: Tensor, end: int, mask: Tensor | None) -> Tensor:
+    def __call__(self, states: Tensor, columns: Tensor, end: int, mask: Tensor | None, seen: Tensor | None) -> Tensor:
         """Turn states (B, K, D) into the next layer's; this step's keys are written to `columns` (K), below `end`."""
         own, cross = self.layer.attention, self.layer.crossattention
         self.keys.index_copy_(2, columns, self._split(own.self.key(states)))
         self.values.index_copy_(2, columns, self._split(own.self.value(states)))
         context = self._attend(own.self.query(states), self.keys[:, :, :end], self.values[:, :, :end], mask)
         states = own.output(context, states)
-        context = self._attend(cross.self.query(states), self.cross_keys, self.cross_values, None)
+        context = self._attend(cross.self.query(states), self.cross_keys, self.cross_values, seen)
         states = cross.output(context, states)
         result: Tensor = self.layer.feed_forward_chunk(states)
         return result
