@@ -43,12 +43,6 @@ class Example(TypedDict):
     flaw: NotRequired[str]
 
 
-class Asked(TypedDict):
-    """What is asked of an example."""
-
-    question: NotRequired[str]
-
-
 class Partial(NamedTuple):
     """Captions of some attributes: their share of the draws, what they may state, and in which styles."""
 
@@ -97,19 +91,21 @@ class CellDataset(Dataset[Example]):
     def __getitem__(self, draw: Draw) -> Example:
         epoch, index, *again = draw
         cell_id, captions, pixels = self.cell_ids[index], self.captions[index], self.cells[self.places[index]]
-        asked: Asked = {} if self.questions is None else {"question": self.questions[index]}
+        example: Example = {"image": pixels, "caption": captions[0], "cell_id": cell_id}
+        if self.questions is not None:
+            example["question"] = self.questions[index]
         if self.augmentation is None:
-            return {"image": pixels, "caption": captions[0], "cell_id": cell_id, **asked}
-        image = pixels
+            return example
         if self.augmentation:
-            image = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id, *again))
+            example["image"] = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id, *again))
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
-        caption = captions[chance.integers(len(captions))]
-        if self.partial is not None and not asked.get("question") and chance.random() < self.partial.share:
+        example["caption"] = captions[chance.integers(len(captions))]
+        if self.partial is not None and not example.get("question") and chance.random() < self.partial.share:
             known = {key: value for key, value in self.annotations[index].items() if key in self.partial.keys}
-            caption = partial_caption(known, self.partial.styles, chance) or caption
-        return {"image": image, "caption": caption, "cell_id": cell_id, "annotation": self.annotations[index], **asked}
+            example["caption"] = partial_caption(known, self.partial.styles, chance) or example["caption"]
+        example["annotation"] = self.annotations[index]
+        return example
 
 
 def collate(examples: list[Example]) -> Batch:

@@ -15,6 +15,7 @@ from hemblip.export.onnx import onnx_code
 from hemblip.export.usage import caption_code, serving, told
 from hemblip.metrics.baselines import MAJORITY
 from hemblip.models.blip import BLIP_BASE, BlipCaptioner
+from hemblip.models.blip_vqa import BLIP_VQA, BlipVqaCaptioner
 from hemblip.models.captioner import Captioner
 from hemblip.models.gemma_weights import MEDGEMMA
 from hemblip.models.medgemma import MedGemmaCaptioner
@@ -30,6 +31,7 @@ HAI_DEF = {
 
 LICENCES: dict[str, dict[str, str]] = {
     BLIP_BASE: {"license": "bsd-3-clause"},
+    BLIP_VQA: {"license": "bsd-3-clause"},
     MEDGEMMA: HAI_DEF,
     "google/medgemma-1.5-4b-it": HAI_DEF,
     "Qwen/Qwen3-VL-4B-Instruct": {"license": "apache-2.0"},
@@ -99,7 +101,7 @@ def model_card(
         **LICENCES.get(captioner.pretrained, {"license": "other"}),
         "base_model": base if "/" in (base := str(told(captioner.pretrained))) else None,
         "base_model_relation": "adapter" if adapter else None,
-        "pipeline_tag": "image-to-text",
+        "pipeline_tag": "visual-question-answering" if isinstance(captioner, BlipVqaCaptioner) else "image-to-text",
         "library_name": "peft" if adapter else "transformers",
         "language": "en",
         "tags": ["hematology", "white-blood-cells", "leukemia", "image-captioning", "hemblip"],

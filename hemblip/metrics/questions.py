@@ -198,4 +198,4 @@ def _plain(text: str) -> str:
 def question_lines(scores: Sequence[Mapping[str, object]]) -> str:
     """Write `question_scores` for the terminal, in percent; columns that hold nothing are left out."""
     table = pd.DataFrame(scores).dropna(axis="columns", how="all")
-    return table.to_string(index=False, float_format=lambda share: f"{100 * share:.1f}", na_rep="")
+    return str(table.to_string(index=False, float_format=lambda share: f"{100 * share:.1f}", na_rep=""))

@@ -20,6 +20,7 @@ from hemblip.reporting.paper_tables import (
     features,
     single_valued_notes,
 )
+from hemblip.reporting.questions import questions_table
 from hemblip.run import cells_of, place_of
 
 NOT_ANNOTATED = "no cell of this source is annotated"
@@ -31,6 +32,7 @@ MOST_PAIRS = 6
 def side_tables(comparison: Comparison) -> list[Table]:
     """All of them that there is something to put in."""
     found = [diversity_table(comparison), sources_table(comparison), differences(comparison)]
+    found += [questions_table(comparison, split) for split in comparison.splits]
     found += [attribute_differences(comparison, split) for split in comparison.splits]
     return [table for table in found if table is not None]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,10 @@ from finished_run import finished_run
 from tiny_blip import tiny
 
 from hemblip.cli.main import main
-from hemblip.corpus.questions import CLOSED, NOT_ANNOTATED, OPEN, WORDINGS, YES_OR_NO, accuracy, make_questions
+from hemblip.data.questions import CLOSED, NOT_ANNOTATED, OPEN, WORDINGS, YES_OR_NO, make_questions
 from hemblip.data.sources.manifest import read_manifest
-from hemblip.morphology import KEYS, describe
+from hemblip.metrics.questions import question_scores, usual_answers
+from hemblip.morphology import KEYS, SCHEMA, describe
 from hemblip.morphology.questions import understood
 from hemblip.predictions import rows
 
@@ -66,6 +68,8 @@ def test_each_wording_is_understood_as_it_is_meant():
         for wording in wordings:
             found = understood(wording)
             assert found is not None and (found.key, found.values) == (key, None), wording
+        for value in SCHEMA[key]:
+            assert understood(CLOSED[key].format(value)) == (key, frozenset((value,)))
 
 
 def test_captions_answer_by_what_they_state(cells):
@@ -73,7 +77,8 @@ def test_captions_answer_by_what_they_state(cells):
     captions = cells[["cell_id"]].assign(**dict.fromkeys(KEYS) | {"cell_size": "large"})
     captions = captions.astype(object).where(captions.notna(), None)
     asked = make_questions(cells, 0)
-    scores = accuracy(asked, asked, captions).set_index(["kind", "attribute"])
+    rows = pd.DataFrame([asdict(one) for one in asked]).rename(columns={"answer": "reference"})
+    scores = pd.DataFrame(question_scores(rows, usual_answers(cells), captions)).set_index(["kind", "attribute"])
     size = scores.loc[(OPEN, "cell_size")]
     assert (size["questions"], size["captions"], size["majority"]) == (7, 4 / 7, 4 / 7)
     assert scores.loc[(OPEN, "nucleoli"), ["captions", "majority"]].tolist() == [0, 1]
@@ -81,7 +86,7 @@ def test_captions_answer_by_what_they_state(cells):
     right = sum((one.value == "large") == (one.answer == "yes") for one in closed)
     assert scores.loc[(YES_OR_NO, "cell_size"), "captions"] == right / 7
     assert scores.loc[(YES_OR_NO, "cell_size"), "majority"] == 4 / 7
-    assert (scores.loc[NOT_ANNOTATED]["captions"] == 1).all()
+    assert (scores.loc[NOT_ANNOTATED]["captions"] == 1).all() and scores["answers"].isna().all()
 
 
 def test_mistakes_are_told_in_one_line(workplace, capsys):

@@ -8,6 +8,7 @@ from hemblip.data.sources.image_files import ImageFiles
 from hemblip.data.sources.label_table import LabelTable
 from hemblip.data.sources.leukemiaattri import LeukemiaAttri
 from hemblip.data.sources.manifest import Manifest
+from hemblip.data.sources.question_file import QuestionFile
 from hemblip.data.sources.source import Source
 from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.sources.wbcatt import WBCAtt
@@ -20,6 +21,7 @@ __all__ = [
     "LabelTable",
     "LeukemiaAttri",
     "Manifest",
+    "QuestionFile",
     "Source",
     "Synthetic",
     "WBCAtt",

@@ -1,0 +1,53 @@
+"""The table of how captioners answer questions about cells."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from hemblip.metrics.questions import question_scores, usual_answers
+from hemblip.morphology import KEYS
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.layout import Column, Estimate, Row, Table
+from hemblip.reporting.paper_tables import feature
+from hemblip.run import TRAINING_CELLS, Run, cells_of
+
+COLUMNS: Mapping[str, str] = {"majority": "Majority %", "answers": "Answers %", "captions": "Captions %"}
+
+
+def questions_table(comparison: Comparison, split: str) -> Table | None:
+    """Shares of questions that are answered rightly, by kind and attribute; None if nobody was asked."""
+    asked = {run.label: _scores(run, split) for run in comparison.runs if split in run.described}
+    asked = {label: scores for label, scores in asked.items() if scores}
+    places = list(dict.fromkeys(place for scores in asked.values() for place in scores))
+    if not places:
+        return None
+    rows = []
+    for kind, attribute in places:
+        found = [scores.get((kind, attribute), {}) for scores in asked.values()]
+        cells = [
+            Estimate(known.get(name), percent=True, digits=1, reason="not asked")  # type: ignore[arg-type]
+            for known in found
+            for name in COLUMNS
+        ]
+        number = next(known["questions"] for known in found if known)
+        label = feature(attribute) if attribute in KEYS else attribute.capitalize()
+        rows.append(Row(f"{label} ({number:,})", list(cells), section=kind.capitalize()))
+    columns = [Column(label, name) for label in asked for name in COLUMNS.values()]
+    notes = [
+        "In brackets the number of questions. Majority: the most frequent answer of the training cells to questions "
+        "about the attribute, of those that ask for yes or no and of the others; whether the annotation says something "
+        "is told to nobody. Captions: what the same captioner's description of the cell states, read by attribute; "
+        "silence is wrong where the annotation says something, and right where it does not.",
+    ]
+    return Table(f"questions_{split}", f"Questions about {cells_of(split)}", "Question", columns, rows, notes)
+
+
+def _scores(run: Run, split: str) -> dict[tuple[str, str], dict[str, object]]:
+    """Scores of a run's answers by kind and attribute; nothing if it was not asked."""
+    answers = run.answers(split)
+    if answers.empty:
+        return {}
+    cells, training = run.predictions(split), run.folder / TRAINING_CELLS
+    usual = usual_answers(pd.read_parquet(training)) if training.is_file() else {}
+    found = question_scores(answers, usual, None if len(cells) == len(answers) else cells)
+    return {(str(one["kind"]), str(one["attribute"])): one for one in found}
