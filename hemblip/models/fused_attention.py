@@ -49,7 +49,8 @@ class FusedTextAttention(BlipTextSelfAttention):  # type: ignore[misc]
             return result
         sources, mask = hidden_states, attention_mask
         if encoder_hidden_states is not None:
-            sources, mask = encoder_hidden_states, encoder_attention_mask if self.words else None
+            given = attention_mask if encoder_attention_mask is None else encoder_attention_mask  # by version
+            sources, mask = encoder_hidden_states, given if self.words else None
         queries = self._split(self.query, hidden_states)
         keys, values = self._split(self.key, sources), self._split(self.value, sources)
         mask = None if mask is None else mask.to(queries.dtype)
