@@ -29,19 +29,17 @@ def browsing(run: Run, tab: gr.Tab) -> None:
     others = runs_beside(run)
     gallery = lru_cache(maxsize=4)(lambda label: Gallery([run, others[label]] if label else [run]))
     with gr.Row():
-        split = gr.Dropdown(
-            [(cells_of(name).capitalize(), name) for name in run.described], label="Cells", elem_id="split"
-        )
-        kind = gr.Dropdown([(told, name) for name, told in KINDS.items()], value="", label="Show", elem_id="kind")
-        key = gr.Dropdown([("any", ""), *((words(key), key) for key in KEYS)], value="", label="Attribute")
-        source = gr.Dropdown([("any", "")], value="", label="Source", elem_id="source")
+        split = _choice("Cells", [(cells_of(name).capitalize(), name) for name in run.described], "split")
+        kind = _choice("Show", [(told, name) for name, told in KINDS.items()], "kind")
+        key = _choice("Attribute", [("any", ""), *((words(key), key) for key in KEYS)], "attribute")
+        source = _choice("Source", [("any", "")], "source")
         marks = [(f"{mark.sign} {mark.words}", mark.style) for mark in MARKS]
-        sure = gr.Dropdown([("any", ""), *marks], value="", label="How sure", elem_id="sure")
+        sure = _choice("How sure", [("any", ""), *marks], "sure")
     with gr.Row(visible=bool(others)):
-        other = gr.Dropdown([("none", ""), *others], value="", label="Beside it", elem_id="beside")
-        who = gr.Dropdown([("either run", "")], value="", label="Asked of", elem_id="who")
+        other = _choice("Beside it", [("none", ""), *((label, label) for label in others)], "beside")
+        who = _choice("In captions of", [("either run", "")], "who")
     count = gr.Markdown(elem_id="count")
-    shown = gr.HTML(elem_id="tested", js_on_load=str(sheet("card.js")))
+    shown = gr.HTML(elem_id="tested", js_on_load=str(sheet("card.js")), apply_default_css=False)
     leaf = gr.State(0)
     with gr.Row():
         back = gr.Button("Back", interactive=False, elem_id="back")
@@ -79,3 +77,7 @@ def browsing(run: Run, tab: gr.Tab) -> None:
         changed.input(anew, [other, *asked], drawn)
     back.click(lambda number, *rest: show(number - 1, *rest), [leaf, other, *asked], drawn)
     further.click(lambda number, *rest: show(number + 1, *rest), [leaf, other, *asked], drawn)
+
+
+def _choice(label: str, choices: list[tuple[str, str]], name: str) -> gr.Dropdown:
+    return gr.Dropdown(choices, value=choices[0][1], label=label, elem_id=name, min_width=180)

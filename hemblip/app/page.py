@@ -110,13 +110,14 @@ def _describing(reader: Reader, folder: Path) -> None:
             promised = gr.Markdown(reader.promise(1.0))
     gr.Markdown(f"Signs beside a statement, by the model's own probability: {SIGNS}.")
     gr.Markdown("Click a statement, or press Enter on it, to see where in the image it comes from.")
-    shown = gr.HTML(elem_id="cells", js_on_load=ASK_WHERE)
+    shown = gr.HTML(elem_id="cells", js_on_load=ASK_WHERE, apply_default_css=False)
     found = gr.JSON(visible="hidden")
     with gr.Row():
         question = gr.Textbox(
             label="Ask about these cells",
             placeholder="Is the nucleus lobed?",
             elem_id="ask",
+            min_width=300,
         )
         answer = gr.Markdown(elem_id="answer")
     with gr.Accordion("Correct what is wrong, and keep it", open=False):
