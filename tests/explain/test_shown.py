@@ -60,7 +60,7 @@ def test_maps_of_other_captions_are_not_shown_and_damage_is_told(workplace):
 @pytest.mark.slow
 def test_testing_explains_the_cells_that_the_report_shows(workplace):
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "2"]) == 0
-    assert main(["test", "--run", "runs/tiny"]) == 0
+    assert main(["test", "--run", "runs/tiny", "--report.maps", "2"]) == 0
     run = Run("runs/tiny/version_0")
     maps = read_maps(run, "test")
     rows = run.predictions("test").set_index("cell_id")
