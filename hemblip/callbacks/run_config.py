@@ -16,6 +16,9 @@ from hemblip.run import Run, flat
 NOT_COMPARED = ("resume", "resume_point", "ckpt_path", "wandb", "group", "trainer.default_root_dir", "trainer.logger")
 """Where a run is kept and logged: no part of the experiment."""
 
+OF_TESTS = ("stress", "verbose")
+"""Settings of `test` and `validate` alone, which `predict --run` would refuse in the config of a run."""
+
 
 class RunConfig(SaveConfigCallback):
     """Write `config.yaml` when a run is made; testing a trained run leaves its config alone."""
@@ -24,6 +27,9 @@ class RunConfig(SaveConfigCallback):
         """Save what trains, and what is evaluated without a run of its own."""
         self.overwrite = stage == "fit"
         absent = not Path(trainer.default_root_dir, "config.yaml").exists()
+        self.config = self.config.clone()
+        for name in OF_TESTS:
+            self.config.pop(name, None)
         if stage == "fit" or (stage in ("validate", "test") and absent):
             super().setup(trainer, pl_module, stage)
 
