@@ -61,7 +61,7 @@ def export(
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
     captions = isinstance(captioner, BlipCaptioner) and not isinstance(captioner, BlipVqaCaptioner)
     if onnx and (format == "adapter" or not captions):
-        raise ConfigError("--onnx true: only the merged model of a BLIP that captions is written as ONNX; leave it out")
+        raise ConfigError("--onnx true: only BLIP's merged model for captions is written as ONNX; leave it out")
     if format == "adapter":
         check_adapter(captioner)
     partial = target.with_name(f".{target.name}.partial")
