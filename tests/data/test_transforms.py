@@ -4,7 +4,8 @@ import pytest
 from hemblip.data.synthetic.population import draw_attributes
 from hemblip.data.synthetic.renderer import render
 from hemblip.data.synthetic.stain import draw_slide
-from hemblip.data.transforms import Augmentation, TurnAndStain, hue_rotation
+from hemblip.data.transforms import Augmentation
+from hemblip.data.turn_and_stain import TurnAndStain, hue_rotation
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,34 @@ def test_captions_do_not_depend_on_the_batch(beams):
         for other in (alone[cell], mixed[place]):
             assert [token for token, _ in other] == [token for token, _ in captions[cell]]
             expected = [value for _, value in captions[cell]]
-            assert [value for _, value in other] == pytest.approx(expected, abs=1e-4)
+            assert [value for _, value in other] == pytest.approx(expected, abs=1e-3)  # logits are in the tens
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_steps_of_unchanged_shape_give_the_same(beams):
+    decoder, settings, patches, captions = varied(beams)
+    with torch.no_grad():
+        state = BlipDecoder(decoder, patches, settings.num_beams, settings.max_new_tokens, static=True)
+        found = [cell[0] for cell in search(state, torch.full((len(patches),), 1), 2, settings)]
+    for ours_, expected in zip(found, captions, strict=True):
+        assert [token for token, _ in ours_] == [token for token, _ in expected]
+        assert [value for _, value in ours_] == pytest.approx([value for _, value in expected], abs=1e-3)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_places_without_a_cell_are_given_up_when_they_are_half(beams):
+    decoder, _, patches, _ = varied(beams)
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        growing, steady = (BlipDecoder(decoder, patches, beams, 8, static) for static in (False, True))
+        for order in ([*range(12)], [11, 1, 10, 3, 9, 5, 8], [0, 6, 2, 5], [3]):
+            if len(order) < growing.cells:
+                growing.keep(torch.tensor(order))
+                steady.keep(torch.tensor(order))
+            tokens = torch.randint(3, 9, (len(order), beams), generator=draw)
+            parents = torch.randint(0, beams, (len(order), beams), generator=draw)
+            assert torch.allclose(growing.step(tokens, parents), steady.step(tokens, parents), atol=1e-3)
+    assert len(patches) == 12 and len(steady.past) == 1
 
 
 class Counting(BlipDecoder):
