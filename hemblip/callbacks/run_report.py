@@ -15,7 +15,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import HemblipError, check_range
 from hemblip.metrics import score
 from hemblip.metrics.asked import ASKED, as_answered, has_answers
-from hemblip.metrics.questions import question_lines, question_scores, usual_answers
+from hemblip.metrics.questions import answer_scores, question_lines
 from hemblip.models.captioner import Captioner
 from hemblip.predictions import TRUE_PREFIX, write_predictions
 from hemblip.probing.backbones import Backbone, RandomProjection
@@ -121,10 +121,7 @@ class RunReport(L.Callback):
         if evaluation.answers.empty:
             return []
         cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        training = _training_cells(run.folder, cells)
-        alone = len(evaluation.answers) == len(evaluation.rows)  # questions of others, about cells without captions
-        usual = {} if training is None else usual_answers(training)
-        return question_scores(evaluation.answers, usual, None if alone else evaluation.rows)
+        return answer_scores(evaluation.answers, evaluation.rows, _training_cells(run.folder, cells))
 
     def _explain(self, trainer: L.Trainer, run: Run, split: str) -> dict[str, Path]:
         """Maps of the cells that the report shows first; those of an earlier test are removed."""

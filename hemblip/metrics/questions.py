@@ -174,6 +174,21 @@ def question_scores(
     ]
 
 
+def answer_scores(answers: pd.DataFrame, cells: pd.DataFrame, training: pd.DataFrame | None) -> list[dict[str, object]]:
+    """Score what a captioner answered, beside what its own captions of the cells state.
+
+    Args:
+        answers: prediction rows of questions.
+        cells: those of the cells; the same ones where only questions were asked, and captions state nothing.
+        training: manifest of the training cells, for the usual answers; None if it is not known.
+
+    Returns:
+        See `question_scores`.
+    """
+    usual = {} if training is None else usual_answers(training)
+    return question_scores(answers, usual, None if len(answers) == len(cells) else cells)
+
+
 def _told(about: Topic, right: str, stated: object) -> bool | None:
     """Whether a caption that states a value of the attribute, or None, answers rightly."""
     if about.kind == NOT_ANNOTATED:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hemblip.metrics.questions import question_scores, usual_answers
+from hemblip.metrics.questions import answer_scores
 from hemblip.morphology import KEYS
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.layout import Column, Estimate, Row, Table
@@ -47,7 +47,7 @@ def _scores(run: Run, split: str) -> dict[tuple[str, str], dict[str, object]]:
     answers = run.answers(split)
     if answers.empty:
         return {}
-    cells, training = run.predictions(split), run.folder / TRAINING_CELLS
-    usual = usual_answers(pd.read_parquet(training)) if training.is_file() else {}
-    found = question_scores(answers, usual, None if len(cells) == len(answers) else cells)
+    stored = run.folder / TRAINING_CELLS
+    training = pd.read_parquet(stored) if stored.is_file() else None
+    found = answer_scores(answers, run.predictions(split), training)
     return {(str(one["kind"]), str(one["attribute"])): one for one in found}
