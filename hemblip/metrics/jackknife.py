@@ -178,9 +178,9 @@ def interval(value: float, without: Values, groups: int, limits: tuple[float, fl
         return Interval(float(value), float(value - reach), float(value + reach), groups)
     low, span = limits[0], limits[1] - limits[0]
     share = min(1.0, max(0.0, (value - low) / span))
-    if min(share, 1 - share) < 1e-12:  # all groups agree: the rarest disagreement that could have gone unseen
+    if error == 0 or min(share, 1 - share) < 1e-12:  # all groups agree: the rarest other groups may be unseen
         edge = OUTSIDE ** (1 / groups)
-        ends = (edge, 1.0) if share > 0.5 else (0.0, 1 - edge)
+        ends = edge * share, 1 - edge * (1 - share)
     else:
         steep = reach / span / (share * (1 - share))  # the logit's slope: its own error, without infinities
         ends = float(expit(logit(share) - steep)), float(expit(logit(share) + steep))

@@ -55,6 +55,14 @@ def test_where_all_groups_agree_the_interval_is_that_of_the_rarest_disagreement(
     assert p_value(*mean_of(np.zeros(8))) == 1
 
 
+def test_groups_that_agree_on_less_than_all_are_not_certain_either():
+    """With a chance of 2.5 % no group of three is of a kind that 71 % of groups are, and that says 0 or 1."""
+    found = interval(0.7, np.array([0.7, 0.7, 0.7]), 3, (0.0, 1.0))
+    unseen = 1 - 0.025 ** (1 / 3)
+    assert (found.low, found.high) == pytest.approx(((1 - unseen) * 0.7, (1 - unseen) * 0.7 + unseen))
+    assert found.value == 0.7 and found.low < 0.25 and found.high > 0.9
+
+
 def test_intervals_stay_within_the_limits_of_a_score():
     found = interval(*mean_of(np.array([100.0, 99, 98, 60])), (0.0, 100.0))
     assert 0 < found.low < found.value < found.high < 100
