@@ -4,13 +4,11 @@ A style decides order, voice and punctuation; the wording of each attribute is s
 exactly the given attributes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from hemblip.errors import ConfigError
-from hemblip.morphology.lexicon import WRITE
-from hemblip.morphology.schema import HEALTHY, Attributes, complete
-
-Cell = dict[str, str | None]
+from hemblip.morphology.schema import Attributes, complete
+from hemblip.morphology.wording import SchemaWording, article, paragraph, sentence
 
 
 def describe(attributes: Attributes, style: int = 0) -> str:
@@ -29,185 +27,112 @@ def describe(attributes: Attributes, style: int = 0) -> str:
     """
     if style not in range(STYLES):
         raise ConfigError(f"style {style!r} does not exist; choose 0 to {STYLES - 1}")
-    return _WRITERS[style](complete(attributes))
+    return _PLANS[style](SchemaWording(complete(attributes)))
 
 
-def enumerate_phrases(phrases: Sequence[str], last: str = "and") -> str:
-    """Join phrases as in "a, b and c"."""
-    if len(phrases) < 2:
-        return "".join(phrases)
-    return f"{', '.join(phrases[:-1])} {last} {phrases[-1]}"
-
-
-def article(phrase: str) -> str:
-    """Put "a" or "an" before `phrase`."""
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
-
-
-def sentence(text: str) -> str:
-    """Capitalise the first letter and end with a full stop."""
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _given(cell: Cell, *keys: str) -> list[str]:
-    return [value for key in keys if (value := cell[key]) is not None]
-
-
-def _noun(cell: Cell) -> str:
-    return cell["cell_type"] or "white blood cell"
-
-
-def _named(cell: Cell) -> str:
-    """Size, shape and type: "large, round neutrophil"."""
-    return " ".join(filter(None, [", ".join(_size_and_shape(cell)), _noun(cell)]))
-
-
-def _size_and_shape(cell: Cell) -> list[str]:
-    size = ["medium-sized" if value == "medium" else value for value in _given(cell, "cell_size")]
-    return size + _given(cell, "cell_shape")
-
-
-def _origin(cell: Cell) -> str:
-    diagnosis = cell["diagnosis"]
-    if diagnosis is None:
-        return ""
-    return "a healthy donor" if diagnosis == HEALTHY else f"a patient with {WRITE['diagnosis'][diagnosis][0]}"
-
-
-def _nuclear(cell: Cell) -> list[str]:
-    """Noun phrases of the nucleus."""
-    phrases = [article(f"{shape} nucleus") for shape in _given(cell, "nucleus_shape")]
-    phrases += [f"{value} chromatin" for value in _given(cell, "chromatin")]
-    phrases += [f"{value} nucleoli" for value in _given(cell, "nucleoli")]
-    return phrases + [f"a {value} nuclear-cytoplasmic ratio" for value in _given(cell, "nuclear_cytoplasmic_ratio")]
-
-
-def _cytoplasm(cell: Cell) -> str:
-    """Noun phrase of the cytoplasm: "scanty, clear, light blue, slightly basophilic cytoplasm"."""
-    words = _given(cell, "cytoplasm_amount", "cytoplasm_texture", "cytoplasm_colour")
-    words += [f"{value}ly basophilic" for value in _given(cell, "cytoplasm_basophilia")]
-    return f"{', '.join(words)} cytoplasm" if words else ""
-
-
-def _contents(cell: Cell) -> list[str]:
+def _contents(wording: SchemaWording) -> list[str]:
     """Vacuoles and granules as noun phrases, what is there before what is not."""
-    present: list[str] = []
-    absent: list[str] = []
-    if vacuoles := cell["cytoplasm_vacuoles"]:
-        (present if vacuoles == "present" else absent).append("vacuoles")
-    if cell["granules"] == "absent":
-        absent.append("granules")
-    elif words := _given(cell, "granules", "granule_colour"):
-        present.append(f"{' '.join(words)} granules")
+    present, absent = wording.contents()
     return present + ([f"no {' or '.join(absent)}"] if absent else [])
 
 
-def _one_sentence(cell: Cell) -> str:
+def _within_cell(wording: SchemaWording) -> list[str]:
+    """The cytoplasm and what it contains as noun phrases."""
+    return [*filter(None, [wording.cytoplasm()]), *_contents(wording)]
+
+
+def _one_sentence(wording: SchemaWording) -> str:
     """A large, round neutrophil from a healthy donor with a ... nucleus, ... cytoplasm and small pink granules."""
-    origin = f" from {_origin(cell)}" if cell["diagnosis"] else ""
-    parts = [*_nuclear(cell), *filter(None, [_cytoplasm(cell)]), *_contents(cell)]
-    return sentence(article(_named(cell)) + origin + (f" with {enumerate_phrases(parts)}" if parts else ""))
+    parts = wording.nuclear_phrases() + _within_cell(wording)
+    cell = article(wording.named()) + wording.origin()
+    return sentence(cell + (f" with {wording.enumerate(parts)}" if parts else ""))
 
 
-def _by_compartment(cell: Cell) -> str:
+def _by_compartment(wording: SchemaWording) -> str:
     """One sentence each for the cell, the nucleus, the cytoplasm."""
-    words = _size_and_shape(cell)
-    first = f"this {_noun(cell)} is {enumerate_phrases(words)}" if words else f"this is {article(_noun(cell))}"
-    if cell["diagnosis"]:
-        first += f" and comes from {_origin(cell)}" if words else f" from {_origin(cell)}"
-    sentences = [first]
-    within = [f"{value} chromatin" for value in _given(cell, "chromatin")]
-    within += [f"{value} nucleoli" for value in _given(cell, "nucleoli")]
-    if shape := cell["nucleus_shape"]:
-        sentences.append(f"Its nucleus is {shape}" + (f" with {enumerate_phrases(within)}" if within else ""))
+    cell, looks, noun = wording.cell, wording.looks(), wording.noun()
+    comes = f" and comes{wording.origin()}" if cell["diagnosis"] else ""
+    clauses = [f"this {noun} is {looks}{comes}" if looks else f"this is {article(noun)}{wording.origin()}"]
+    within = wording.enumerate(wording.within())
+    if cell["nucleus_shape"]:
+        clauses.append(f"Its nucleus is {cell['nucleus_shape']}" + (f" with {within}" if within else ""))
     elif within:
-        sentences.append(f"The nucleus shows {enumerate_phrases(within)}")
-    if ratio := cell["nuclear_cytoplasmic_ratio"]:
-        sentences.append(f"The nuclear-cytoplasmic ratio is {ratio}")
-    words = _given(cell, "cytoplasm_amount", "cytoplasm_texture", "cytoplasm_colour")
-    words += [f"{value}ly basophilic" for value in _given(cell, "cytoplasm_basophilia")]
-    contents = _contents(cell)
-    if words:
-        end = f" and contains {enumerate_phrases(contents)}" if contents else ""
-        sentences.append(f"The cytoplasm is {enumerate_phrases(words)}{end}")
-    elif contents:
-        sentences.append(f"The cytoplasm contains {enumerate_phrases(contents)}")
-    return " ".join(map(sentence, sentences))
+        clauses.append(f"The nucleus shows {within}")
+    if cell["nuclear_cytoplasmic_ratio"]:
+        clauses.append(f"The nuclear-cytoplasmic ratio is {cell['nuclear_cytoplasmic_ratio']}")
+    cytoplasm, contents = wording.enumerate(wording.cytoplasm_predicates()), wording.enumerate(_contents(wording))
+    if found := [f"is {cytoplasm}"] * bool(cytoplasm) + [f"contains {contents}"] * bool(contents):
+        clauses.append(f"The cytoplasm {' and '.join(found)}")
+    return paragraph(clauses)
 
 
-def _report(cell: Cell) -> str:
+def _report(wording: SchemaWording) -> str:
     """Terse laboratory report: noun first, value after it."""
-    lines = [", ".join(filter(None, [_noun(cell), _origin(cell) and f"from {_origin(cell)}"]))]
-    lines += [f"size {value}" for value in _given(cell, "cell_size")]
-    lines += [f"shape {value}" for value in _given(cell, "cell_shape")]
-    lines += [f"nucleus {value}" for value in _given(cell, "nucleus_shape")]
-    lines += [f"nuclear-cytoplasmic ratio {value}" for value in _given(cell, "nuclear_cytoplasmic_ratio")]
-    lines += [f"chromatin {value}" for value in _given(cell, "chromatin")]
-    lines += [f"nucleoli {value}" for value in _given(cell, "nucleoli")]
-    if words := _given(cell, "cytoplasm_amount", "cytoplasm_texture", "cytoplasm_colour"):
-        lines.append(f"cytoplasm {enumerate_phrases(words)}")
-    lines += [f"basophilia {value}" for value in _given(cell, "cytoplasm_basophilia")]
-    lines += [f"vacuoles {value}" for value in _given(cell, "cytoplasm_vacuoles")]
-    if words := _given(cell, "granules", "granule_colour"):
-        lines.append(f"granules {enumerate_phrases(words)}")
-    return sentence("; ".join(lines))
+    nouns = {
+        "size": ["cell_size"],
+        "shape": ["cell_shape"],
+        "nucleus": ["nucleus_shape"],
+        "nuclear-cytoplasmic ratio": ["nuclear_cytoplasmic_ratio"],
+        "chromatin": ["chromatin"],
+        "nucleoli": ["nucleoli"],
+        "cytoplasm": ["cytoplasm_amount", "cytoplasm_texture", "cytoplasm_colour"],
+        "basophilia": ["cytoplasm_basophilia"],
+        "vacuoles": ["cytoplasm_vacuoles"],
+        "granules": ["granules", "granule_colour"],
+    }
+    values = {noun: [value for key in keys if (value := wording.cell[key])] for noun, keys in nouns.items()}
+    lines = [f"{noun} {wording.enumerate(found)}" for noun, found in values.items() if found]
+    origin = f",{wording.origin()}" if wording.cell["diagnosis"] else ""
+    return sentence("; ".join([wording.noun() + origin, *lines]))
 
 
-def _nucleus_first(cell: Cell) -> str:
+def _nucleus_first(wording: SchemaWording) -> str:
     """The nucleus leads, type and origin come last."""
-    sentences = []
-    if nuclear := _nuclear(cell):
-        sentences.append(f"There is {enumerate_phrases(nuclear)}")
-    parts = [*filter(None, [_cytoplasm(cell)]), *_contents(cell)]
-    if parts:
-        sentences.append(f"{'This is accompanied by' if nuclear else 'There is'} {enumerate_phrases(parts)}")
-    origin = f", seen in {_origin(cell)}" if cell["diagnosis"] else ""
-    named = article(_named(cell))
-    opening = "these features identify" if sentences else "this is"
-    return " ".join(map(sentence, [*sentences, f"{opening} {named}{origin}"]))
+    clauses = []
+    if nuclear := wording.nuclear_phrases():
+        clauses.append(f"There is {wording.enumerate(nuclear)}")
+    if parts := _within_cell(wording):
+        clauses.append(f"{'This is accompanied by' if nuclear else 'There is'} {wording.enumerate(parts)}")
+    origin = f", seen in {wording.patient()}" if wording.cell["diagnosis"] else ""
+    opening = "these features identify" if clauses else "this is"
+    return paragraph([*clauses, f"{opening} {article(wording.named())}{origin}"])
 
 
-def _origin_first(cell: Cell) -> str:
+def _origin_first(wording: SchemaWording) -> str:
     """The smear and its patient lead: "In the blood of a patient with AML, a large cell is seen."."""
-    place = f"in the blood of {_origin(cell)}" if cell["diagnosis"] else "in this smear"
-    sentences = [f"{place}, {article(_named(cell))} is seen"]
-    if nuclear := _nuclear(cell):
-        sentences.append(f"It has {enumerate_phrases(nuclear)}")
-    contents = _contents(cell)
-    if cytoplasm := _cytoplasm(cell):
-        sentences.append(
-            f"its {cytoplasm} " + (f"contains {enumerate_phrases(contents)}" if contents else "is visible")
-        )
+    place = f"in the blood of {wording.patient()}" if wording.cell["diagnosis"] else "in this smear"
+    clauses = [f"{place}, {article(wording.named())} is seen"]
+    if nuclear := wording.nuclear_phrases():
+        clauses.append(f"It has {wording.enumerate(nuclear)}")
+    contents = wording.enumerate(_contents(wording))
+    if cytoplasm := wording.cytoplasm():
+        clauses.append(f"its {cytoplasm} " + (f"contains {contents}" if contents else "is visible"))
     elif contents:
-        sentences.append(f"It contains {enumerate_phrases(contents)}")
-    return " ".join(map(sentence, sentences))
+        clauses.append(f"It contains {contents}")
+    return paragraph(clauses)
 
 
-def _impression(cell: Cell) -> str:
+def _impression(wording: SchemaWording) -> str:
     """Findings with passive verbs, then an impression."""
-    sentences = []
-    if words := _size_and_shape(cell):
-        sentences.append(f"the cell is {enumerate_phrases(words)}")
-    if nuclear := _nuclear(cell):
-        sentences.append(f"examination reveals {enumerate_phrases(nuclear)}")
-    if cytoplasm := _cytoplasm(cell):
-        sentences.append(f"{cytoplasm} surrounds the nucleus")
-    vacuoles, granules = cell["cytoplasm_vacuoles"], cell["granules"]
-    words = _given(cell, "granule_colour") if granules is None else _given(cell, "granules", "granule_colour")
-    if vacuoles == granules == "absent":
-        sentences.append("neither vacuoles nor granules are observed")
+    clauses = []
+    if looks := wording.looks():
+        clauses.append(f"the cell is {looks}")
+    if nuclear := wording.nuclear_phrases():
+        clauses.append(f"examination reveals {wording.enumerate(nuclear)}")
+    if cytoplasm := wording.cytoplasm():
+        clauses.append(f"{cytoplasm} surrounds the nucleus")
+    cell, (_, absent) = wording.cell, wording.contents()
+    if len(absent) == 2:
+        clauses.append(f"neither {' nor '.join(absent)} are observed")
     else:
-        if vacuoles is not None:
-            sentences.append("vacuoles are observed" if vacuoles == "present" else "vacuoles are not observed")
-        if granules == "absent":
-            sentences.append("granules are not observed")
-        elif words:
-            sentences.append(f"the granules are {enumerate_phrases(words)}")
-    origin = f" from {_origin(cell)}" if cell["diagnosis"] else ""
-    return " ".join(map(sentence, [*sentences, f"impression: {_noun(cell)}{origin}"]))
+        clauses += ["vacuoles are observed"] * (cell["cytoplasm_vacuoles"] == "present")
+        clauses += [f"{thing} are not observed" for thing in absent]
+        if "granules" not in absent and (looks := [*filter(None, [cell["granules"], cell["granule_colour"]])]):
+            clauses.append(f"the granules are {wording.enumerate(looks)}")
+    return paragraph([*clauses, f"impression: {wording.noun()}{wording.origin()}"])
 
 
-_WRITERS: tuple[Callable[[Cell], str], ...] = (
+_PLANS: tuple[Callable[[SchemaWording], str], ...] = (
     _one_sentence,
     _by_compartment,
     _report,
@@ -216,5 +141,5 @@ _WRITERS: tuple[Callable[[Cell], str], ...] = (
     _impression,
 )
 
-STYLES: int = len(_WRITERS)
+STYLES: int = len(_PLANS)
 """Number of sentence styles of `describe`."""

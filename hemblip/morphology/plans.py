@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from hemblip.morphology.describe import article, sentence
 from hemblip.morphology.sentences import (
     concluded,
     cytoplasmic,
@@ -13,11 +12,7 @@ from hemblip.morphology.sentences import (
     report_lines,
     surrounded,
 )
-from hemblip.morphology.wording import Wording
-
-
-def _paragraph(clauses: list[str]) -> str:
-    return " ".join(map(sentence, clauses))
+from hemblip.morphology.wording import Wording, article, paragraph, sentence
 
 
 def _join(wording: Wording, clauses: list[str]) -> list[str]:
@@ -35,16 +30,16 @@ def _by_part(wording: Wording) -> str:
     """The cell, then its nucleus, then its cytoplasm."""
     start = [presented(wording)] if wording.chance(0.5) else predicated(wording)
     if wording.chance(0.2) and (within := surrounded(wording)):
-        return _paragraph(start + within)
+        return paragraph(start + within)
     its = wording.pick("the", "its")
-    return _paragraph(start + _join(wording, nuclear(wording, its)) + _join(wording, cytoplasmic(wording, its)))
+    return paragraph(start + _join(wording, nuclear(wording, its)) + _join(wording, cytoplasmic(wording, its)))
 
 
 def _findings_first(wording: Wording) -> str:
     """The findings, then what they amount to."""
     found = surrounded(wording) if wording.chance(0.3) else []
     found = found or nuclear(wording, "the") + cytoplasmic(wording, "the")
-    return _paragraph([*_join(wording, found), concluded(wording) if found else presented(wording)])
+    return paragraph([*_join(wording, found), concluded(wording) if found else presented(wording)])
 
 
 def _listed(wording: Wording) -> str:
@@ -57,11 +52,11 @@ def _listed(wording: Wording) -> str:
         else wording.pick(" with", " showing", " characterized by")
     )
     if not nucleus and not cytoplasm:
-        return _paragraph([presented(wording)])
+        return paragraph([presented(wording)])
     if nucleus and cytoplasm and (len(nucleus) + len(cytoplasm) > 5 or wording.chance(0.5)):
         second = wording.pick("it has", "there is", "it shows")
-        return _paragraph([f"{cell}{link} {wording.enumerate(nucleus)}", f"{second} {wording.enumerate(cytoplasm)}"])
-    return _paragraph([f"{cell}{link} {wording.enumerate(nucleus + cytoplasm)}"])
+        return paragraph([f"{cell}{link} {wording.enumerate(nucleus)}", f"{second} {wording.enumerate(cytoplasm)}"])
+    return paragraph([f"{cell}{link} {wording.enumerate(nucleus + cytoplasm)}"])
 
 
 def _origin_first(wording: Wording) -> str:
@@ -70,13 +65,13 @@ def _origin_first(wording: Wording) -> str:
     clauses = [placed(wording)]
     if nucleus:
         clauses.append(f"it {wording.pick('has', 'shows', 'displays')} {wording.enumerate(nucleus)}")
-    return _paragraph(clauses + _join(wording, cytoplasmic(wording, wording.pick("the", "its"))))
+    return paragraph(clauses + _join(wording, cytoplasmic(wording, wording.pick("the", "its"))))
 
 
 def _report(wording: Wording) -> str:
     """A laboratory report."""
     lines = report_lines(wording)
-    return sentence("; ".join(lines)) if wording.chance(0.5) else _paragraph(lines)
+    return sentence("; ".join(lines)) if wording.chance(0.5) else paragraph(lines)
 
 
 PLANS: tuple[Callable[[Wording], str], ...] = (_by_part, _by_part, _findings_first, _listed, _origin_first, _report)

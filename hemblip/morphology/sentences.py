@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from hemblip.morphology.describe import article
 from hemblip.morphology.lexicon import RATIOS
-from hemblip.morphology.wording import Wording
+from hemblip.morphology.wording import Wording, article
 
 OPENINGS: tuple[str, ...] = (
     "this is {cell}",

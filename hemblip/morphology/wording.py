@@ -4,9 +4,23 @@ import random
 import re
 from collections.abc import Sequence
 
-from hemblip.morphology import HEALTHY
-from hemblip.morphology.describe import article
 from hemblip.morphology.lexicon import AFTER, AMOUNTS, ANY_CELL, PHRASES, RATIOS, WRITE
+from hemblip.morphology.schema import HEALTHY
+
+
+def article(phrase: str) -> str:
+    """Put "a" or "an" before `phrase`."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def sentence(text: str) -> str:
+    """Capitalise the first letter and end with a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def paragraph(clauses: Sequence[str]) -> str:
+    """Make a sentence of each clause."""
+    return " ".join(map(sentence, clauses))
 
 
 class Wording:
@@ -189,3 +203,39 @@ class Wording:
             return [f"{cytoplasm} {self.pick('without', 'free of')} {nothing}"]
         ending = f" {self.pick('but', 'and')} no {nothing}" if absent else ""
         return [f"{cytoplasm} {self.pick('with', 'containing')} {things}{ending}" if present else cytoplasm]
+
+
+class SchemaWording(Wording):
+    """The schema's own words, the first of every choice: nothing is drawn.
+
+    Args:
+        cell: all 15 schema keys.
+    """
+
+    def __init__(self, cell: dict[str, str | None]) -> None:
+        super().__init__(cell, random.Random(0))
+
+    def pick(self, *options: str) -> str:
+        """Take the first of `options`."""
+        return options[0]
+
+    def chance(self, probability: float) -> bool:
+        """Draw nothing."""
+        return False
+
+    def shuffled(self, items: Sequence[str]) -> list[str]:
+        """Keep the order."""
+        return list(items)
+
+    def adjective(self, key: str) -> str:
+        """The schema's value; the size and the basophilia as they stand in a sentence."""
+        return super().adjective(key) if key in ("cell_size", "cytoplasm_basophilia") else self._value(key)
+
+    def predicate(self, key: str) -> str:
+        """The same after "is"."""
+        return self.adjective(key)
+
+    def enumerate(self, phrases: Sequence[str], last: str = "and") -> str:
+        """Join as in "a, b and c", without the serial comma."""
+        *first, end = phrases or [""]
+        return f"{', '.join(first)} {last} {end}" if first else end
