@@ -127,8 +127,8 @@ def _impression(wording: SchemaWording) -> str:
     else:
         clauses += ["vacuoles are observed"] * (cell["cytoplasm_vacuoles"] == "present")
         clauses += [f"{thing} are not observed" for thing in absent]
-        if "granules" not in absent and (looks := [*filter(None, [cell["granules"], cell["granule_colour"]])]):
-            clauses.append(f"the granules are {wording.enumerate(looks)}")
+        if "granules" not in absent and (kinds := [*filter(None, [cell["granules"], cell["granule_colour"]])]):
+            clauses.append(f"the granules are {wording.enumerate(kinds)}")
     return paragraph([*clauses, f"impression: {wording.noun()}{wording.origin()}"])
 
 
