@@ -8,7 +8,7 @@ from typing import Any
 from hemblip.errors import DataError
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.layout import Column, Row, Table
-from hemblip.run import PLACES, Run, flat, order_of, place_of
+from hemblip.run import PLACES, Run, cells_of, flat, order_of, place_of
 
 NOT_COMPARED = ("name", "resume", "resume_point", "ckpt_path", "wandb", "group", "verbose", "weights_only")
 """Settings of a config that are no part of the experiment."""
@@ -16,8 +16,12 @@ NOT_COMPARED = ("name", "resume", "resume_point", "ckpt_path", "wandb", "group",
 OF_THE_CONFIG = ("captioner", "seed", "data_seed")
 """Facts of a test that the config has as well."""
 
-TESTED_WITH = ("precision", "cells")
-"""Facts of a test that change captions, beside decoding."""
+PREPARED: Mapping[str, str] = {
+    "size": "Image sizes",
+    "crop": "Crops",
+    "countermeasures": "Countermeasures against shortcuts",
+}
+"""Facts of how the cells of a test were prepared that change captions."""
 
 LONGEST = 80
 """Letters of a value in the table of differences."""
@@ -26,17 +30,16 @@ LONGEST = 80
 def settings(run: Run) -> dict[str, str]:
     """What a reviewer asks first: class, adaptation, seed, epochs; what `test` used, not what was asked of training."""
     model = _mapping(run.config.get("model"))
-    given, tested = _mapping(model.get("init_args")), next(iter(_tested(run).values()), {})
-    decoding, cells = tested.get("decoding", given.get("decoding")), _mapping(tested.get("cells"))
+    given, tested = _mapping(model.get("init_args")), _tested(run)
     found = {
         "Class": str(model.get("class_path", "")).rsplit(".", 1)[-1],
         "Pretrained": given.get("pretrained"),
         "Adaptation": given.get("adaptation"),
         "Learning rate": given.get("learning_rate"),
         "Seed": run.config.get("seed_everything"),
-        "Decoding": _decoding(_mapping(decoding)) if model or tested else None,
-        "Image": f"{cells['size']} px, crop {cells['crop']:g}" if {"size", "crop"} <= set(cells) else None,
-        "At most": f"{cells['limit']:,} cells a split" if cells.get("limit") else None,
+        "Decoding": _in_words({split: facts["Decoding settings"] for split, facts in _deciding(run).items()}),
+        "Image": _in_words({split: _image(_mapping(facts.get("cells"))) for split, facts in tested.items()}),
+        "At most": _in_words({split: _limit(_mapping(facts.get("cells"))) for split, facts in tested.items()}),
     }
     if "epoch" in run.curves and len(run.curves):
         found["Epochs"] = int(run.curves["epoch"].max()) + 1
@@ -57,6 +60,11 @@ def settings_differences(runs: Sequence[Run]) -> Table | None:
     notes = ["Of `config.yaml` (training) and `provenance.json` (each set tested), what is not the same in all runs."]
     columns = [Column("", label) for label in told]
     return Table("differing_settings", "What differs between the runs", "Setting", columns, rows, notes, folded=True)
+
+
+def _recorded_tests(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Give what was recorded of each set that was described, validation cells included."""
+    return {"val": _mapping(run.provenance["val"])} | _tested(run) if "val" in run.provenance else _tested(run)
 
 
 def _tested(run: Run) -> dict[str, Mapping[str, Any]]:
@@ -114,21 +122,69 @@ def _decoding(given: Mapping[str, Any]) -> str:
 
 
 def differing_tests(runs: Sequence[Run]) -> list[str]:
-    """Warn of settings of `test`, as recorded with its rows, by which captions differ beside their captioner."""
+    """Warn of what captions depend on beside their captioner, where it is not the same for all sets of all runs."""
+    told = {(run, split): facts for run in runs for split, facts in _deciding(run).items()}
     warnings = []
-    decoding = {run.label: settings(run).get("Decoding") for run in runs if run.config or _tested(run)}
-    if len(set(decoding.values())) > 1:
-        warnings.append(
-            f"Decoding settings differ between {', '.join(decoding)} (see the table of runs): differences between "
-            "captioners may be differences of decoding."
-        )
-    for name in TESTED_WITH:
-        found = {f"{run.label}, {split}": facts.get(name) for run in runs for split, facts in _tested(run).items()}
-        values = {json.dumps(value, sort_keys=True): place for place, value in found.items()}
-        if len(values) > 1:
-            told = "; ".join(f"{place}: {value}" for value, place in values.items())
-            warnings.append(f"Cells were described with different {name} ({told}).")
+    for name in dict.fromkeys(name for facts in told.values() for name in facts):
+        values = {place: facts[name] for place, facts in told.items() if name in facts}
+        if len(set(values.values())) > 1:
+            places = [f"{', '.join(_places(values, value))} ({value})" for value in dict.fromkeys(values.values())]
+            warnings.append(
+                f"{name} differ between {' and '.join(places)}: differences of scores may be differences of these."
+            )
+    for run in runs:
+        weights = {split: facts.get("weights") for split, facts in _recorded_tests(run).items() if "weights" in facts}
+        if len(set(weights.values())) > 1:
+            parts = [
+                " and ".join(cells_of(split) for split, other in weights.items() if other == digest)
+                for digest in dict.fromkeys(weights.values())
+            ]
+            warnings.append(
+                f"{run.label}: its sets were not described with the same weights ({'; '.join(parts)}); test all with "
+                "one checkpoint."
+            )
     return warnings
+
+
+def _places(values: Mapping[tuple[Run, str], str], value: str) -> list[str]:
+    """Name what has a value: a run, or one of its sets where not all of them have it."""
+    runs = list(dict.fromkeys(run for run, _ in values))
+    found = []
+    for run in runs:
+        having = [split for (other, split), each in values.items() if other is run and each == value]
+        whole = len(having) == sum(other is run for other, _ in values)
+        found += [run.label] if whole else [f"{run.label}, {cells_of(split)}" for split in having]
+    return found
+
+
+def _deciding(run: Run) -> dict[str, dict[str, str]]:
+    """Give by set, in words, what captions depend on beside the captioner; what was asked of training if unrecorded."""
+    found = {}
+    for split, facts in _tested(run).items():
+        cells = _mapping(facts.get("cells"))
+        told = {"Decoding settings": _decoding(_mapping(facts.get("decoding")))}
+        told |= {"Precisions": str(facts["precision"])} if "precision" in facts else {}
+        found[split] = told | {words: _short(cells[name]) for name, words in PREPARED.items() if name in cells}
+    if found or not run.config.get("model"):
+        return found
+    given = _mapping(_mapping(run.config["model"]).get("init_args"))
+    return {"test": {"Decoding settings": _decoding(_mapping(given.get("decoding")))}}
+
+
+def _in_words(by_split: Mapping[str, str | None]) -> str | None:
+    """Give what is the same for all sets once, else by set."""
+    known = {split: value for split, value in by_split.items() if value}
+    if len(set(by_split.values())) > 1:
+        return "; ".join(f"{cells_of(split)}: {value}" for split, value in known.items())
+    return next(iter(known.values()), None)
+
+
+def _image(cells: Mapping[str, Any]) -> str | None:
+    return f"{cells['size']} px, crop {cells['crop']:g}" if {"size", "crop"} <= set(cells) else None
+
+
+def _limit(cells: Mapping[str, Any]) -> str | None:
+    return f"{cells['limit']:,} cells a split" if cells.get("limit") else None
 
 
 def check_same_cells(runs: Sequence[Run]) -> list[str]:

@@ -34,8 +34,8 @@ def test_other_settings_of_the_tests_are_warned_of(tmp_path, cells):
     one = run_of(tmp_path / "a" / "version_0", cells, 1)
     beams = run_of(tmp_path / "b" / "version_0", cells, 3)
     crop = run_of(tmp_path / "c" / "version_0", cells, 1, 0.8)
-    assert any("Decoding settings differ between a/version_0, b" in line for line in Comparison([one, beams]).warnings)
-    assert any("described with different cells" in line for line in Comparison([one, crop]).warnings)
+    assert any("Decoding settings differ between a/version_0 (" in line for line in Comparison([one, beams]).warnings)
+    assert any("Crops differ between a/version_0 (1.0) and c" in line for line in Comparison([one, crop]).warnings)
     assert not any("differ between" in line or "different" in line for line in Comparison([one, one]).warnings)
 
 
@@ -53,3 +53,26 @@ def test_all_that_differs_is_in_one_table_and_nothing_else(tmp_path, cells):
         ("test: device", ["–", "cuda"]),
     ]
     assert settings_differences([one, one]) is None
+
+
+def test_sets_of_one_run_that_were_described_differently_are_told_apart(tmp_path, cells):
+    """The first set's settings stood for all of them."""
+    run = Run(make_run(tmp_path / "a" / "version_0", cells, 0.8))
+    prepared = {"size": 32, "crop": 1.0, "countermeasures": [], "batch_size": 8, "limit": None}
+    for split, beams, crop, batch, weights in (("test", 1, 1.0, 8, "aa"), ("external", 3, 0.5, 32, "bb")):
+        facts = {**prepared, "crop": crop, "batch_size": batch, "limit": None if split == "test" else 9}
+        run.record(split, {"decoding": {"num_beams": beams}, "cells": facts, "precision": "32", "weights": weights})
+    found = settings(run)
+    internal, external = found["Decoding"].split("; ")
+    assert internal.startswith("internal cells: ") and "num beams 1" in internal
+    assert external.startswith("external cells: ") and "num beams 3" in external
+    assert found["Image"] == "internal cells: 32 px, crop 1; external cells: 32 px, crop 0.5"
+    assert found["At most"] == "external cells: 9 cells a split"
+    told = Comparison([run]).warnings
+    assert any("Decoding settings differ between a/version_0, internal cells (" in line for line in told)
+    assert any("Crops differ between a/version_0, internal cells (1.0) and" in line for line in told)
+    assert any("not described with the same weights (internal cells; external cells)" in line for line in told)
+    assert not any("batch" in line for line in told)  # changes no caption
+    for split in ("test", "external"):
+        run.record(split, {"decoding": {"num_beams": 1}, "cells": prepared, "precision": "32", "weights": "aa"})
+    assert not any("differ" in line or "weights" in line for line in Comparison([Run(run.folder)]).warnings)
