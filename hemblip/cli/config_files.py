@@ -13,6 +13,9 @@ LARGEST = 1_000_000
 DEEPEST = 40
 """Levels of a config."""
 
+LONGEST_SHOWN = 60
+"""Letters of a value that are shown."""
+
 MOST = 100_000
 """Values of a config, those that aliases repeat included."""
 
@@ -92,6 +95,28 @@ def check_config(given: str) -> None:
             f"{given}: holds no settings{held}; a config has `setting: value` lines, as those in configs/ do"
         )
     _size(root, given, {}, set())
+    _check_classes(root, given)
+
+
+def _check_classes(node: yaml.Node, given: str) -> None:
+    """Refuse classes whose name is no text or whose settings have no names: parsers tell no value of these."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name, where = key.value, f"{given}: line {value.start_mark.line + 1}:"
+            is_null = value.tag == "tag:yaml.org,2002:null"
+            if name == "init_args" and not (isinstance(value, yaml.MappingNode) or is_null):
+                raise ConfigError(f"{where} init_args are `setting: value` lines, not {_short(value)}")
+            if name == "class_path" and value.tag != "tag:yaml.org,2002:str":
+                raise ConfigError(f"{where} class_path is the name of a class, not {_short(value)}")
+            _check_classes(value, given)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_classes(value, given)
+
+
+def _short(node: yaml.Node) -> str:
+    """What a node holds, as it stands there if it is short."""
+    return {"sequence": "a list", "mapping": "settings"}.get(node.id, repr(str(node.value)[:LONGEST_SHOWN]))
 
 
 def _compose(text: str, given: str) -> yaml.Node | None:

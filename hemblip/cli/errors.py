@@ -10,17 +10,21 @@ from collections.abc import Sequence
 from jsonargparse import ArgumentError
 
 from hemblip.cli.typos import told
-from hemblip.errors import HemblipError
+from hemblip.errors import HemblipError, shown
 
 OUTER = re.compile(
     r"Subtypes: |Errors:|Given value|(- )?Does not validate|- Expected a <class 'NoneType'>|- Expected a path but"
 )
 """Starts of jsonargparse's lines that tell what it tried, not what is wrong."""
 
-MISSING = re.compile(r"arguments are required: (.+)")
+MISSING = re.compile(r"(?:the following )?arguments are required: (.+)")
+"""Of the command line itself; what a class within a setting lacks is told with the way to it."""
 
 LONGEST = 300
 """Letters of an unexpected error that are shown."""
+
+MOST = 4000
+"""Letters of a line about what the user gave."""
 
 SHOW = "HEMBLIP_TRACEBACK"
 """Environment variable: with 1, the traceback of an unexpected error is printed."""
@@ -50,14 +54,14 @@ def error_line(error: BaseException, words: Sequence[str], example: str = "") ->
             return " ".join(str(link).split())
         if isinstance(link, ArgumentError):
             text = _innermost(str(link))
-            if missing := MISSING.search(text):
+            if missing := MISSING.match(text):
                 names = ", ".join(f"--{name}" for name in missing[1].split(", "))
                 what = "--config" if missing[1].endswith((".data", ".model")) else names
                 return f"no {what} on the command line; for example: {example}"
-            return told(link, text, words)
+            return shown(told(link, text, words), MOST)
         if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
             place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
-            return f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}"
+            return shown(f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}", MOST)
         link = link.__cause__ or link.__context__
     return None
 
@@ -67,13 +71,14 @@ def unexpected_line(error: BaseException) -> str:
     told = "".join(traceback.format_exception(error))
     if os.environ.get(SHOW) == "1":
         return f"unexpected {type(error).__name__}\n{told}"
-    with tempfile.NamedTemporaryFile("w", prefix="hemblip-", suffix="-traceback.txt", delete=False) as file:
-        file.write(told)
-    text = " ".join(str(error).split())[:LONGEST]
-    return (
-        f"unexpected {type(error).__name__}: {text}; nothing written before is lost. The traceback is in {file.name}; "
-        f"please report it ({SHOW}=1 shows it here)"
-    )
+    text = shown(" ".join(str(error).split())[:LONGEST])
+    try:
+        with tempfile.NamedTemporaryFile("wb", prefix="hemblip-", suffix="-traceback.txt", delete=False) as file:
+            file.write(told.encode(errors="backslashreplace"))
+        where = f"The traceback is in {file.name}; please report it ({SHOW}=1 shows it here)"
+    except OSError as full:
+        where = f"The traceback could not be saved ({full.strerror}); {SHOW}=1 shows it here, please report it"
+    return f"unexpected {type(error).__name__}: {text}; nothing written before is lost. {where}"
 
 
 def _innermost(text: str) -> str:

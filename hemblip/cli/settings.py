@@ -6,6 +6,7 @@ from pathlib import PurePath
 import torch
 from jsonargparse import Namespace
 
+from hemblip.cli.help import GROUPS
 from hemblip.errors import CheckpointError, ConfigError, check_range
 from hemblip.models.blip import COMPACT
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
@@ -49,6 +50,9 @@ def check_settings(command: str, config: Namespace) -> None:
         CheckpointError: a captioner that must be trained first has no checkpoint.
         ConfigError: a value is out of its range, or does not go with another one.
     """
+    for section in GROUPS:
+        if not isinstance(value := config.get(section), Namespace):
+            raise ConfigError(f"{section} is {value!r}; it is a group of settings: leave it out, or give some of them")
     for setting, bounds in RANGES.items():
         if isinstance(value := config.get(setting), int | float):
             check_range(setting, value, **bounds)

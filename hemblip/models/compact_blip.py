@@ -14,6 +14,19 @@ from hemblip.errors import ConfigError, check_range
 from hemblip.models.compact_gemma import corpus
 from hemblip.models.conv_stem import ConvStemBlip
 
+MOST = {
+    "image_size": 4_096,
+    "stem_stride": 64,
+    "hidden_size": 8_192,
+    "vision_layers": 200,
+    "decoder_layers": 200,
+    "heads": 256,
+}
+"""Larger sizes are surely no compact model's."""
+
+STAGES = 8
+"""Most of a stem: more would halve any picture away."""
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
 
 
@@ -42,11 +55,13 @@ class CompactBlip:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "stem_stride", "hidden_size", "vision_layers", "decoder_layers", "heads"):
-            check_range(f"compact.{name}", getattr(self, name), at_least=1)
+        for name, most in MOST.items():
+            check_range(f"compact.{name}", getattr(self, name), at_least=1, at_most=most)
         check_range("compact.dropout", self.dropout, at_least=0, below=1)
-        if not self.stem or min(self.stem) < 1:
-            raise ConfigError(f"compact.stem is {self.stem}; give the channels of at least one stage")
+        if not 1 <= len(self.stem) <= STAGES or not all(1 <= channels <= MOST["hidden_size"] for channels in self.stem):
+            raise ConfigError(
+                f"compact.stem is {self.stem}; give the channels, 1 to {MOST['hidden_size']}, of 1 to {STAGES} stages"
+            )
         if self.hidden_size % self.heads:
             raise ConfigError(f"compact.hidden_size {self.hidden_size} is not a multiple of compact.heads {self.heads}")
         if self.image_size % self.patch_size:

@@ -22,6 +22,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: [", "line 1"),
         ('a: "\x07"', "special characters are not allowed"),
         ("x" * 1_000_001, "1,000,001 bytes"),
+        ("model:\n  init_args: [1]\n", "line 2: init_args are `setting: value` lines, not a list"),
+        ("data: {sources: [{class_path: no, init_args: {}}]}\n", "line 1: class_path is the name of a class, not 'no'"),
         ("# Größe\n".encode("latin-1"), "not a text in UTF-8"),
     ],
 )

@@ -1,6 +1,9 @@
 """What a user reads where something ends a command that nobody foresaw."""
 
 import re
+import signal
+import subprocess
+import sys
 from errno import ENOSPC
 from pathlib import Path
 
@@ -54,3 +57,38 @@ def test_what_the_system_refuses_is_the_users_to_mend(ending, capsys, error, sai
 def test_ctrl_c(ending, capsys):
     assert ending(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "stopped\n"
+
+
+def test_ctrl_c_while_the_command_line_is_loaded():
+    """Most of a short command's time; `-X importtime` writes a line a module, so that it can be told how far it is."""
+    words = [sys.executable, "-X", "importtime", "-m", "hemblip", "configs"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        told = ""
+        while "jsonargparse" not in told:
+            told = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert rest.endswith("stopped\n") and "Traceback" not in rest
+
+
+def test_an_unexpected_error_where_nothing_can_be_saved(ending, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
+    assert ending(KeyError("cells")) == 1
+    told = capsys.readouterr().err
+    assert "could not be saved (No space left on device)" in told and told.count("\n") == 1
+
+
+def test_errors_do_nothing_to_a_terminal(ending, capsys):
+    for error in (KeyError("\x1b[31m"), FileNotFoundError(2, "No such file", "a\x1b]0;x\x07\u202e.csv")):
+        assert ending(error) in (1, 2)
+        told = capsys.readouterr().err
+        assert told.removesuffix("\n").isprintable() and "\\x1b" in told
+
+
+def test_names_that_no_text_can_hold_are_told(ending, capsys):
+    assert ending(FileNotFoundError(2, "No such file", b"a\xff.csv")) == 2
+    assert r"a\udcff.csv: No such file" in capsys.readouterr().err

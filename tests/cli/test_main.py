@@ -122,6 +122,10 @@ def one_line(capsys):
         (["test", "--config", TINY], "its weights are random; give the checkpoint of a run"),
         (["predict", "--config", TINY, "--images", "."], "its weights are random"),
         (["validate", "--config", TINY, *HUB_LORA], "its adapters are untrained"),
+        (
+            ["fit", "--config", TINY, "--model.init_args.vision.weights", "x"],
+            "vision: TimmEncoding: the following arguments are required: timm",
+        ),
         (["fit"], "no --config on the command line; for example: python -m hemblip fit --config configs/smoke.yaml"),
         (["export"], "no --run on the command line"),
         (["export", "--rn", "x"], "--rn on the command line is no setting; did you mean --run?"),
@@ -163,7 +167,11 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("model.init_args.label_smoothing", "1", "label_smoothing is 1.0; it is at least 0 and below 1"),
         ("model.init_args.compact.heads", "3", "hidden_size 16 is not a multiple of compact.heads 3"),
         ("model.init_args.compact.vision_layers", "-1", "vision_layers is -1"),
+        ("model.init_args.compact.vision_layers", "1000000000", "vision_layers is 1000000000"),
         ("model.init_args.compact.stem", "[]", "stem is []"),
+        ("model.init_args.compact.stem", "[1000000000]", "stem is [1000000000]"),
+        ("name", "a\x1b[31mb", r"name is 'a\x1b[31mb'"),
+        ("trainer.max_epochs", "\x1b[31m", r"\x1b[31m"),
         ("model.init_args.adaptation", "lore", "lore"),
         ("evaluation.validation_cells", "-1", "validation_cells is -1"),
         ("trainer.accelerator", "tpu", "torch_xla"),
@@ -196,6 +204,16 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
 def test_values_that_cannot_be(workplace, capsys, setting, value, said):
     assert main(["fit", "--config", TINY, f"--{setting}", value]) == 2
     assert said in one_line(capsys)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("section", ["resume_point", "report", "early_stopping", "trainer"])
+@pytest.mark.parametrize("value", ["false", "null", "[1]"])
+def test_sections_that_are_none(workplace, capsys, section, value):
+    settings = yaml.safe_load(Path(TINY).read_text()) | {section: yaml.safe_load(value)}
+    Path("mine.yaml").write_text(yaml.safe_dump(settings))
+    assert main(["fit", "--config", "mine.yaml"]) == 2
+    assert section in one_line(capsys)
     assert not Path("runs").exists()
 
 
