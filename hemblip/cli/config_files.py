@@ -116,7 +116,9 @@ def _check_classes(node: yaml.Node, given: str) -> None:
 
 def _short(node: yaml.Node) -> str:
     """What a node holds, as it stands there if it is short."""
-    return {"sequence": "a list", "mapping": "settings"}.get(node.id, repr(str(node.value)[:LONGEST_SHOWN]))
+    if isinstance(node, yaml.CollectionNode):
+        return "a list" if isinstance(node, yaml.SequenceNode) else "settings"
+    return repr(str(node.value)[:LONGEST_SHOWN])
 
 
 def _compose(text: str, given: str) -> yaml.Node | None:

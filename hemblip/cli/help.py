@@ -189,6 +189,10 @@ def check_names(command: str, words: Sequence[str]) -> None:
         for section, value in (yaml.safe_load(Path(path).read_text(encoding="utf-8-sig")) or {}).items():
             if section not in top:
                 raise ConfigError(f"{path}: Option '{section}' is not accepted{near(str(section), every)}")
+            if section in (*sections, *CHOSEN) and not isinstance(value, dict | str):
+                raise ConfigError(
+                    f"{path}: {section} is {value!r}; it is a group of settings: leave it out, or give some of them"
+                )
             for name in value if isinstance(value, dict) and section in sections else ():
                 if name not in sections[section] and (section, name) not in MOVED:
                     told = f"Option '{section}.{name}' is not accepted{near(f'{section}.{name}', every)}"

@@ -1,12 +1,16 @@
 """Settings that cannot work, found before anything is made of them."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from importlib import import_module
+from inspect import signature
 from pathlib import PurePath
 
 import torch
 from jsonargparse import Namespace
 
-from hemblip.cli.help import GROUPS
+from hemblip.cli.help import CHOSEN, GROUPS
 from hemblip.errors import CheckpointError, ConfigError, check_range
 from hemblip.models.blip import COMPACT
 from hemblip.models.medgemma import NOTHING_TO_TRAIN
@@ -50,7 +54,7 @@ def check_settings(command: str, config: Namespace) -> None:
         CheckpointError: a captioner that must be trained first has no checkpoint.
         ConfigError: a value is out of its range, or does not go with another one.
     """
-    for section in GROUPS:
+    for section in (*GROUPS, *_inner_groups(config)):
         if not isinstance(value := config.get(section), Namespace):
             raise ConfigError(f"{section} is {value!r}; it is a group of settings: leave it out, or give some of them")
     for setting, bounds in RANGES.items():
@@ -62,6 +66,15 @@ def check_settings(command: str, config: Namespace) -> None:
         _check_training(config)
     elif config.ckpt_path is None:
         _check_untrained(config)
+
+
+def _inner_groups(config: Namespace) -> Iterator[str]:
+    """Name the arguments of the captioner's and the cells' class that have settings of their own, as `decoding`."""
+    for section in CHOSEN:
+        module, _, name = config[section].class_path.rpartition(".")
+        for argument, known in signature(getattr(import_module(module), name)).parameters.items():
+            if is_dataclass(known.default) and argument in config[section].init_args:
+                yield f"{section}.init_args.{argument}"
 
 
 def check_name(given: str) -> None:

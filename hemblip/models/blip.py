@@ -125,6 +125,8 @@ class BlipCaptioner(Captioner):
         self.label_smoothing = label_smoothing
         self.image_size = self.model.config.vision_config.image_size
         self.caption_positions = self.model.config.text_config.max_position_embeddings
+        longest = decoding.max_new_tokens
+        check_range("model.init_args.decoding.max_new_tokens", longest, at_most=self.caption_positions)
         self.normalisation = normalisation_of(self.model)
         mean, deviation = (torch.tensor(values).view(3, 1, 1) * 255 for values in self.normalisation)
         self.register_buffer("mean", mean, persistent=False)

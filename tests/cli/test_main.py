@@ -193,6 +193,8 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
         ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
         ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
+        ("model.init_args.decoding.max_new_tokens", "300", "max_new_tokens is 300; it is at most 256"),
+        ("model.init_args.decoding", "null", "model.init_args.decoding is None; it is a group of settings"),
         ("model.init_args.decoding.num_beams", "0", "decoding.num_beams is 0; it is at least 1"),
         ("checkpoint.monitor", "val_los", "checkpoint.monitor is 'val_los'"),
         ("checkpoint.mode", "up", "got up"),
@@ -207,13 +209,13 @@ def test_values_that_cannot_be(workplace, capsys, setting, value, said):
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize("section", ["resume_point", "report", "early_stopping", "trainer"])
+@pytest.mark.parametrize("section", ["resume_point", "early_stopping", "trainer", "data"])
 @pytest.mark.parametrize("value", ["false", "null", "[1]"])
 def test_sections_that_are_none(workplace, capsys, section, value):
     settings = yaml.safe_load(Path(TINY).read_text()) | {section: yaml.safe_load(value)}
     Path("mine.yaml").write_text(yaml.safe_dump(settings))
     assert main(["fit", "--config", "mine.yaml"]) == 2
-    assert section in one_line(capsys)
+    assert f"mine.yaml: {section} is " in one_line(capsys)
     assert not Path("runs").exists()
 
 

@@ -195,8 +195,15 @@ def test_background_does_not_tell_the_diagnosis(tmp_path):
 
 
 def test_settings_are_checked():
-    with pytest.raises(ConfigError, match="at least 1 and 16"):
-        Synthetic(cells=0)
+    for settings, said in (
+        ({"cells": 0}, "cells is 0"),
+        ({"cells": 10**9}, "cells is 1000000000"),
+        ({"size": 8}, "size is 8"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            Synthetic(**settings)
+    with pytest.raises(ConfigError, match="seed is -1"):
+        Synthetic(seed=-1)
 
 
 def test_only_what_is_missing_is_drawn_again(tmp_path, monkeypatch):

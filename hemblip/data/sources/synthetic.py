@@ -16,7 +16,7 @@ from hemblip.data.sources.source import Source
 from hemblip.data.synthetic.population import DIAGNOSES, draw_attributes, patients
 from hemblip.data.synthetic.renderer import Cell, draw, one_stream
 from hemblip.data.synthetic.stain import Slide, draw_slide
-from hemblip.errors import ConfigError
+from hemblip.errors import check_range
 
 VERSION = 5
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
@@ -40,8 +40,9 @@ class Synthetic(Source):
     def __init__(
         self, cells: int = 2000, seed: int = 0, size: int = 96, external: bool = False, folder: str = "data/synthetic"
     ) -> None:
-        if cells < 1 or size < 16:
-            raise ConfigError(f"Synthetic: cells is {cells} and size {size}; at least 1 and 16 are needed")
+        for name, value, least, most in (("cells", cells, 1, 1_000_000), ("size", size, 16, 4_096)):
+            check_range(f"Synthetic: {name}", value, at_least=least, at_most=most)
+        check_range("Synthetic: seed", seed, at_least=0)
         self.cells, self.seed, self.size, self.external, self.folder = cells, seed, size, external, folder
 
     def records(self) -> pd.DataFrame:
