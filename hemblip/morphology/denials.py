@@ -14,7 +14,7 @@ _LACKS = word_set("lacks|lack|lacked|fails to show|does not|do not")
 
 def _not(state: State, place: int, item: Item) -> None:
     before = state.sentence[place - 1]
-    if item.name == "no" and before.name in (":", "=") and state.sentence.is_answer(place):
+    if item.name == "no" and state.sentence.is_answer(place):
         _absent(state, place, item)
         return
     state.neither = state.neither or (item.name in ("neither", "nor") and not state.topics)

@@ -31,12 +31,13 @@ NEAR = 5
 
 
 class Stated(NamedTuple):
-    """One value stated for one key, by the tokens from `first` to `last` of its sentence."""
+    """One value stated for one key, by tokens `first` to `last` of its sentence; whether a denial leads."""
 
     first: int
     last: int
     key: str
     value: str
+    denied: bool
 
 
 def extract_attributes(text: str) -> dict[str, str | None]:
@@ -77,9 +78,9 @@ class ReadSentence(NamedTuple):
         observed") every word near them without which another value, or none, would be read. What is there is stated
         by being named: there the neighbours in whose place a denial could stand ("vacuoles present") decide.
         """
-        first, last, key, value = statement
+        first, last, key, value, denied = statement
         words = set(range(first, last + 1))
-        if key in DENIABLE.values() and first == last:  # else the denial is among the words already: "no vacuoles"
+        if key in DENIABLE.values() and not denied:  # else the denial is among the words already: "no vacuoles"
             near = range(max(0, first - NEAR), min(last + 1 + NEAR, len(self.tokens)))
             words |= {place for place in near if place not in words and self._without(place, key) != value}
         if value == "present":
@@ -132,8 +133,9 @@ def _read(tokens: tuple[str, ...], before: Spoken) -> tuple[tuple[Stated, ...], 
     state = State(Sentence(found), before, aside)
     stated = []
     for place, key, value in read(state):
-        first = place - 1 if place and found[place - 1].kind == "not" else place  # "no vacuoles"
-        stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value))
+        denied = place > 0 and found[place - 1].kind == "not"  # "no vacuoles"
+        first = place - denied
+        stated.append(Stated(kept[ends[first] - measured[first][1]], kept[ends[place] - 1], key, value, denied))
     return tuple(stated), state.spoken()._replace(general=general)
 
 

@@ -97,5 +97,6 @@ class Same(NamedTuple):
 
 
 SAME = tuple(
-    Same(wordings(e["tried"]), re.compile(e["pattern"].replace(" ", r"[\s-]+")), e["read"]) for e in _LEXICON["same"]
+    Same(wordings(e["tried"]), re.compile(e["pattern"].replace(" ", r"(?:[^\S\n]|-)+")), e["read"])
+    for e in _LEXICON["same"]
 )

@@ -67,7 +67,8 @@ def _places(text: str, tokens: list[str]) -> list[tuple[int, int]]:
         if tag == "equal":
             places[j1:j2] = [words[i].span() for i in range(i1, i2)]
         elif tag == "replace":  # one word became several tokens or the other way round
-            places[j1:j2] = [(words[i1].start(), words[i2 - 1].end())] * (j2 - j1)
+            spoken = [word for word in words[i1:i2] if word.group().isalnum()] or words[i1:i2]  # no marks around them
+            places[j1:j2] = [(spoken[0].start(), spoken[-1].end())] * (j2 - j1)
     last = (0, 0)
     filled = []
     for place in places:

@@ -79,6 +79,7 @@ _SPELLING = (
     (re.compile(r" ?- ?(?=mono|myelo|blast|cyt|phil)"), lambda gap: "" if _begins_name(gap) else gap[0]),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
     (re.compile(r"\(\s*-\s*\)"), " absent "),
+    (re.compile(r"(?m)(?<=[:=|])[ \t\"]*(?:0|false|[-–])[ \t\"]*(?=$|[|;,}]|\.(?!\d))"), " absent "),
     (re.compile(r"\(\s*[~<>≈]?\s*\d+(?:[._]\d+)?\s*%\s*\)"), " "),
     (re.compile(r"\b(?:t|inv|del)\s?\([\dqp;: ]+\)(?:\([\dqp;:. ]+\))?"), " "),
     (re.compile(r"w(?<!\ww)/o\b"), "without"),
@@ -105,6 +106,7 @@ _MARKUP = (
 _MARKS = re.compile(r"[*`\"“”#_<>{}\[\]~^\\|]")
 
 _TOKEN = re.compile(r"[a-z]+|\d+|[^\w\s-]|\n")
+_ANSWERING = word_set("not|absent|unsure|word|det|copula|value")
 _ENDS = frozenset(".!?;•\n")
 HEADING = "§"
 """Begins a sentence that is a heading, or begins with one."""
@@ -194,7 +196,8 @@ _SLIPS = _slips()
 def sentences(text: str) -> list[tuple[str, ...]]:
     """Split normalised text into sentences of tokens; the end mark is kept as the last token.
 
-    A semicolon or line break before mere modifiers ends nothing: "cytoplasm: abundant; frosted".
+    A semicolon or line break before mere modifiers ends nothing: "cytoplasm: abundant; frosted"; nor does one between
+    what may be there and whether it is: a heading "Vacuoles", and "none seen" below it.
     """
     found: list[tuple[str, ...]] = []
     current: list[str] = []
@@ -209,6 +212,8 @@ def sentences(text: str) -> list[tuple[str, ...]]:
             current.append("." if token in "\n•" else token)
             if found and found[-1][-1] in ";." and _continues(current):
                 current = [*found.pop()[:-1], ",", *current]
+            elif found and found[-1][-1] in ";." and _asks(found[-1]) and _answers(current):
+                current = [*found.pop()[:-1], ":", *current]
             found.append(tuple(current))
             current = []
     return found
@@ -217,6 +222,19 @@ def sentences(text: str) -> list[tuple[str, ...]]:
 def _names_property(tokens: Sequence[str]) -> bool:
     kinds = {item.kind for item in items(tuple(tokens))}
     return not kinds.isdisjoint(("thing", "aspect")) and kinds <= {"thing", "aspect", "and", "comma"}
+
+
+def _asks(tokens: Sequence[str]) -> bool:
+    """Whether a sentence does nothing but name what may be there."""
+    named = [item for item in items(tuple(tokens)) if item.name not in (".", ";", ":", HEADING)]
+    return bool(named) and named[-1].name in DENIABLE and {item.kind for item in named} == {"thing"}
+
+
+def _answers(tokens: Sequence[str]) -> bool:
+    """Whether a sentence names nothing itself: "none seen", "no", "not observed", "many"."""
+    said = items(tuple(tokens[:-1]))
+    of_others = any(not set(DENIABLE.values()) >= set(item.values) for item in said)
+    return len(said) <= 3 and not of_others and {item.kind for item in said} <= _ANSWERING
 
 
 def _continues(tokens: Sequence[str]) -> bool:

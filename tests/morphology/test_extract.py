@@ -74,3 +74,35 @@ def test_longest_wording_wins():
 
 def test_every_kind_of_word_has_its_rule():
     assert set(RULES) == {*ROLES, "thing", "aspect", "value", "direct", "disease", "word"}
+
+
+@pytest.mark.parametrize("answer", ["no", "none", "none seen", "not identified", "absent", "0", "-"])
+@pytest.mark.parametrize(
+    "form", ["Vacuoles: {}", "- Vacuoles: {}", "| Vacuoles | {} |", "Vacuoles = {}.", '{{"vacuoles": "{}"}}']
+)
+def test_a_field_that_denies(form, answer):
+    text = form.format(answer)
+    assert extract_attributes(text)["cytoplasm_vacuoles"] == "absent", text
+
+
+@pytest.mark.parametrize("heading", ["### Vacuoles\n", "**Vacuoles**\n\n", "Vacuoles:\n- ", "Vacuoles; "])
+@pytest.mark.parametrize(
+    ("answer", "value"), [("none seen", "absent"), ("no", "absent"), ("present", "present"), ("not assessed", None)]
+)
+def test_an_answer_below_what_is_asked(heading, answer, value):
+    found = extract_attributes(f"{heading}{answer}.\n\n**Size**\n\nlarge")
+    assert (found["cytoplasm_vacuoles"], found["cell_size"]) == (value, "large")
+
+
+@pytest.mark.parametrize("text", ["Vacuoles (no)", "Vacuoles - no", "Vacuoles – no, size – large", "Vacuoles: false"])
+def test_a_dash_or_parenthesis_before_no(text):
+    assert extract_attributes(text)["cytoplasm_vacuoles"] == "absent"
+
+
+def test_a_number_is_no_answer():
+    assert extract_attributes("Vacuoles: 0.5 to 1 um wide")["cytoplasm_vacuoles"] == "present"
+
+
+def test_no_wording_goes_over_a_line_break():
+    found = extract_attributes("N/C ratio = low\nCytoplasmic basophilia = slight")
+    assert (found["nuclear_cytoplasmic_ratio"], found["cytoplasm_basophilia"]) == ("low", "slight")
