@@ -2,7 +2,6 @@
 
 import fcntl
 import glob
-import json
 import os
 import secrets
 import shutil
@@ -19,9 +18,6 @@ from hemblip.errors import DataError
 
 FIX = "make room or choose another folder"
 """What the user can do when a file cannot be written; those who know the setting of the folder name it."""
-
-MADE = ".hemblip"
-"""In a folder that a command made: the command and the files, so that it may be replaced and nothing else is."""
 
 _held: set[int] = set()
 """Descriptors of the locks of this process, which processes forked from it are not to keep when it dies."""
@@ -43,7 +39,7 @@ def replacing(path: Path, fix: str = FIX, one_of_many: bool = False) -> Iterator
     Raises:
         DataError: the file cannot be written: the disk is full, or the folder is read-only; it ends with `fix`.
     """
-    with _telling(path, fix):
+    with telling(path, fix):
         path = _file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not one_of_many:
@@ -53,7 +49,7 @@ def replacing(path: Path, fix: str = FIX, one_of_many: bool = False) -> Iterator
             try:
                 yield partial
                 if not one_of_many:
-                    _flush(partial)
+                    flush(partial)
                 partial.replace(path)
             finally:
                 partial.unlink(missing_ok=True)
@@ -72,7 +68,7 @@ def alone(path: Path, fix: str = FIX, wait: bool = True) -> Iterator[None]:
         DataError: the lock cannot be written, or another process holds it and `wait` is false.
     """
     lock = path.with_name(f".{path.name}.lock")
-    with _telling(path, fix):
+    with telling(path, fix):
         path.parent.mkdir(parents=True, exist_ok=True)
         holder = _try(lock)
         if holder is None:
@@ -94,46 +90,35 @@ def alone(path: Path, fix: str = FIX, wait: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def replacing_folder(path: Path, maker: str, fix: str = "give a new folder") -> Iterator[Path]:
+def making_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`, and put it in the place of `path` when the block ends without an error.
 
-    Args:
-        path: new, empty, or an earlier result of the same maker to which nothing was added.
-        maker: command that makes it.
-        fix: what the user can do about a folder that holds something else.
-
     Raises:
-        DataError: `path` holds what `maker` did not make, or cannot be written.
+        DataError: the folder or a file in it cannot be written, or another process writes it.
     """
-    with alone(path, wait=False), _telling(path, FIX):
-        if path.exists() or path.is_symlink():
-            _check_replaceable(path, maker, fix)
-        partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
-        partial.mkdir(parents=True)
-        old = partial.with_suffix(".old")
+    with alone(path, wait=False), telling(path), _partial_folder(path) as partial:
         try:
             yield partial
-            made = sorted(file.relative_to(partial).as_posix() for file in partial.rglob("*") if file.is_file())
-            (partial / MADE).write_text(json.dumps({"made_by": maker, "files": made}) + "\n", encoding="utf-8")
-            if path.exists():
-                path.rename(old)
-            partial.rename(path)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+        except DataError as error:
+            error.args = (str(error).replace(str(partial), str(path)),)
+            raise
+        old = partial.with_suffix(".old")
+        if path.exists():
+            path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _check_replaceable(path: Path, maker: str, fix: str) -> None:
-    if not path.is_dir() or path.is_symlink():
-        raise DataError(f"{path}: exists and is no folder; {fix}")
-    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+@contextmanager
+def _partial_folder(path: Path) -> Iterator[Path]:
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # by a killed process: this one is alone
+        shutil.rmtree(left, ignore_errors=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    partial.mkdir(parents=True)
     try:
-        told = json.loads((path / MADE).read_text(encoding="utf-8")) if there else {"made_by": maker, "files": []}
-        made = {*told["files"], MADE} if told["made_by"] == maker else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        made = set()
-    if foreign := sorted(there - made):
-        raise DataError(f"{path}: holds {foreign[0]}, which is no earlier result of `{maker}`; {fix}")
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def remove_abandoned(folder: Path, name: str = "*") -> None:
@@ -153,9 +138,15 @@ def remove_abandoned(folder: Path, name: str = "*") -> None:
                 os.close(descriptor)
 
 
+def check_folder_writable(path: Path) -> None:
+    """Raise what `making_folder` would, before the work that it would end."""
+    with alone(path, wait=False), telling(path), _partial_folder(path):
+        pass
+
+
 def check_writable(path: Path) -> None:
     """Raise what `replacing` would, before the work that it would end."""
-    with _telling(path, FIX):
+    with telling(path):
         path = _file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path.parent):
@@ -186,7 +177,12 @@ def _file(path: Path) -> Path:
 
 
 @contextmanager
-def _telling(path: Path, fix: str) -> Iterator[None]:
+def telling(path: Path, fix: str = FIX) -> Iterator[None]:
+    """Say of an error in the block that `path` cannot be written, and why.
+
+    Raises:
+        DataError: it ends with `fix`.
+    """
     try:
         yield
     except OSError as error:
@@ -251,7 +247,7 @@ def _forget_in_forks() -> None:
     os.register_at_fork(after_in_child=_release_all)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -21,6 +21,7 @@ from hemblip.data.records import QUESTION
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
+from hemblip.results import digest
 from hemblip.run import TRAINING_CELLS, Run
 
 PACKAGES = (
@@ -95,8 +96,7 @@ def weights_digest(checkpoint: str | Path | None) -> str | None:
     """Digest a checkpoint's bytes in 16 hexadecimal digits; None for the base model's own weights."""
     if checkpoint is None:
         return None
-    with Path(checkpoint).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return digest(Path(checkpoint))[:16]
 
 
 def data_digest(manifest: pd.DataFrame) -> str:

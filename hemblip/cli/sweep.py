@@ -53,6 +53,8 @@ def sweep(file: str, trials: int = 20, seed: int = 0, test: Literal["none", "bes
         raise ConfigError(f"--trials {trials}: at least 1")
     chosen = read_sweep(Path(file))
     folder = runs_folder() / chosen.name
+    if (folder / TABLE).exists() and not (folder / JOURNAL).exists():
+        raise ConfigError(f"{folder / TABLE}: is of no sweep; move it away, or give the sweep file another `name`")
     with _alone(folder) as lock:
         search = Search(chosen, folder, seed, lock)
         search.run(trials)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hemblip.atomic import replacing, write_text
+from hemblip.atomic import write_text
 from hemblip.corpus.data_card import table_text
 from hemblip.corpus.duplicates import EXACT, NEAR, find_duplicates
 from hemblip.corpus.shortcuts import confounding_warning, shortcut_scores
@@ -20,6 +20,7 @@ from hemblip.data.splits import assign_splits, torn_groups
 from hemblip.errors import ConfigError, DataError
 from hemblip.metrics.jackknife import FEW
 from hemblip.plain_text import csv_text
+from hemblip.results import check_folder, replacing_folder
 
 EXTERNAL = "external"
 
@@ -51,29 +52,31 @@ def audit(
         seed: of splits and of that measurement.
 
     Raises:
-        DataError: `strict`, and there are leaks or contradictions.
+        DataError: `strict`, and there are leaks or contradictions; or `output` cannot be written, or holds what no
+            earlier audit made.
     """
     if cells < 1:
         raise ConfigError(f"--cells {cells}: at least 1 cell is needed")
+    check_folder(Path(output), "audit")
     manifest = _read(sources, external or [], seed)
     pairs = find_duplicates(manifest)
     findings = list_findings(manifest, pairs)
     scores = shortcut_scores(manifest, seed, cells, countermeasures or ()) if shortcuts else None
-    folder = Path(output)
-    write_text(folder / "findings.csv", csv_text(findings))
-    write_text(folder / "duplicates.csv", csv_text(pairs))
-    if scores is not None:
-        write_text(folder / "shortcuts.csv", csv_text(scores))
-    write_text(folder / "audit.md", report(manifest, findings, scores))
-    _draw(manifest, findings, scores, folder / "audit.png")
-    print(f"{_aligned(findings[['finding', 'count', 'leak']])}\n\naudit       {folder / 'audit.md'}")
+    with replacing_folder(Path(output), "audit") as folder:
+        write_text(folder / "findings.csv", csv_text(findings))
+        write_text(folder / "duplicates.csv", csv_text(pairs))
+        if scores is not None:
+            write_text(folder / "shortcuts.csv", csv_text(scores))
+        write_text(folder / "audit.md", report(manifest, findings, scores))
+        _draw(manifest, findings, scores, folder / "audit.png")
+    print(f"{_aligned(findings)}\n\n{_in_short(findings)}\naudit       {Path(output) / 'audit.md'}")
     warning = confounding_warning(manifest)
     if warning:
         print(warning)
     leaks = findings[findings["leak"] & (findings["count"] > 0)]
     if strict and len(leaks):
         named = "; ".join(f"{row.finding}: {row.count} ({row.example})" for row in leaks.itertuples(index=False))
-        fix = f"remove or move these cells, see {folder / 'audit.md'}"
+        fix = f"remove or move these cells, see {Path(output) / 'audit.md'}"
         raise DataError(f"audit of {len(manifest)} cells: {named}; {fix}")
 
 
@@ -138,7 +141,8 @@ def report(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame 
     warning = confounding_warning(manifest)
     if warning:
         parts.append(f"**{warning}**")
-    parts += ["## Findings", table_text(findings), "## Cells", table_text(class_balance(manifest))]
+    told = findings.assign(count=_counts(findings)).drop(columns="leak")
+    parts += ["## Findings", _in_short(findings), table_text(told), "## Cells", table_text(class_balance(manifest))]
     if scores is not None:
         parts += [
             "## Shortcuts",
@@ -154,9 +158,24 @@ def _names(values: "pd.Series[str]") -> str:
     return ", ".join(sorted(values.astype(str).unique()))
 
 
-def _aligned(table: pd.DataFrame) -> str:
-    named = table.assign(leak=table["leak"].map({True: "leak", False: ""}))
-    return str(named.to_string(index=False, header=False))
+def _counts(findings: pd.DataFrame) -> "pd.Series[str]":
+    return findings["count"].astype(str).mask(findings["count"] == 0, "none")
+
+
+def _aligned(findings: pd.DataFrame) -> str:
+    width = max(map(len, findings["finding"]))
+    return "\n".join(
+        f"{finding:<{width}}  {count:>5}" for finding, count in zip(findings["finding"], _counts(findings), strict=True)
+    )
+
+
+def _in_short(findings: pd.DataFrame) -> str:
+    """What the findings mean, in a sentence."""
+    leaks = findings[findings["leak"] & (findings["count"] > 0)]
+    if leaks.empty:
+        return "No cell, patient or slide is in two splits, and no copies have conflicting labels."
+    counted = ", ".join(f"{row.count} {row.finding}" for row in leaks.itertuples(index=False))
+    return f"Scores on these cells would mislead: {counted}."
 
 
 def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None, path: Path) -> None:
@@ -167,8 +186,7 @@ def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame |
     _draw_balance(axes[1], manifest)
     if panels == 3 and scores is not None:
         _draw_shortcuts(axes[2], scores)
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=120, format="png")
+    figure.savefig(path, dpi=120, format="png")
 
 
 def _draw_findings(axis: Axes, findings: pd.DataFrame) -> None:

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from hemblip.atomic import alone, check_writable, replacing, write_text
 from hemblip.corpus.paraphrase import Estimate, Outcome, Paraphraser, Rewording
 from hemblip.data.sources.manifest import read_manifest
 from hemblip.errors import ConfigError
 from hemblip.morphology import KEYS
 from hemblip.morphology.grammar import captions
+from hemblip.results import check_files, replacing_files
 
 
 def caption(
@@ -44,7 +44,7 @@ def caption(
     source, target = Path(manifest), Path(output)
     _check(source, target, k)
     if not dry_run:
-        check_writable(target)
+        check_files(_files(target), "caption")
     cells = read_manifest(source)
     own = cells["captions"].map(len) > 0
     todo = cells[~own]
@@ -61,14 +61,15 @@ def caption(
         return
     outcome = Outcome(drafts) if rewording is None else rewording.run()
     written = pd.Series(outcome.captions, index=todo.index, dtype=object)
-    _write(source, target, [list(written.get(row, texts)) for row, texts in cells["captions"].items()])
     counts = _counts(outcome, k, int(own.sum()))
     if paraphraser is not None:
         counts["cost"] = paraphraser.price(outcome.tokens_in, outcome.tokens_out)
     settings = {"k": k, "seed": seed, "model": None if rewording is None else rewording.model}
-    write_text(
-        target.with_name(f"{target.stem}_captions.json"), json.dumps({"settings": settings, "counts": counts}, indent=1)
-    )
+    texts = [list(written.get(row, own_texts)) for row, own_texts in cells["captions"].items()]
+    table, counted = files = _files(target)
+    with replacing_files(files, "caption") as partial:
+        _write(source, partial(table), texts)
+        partial(counted).write_text(json.dumps({"settings": settings, "counts": counts}, indent=1), encoding="utf-8")
     print(_summary(counts, outcome))
     print(f"manifest    {target}")
 
@@ -82,13 +83,17 @@ def _check(source: Path, target: Path, k: int) -> None:
         raise ConfigError(f"--output {target}: is the manifest itself; choose another name, so that both remain")
 
 
+def _files(target: Path) -> list[Path]:
+    """The manifest and what comes beside it."""
+    return [target, target.with_name(f"{target.stem}_captions.json")]
+
+
 def _write(source: Path, target: Path, texts: list[list[str]]) -> None:
     """Write the table of `source` with other captions, all else as it is."""
     table = pq.read_table(source)
     place = table.schema.get_field_index("captions")
     table = table.set_column(place, table.schema.field(place), pa.array(texts, table.schema.field(place).type))
-    with alone(target), replacing(target) as partial:  # of several workers on one manifest
-        pq.write_table(table, partial)
+    pq.write_table(table, target)
 
 
 def _counts(outcome: Outcome, k: int, own: int) -> dict[str, object]:

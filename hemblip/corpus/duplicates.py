@@ -83,7 +83,9 @@ def read_thumbnails(manifest: pd.DataFrame) -> Pixels:
     rows = list(zip(manifest["image"], manifest["bbox"], manifest["width_factor"].astype(float), strict=True))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return np.stack(
-            list(tqdm(pool.map(thumbnail, rows), total=len(rows), desc="Reading cells", disable=len(rows) < 500))
+            list(
+                tqdm(pool.map(thumbnail, rows), total=len(rows), desc="Reading cells", disable=len(rows) < 500 or None)
+            )
         )
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemblip.atomic import check_writable, replacing
 from hemblip.corpus.data_card import Card, data_card, warnings_of
 from hemblip.corpus.data_card_figure import draw_card
 from hemblip.corpus.duplicates import EXACT, NEAR, find_duplicates
@@ -23,8 +21,12 @@ from hemblip.data.splits import SHARES, assign_splits, select, torn_groups
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import KEYS
 from hemblip.plain_text import csv_text
+from hemblip.results import check_files, replacing_files
 
 EXTERNAL = "external"
+
+MAKER = "prepare"
+"""Whose files may be replaced."""
 
 SCHEMA = pa.schema(
     [
@@ -93,7 +95,7 @@ def prepare(
 
     Raises:
         DataError: a source cannot be read, no cell is left, an image is bad and `on_bad_image` is "fail", or a file
-            cannot be written; files of an earlier call then stay.
+            cannot be written; files of an earlier call then stay. A file is there that no earlier call made.
     """
     target, wanted, every = Path(output), list(require or []), [*sources, *(external or [])]
     _check(target, wanted, shares, workers)
@@ -158,7 +160,7 @@ def _check(target: Path, wanted: Sequence[str], shares: Sequence[float] | None, 
         raise ConfigError(f"--shares {list(shares)}: give three positive numbers, of train, val and test")
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers {workers}: at least 1 thread is needed")
-    check_writable(target)
+    check_files(_files(target), MAKER)
 
 
 class _Exclusions:
@@ -208,6 +210,16 @@ def _changed(sources: Sequence[Source]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "entry", "reason"])
 
 
+def _files(target: Path) -> list[Path]:
+    """The manifest and what comes beside it."""
+    return [
+        target,
+        target.with_name(f"{target.stem}_excluded.csv"),
+        target.with_suffix(".md"),
+        target.with_suffix(".png"),
+    ]
+
+
 def _write(card: Card, target: Path) -> None:
     """Write all files before the first gets its name; when the manifest is there, all files are of one run."""
     root = Path(os.environ.get("HEMBLIP_DATA", ".")).absolute()
@@ -215,17 +227,13 @@ def _write(card: Card, target: Path) -> None:
         image=[_portable(image, root) for image in card.manifest["image"]],
         masks=[mask and _portable(mask, root) for mask in card.manifest["masks"]],
     )
-    with ExitStack() as files:  # they get their names in the opposite order, the manifest last
-
-        def partial(path: Path) -> Path:
-            return files.enter_context(replacing(path))
-
+    manifest, excluded, text, figure = files = _files(target)
+    with replacing_files(files, MAKER) as partial:
         rows = pa.Table.from_pylist(table[list(MANIFEST_COLUMNS)].to_dict("records"), SCHEMA)
-        pq.write_table(rows, partial(target))
-        partial(target.with_name(f"{target.stem}_excluded.csv")).write_text(csv_text(card.excluded), encoding="utf-8")
-        partial(target.with_suffix(".md")).write_text(data_card(card), encoding="utf-8")
-        draw_card(card, partial(target.with_suffix(".png")))
-        target.unlink(missing_ok=True)  # of another run
+        pq.write_table(rows, partial(manifest))
+        partial(excluded).write_text(csv_text(card.excluded), encoding="utf-8")
+        partial(text).write_text(data_card(card), encoding="utf-8")
+        draw_card(card, partial(figure))
 
 
 def _portable(image: str, root: Path) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from hemblip.atomic import write_text
 from hemblip.data.questions import make_questions
 from hemblip.data.sources.manifest import read_manifest
 from hemblip.errors import DataError
 from hemblip.metrics.questions import question_lines, question_scores, usual_answers
+from hemblip.results import check_files, replacing_files
 from hemblip.run import Run
 
 
@@ -37,14 +37,19 @@ def questions(
         seed: of wordings, and of the values that yes-or-no questions name.
 
     Raises:
-        DataError: the manifest has no such cells, or the run no captions of them.
+        DataError: the manifest has no such cells, the run no captions of them; or `output` cannot be written, or is no
+            earlier result.
     """
+    path = Path(output)
+    check_files([path], "questions")
     table = read_manifest(Path(manifest))
     cells, taught = table[table["split"] == split], table[table["split"] == "train"]
     if cells.empty:
         raise DataError(f"{manifest}: no cells of split '{split}'; it has {', '.join(sorted(set(table['split'])))}")
     asked = make_questions(cells, seed)
-    write_text(Path(output), "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in asked))
+    with replacing_files([path], "questions") as partial:
+        lines = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in asked)
+        partial(path).write_text("".join(lines), encoding="utf-8")
     print(f"{len(asked):,} questions about {len(cells):,} cells   {output}")
     if run is None:
         return

@@ -89,7 +89,9 @@ def read_views(manifest: pd.DataFrame, countermeasures: Sequence[Countermeasure]
 
     rows = list(zip(manifest["image"], manifest["bbox"], manifest["width_factor"].astype(float), strict=True))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(tqdm(pool.map(views, rows), total=len(rows), desc="Reading cells", disable=len(rows) < 500))
+        found = list(
+            tqdm(pool.map(views, rows), total=len(rows), desc="Reading cells", disable=len(rows) < 500 or None)
+        )
     return Views(*(np.asarray(view, np.float32) for view in zip(*found, strict=True)))
 
 

@@ -1,6 +1,5 @@
 """ZIP archives from elsewhere: nothing of them lands outside of its folder."""
 
-import hashlib
 import shutil
 import stat
 import zipfile
@@ -11,15 +10,6 @@ from hemblip.data.sources.file_names import is_hidden
 from hemblip.errors import DataError
 
 CHUNK = 1 << 20
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
 
 
 def unpack(archive: Path, folder: Path, strip: int = 0, only: str = "", origin: str = "") -> None:

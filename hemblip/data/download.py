@@ -13,9 +13,10 @@ import requests
 import yaml
 from tqdm import tqdm
 
-from hemblip.atomic import alone, replacing_folder
-from hemblip.data.archives import digest, unpack
+from hemblip.atomic import alone
+from hemblip.data.archives import unpack
 from hemblip.errors import ConfigError, DataError
+from hemblip.results import digest, replacing_folder
 
 CATALOGUE = Path(__file__).with_name("downloads.yaml")
 """What is published where."""
@@ -134,7 +135,7 @@ def _fetch_source(name: str, published: Published, top: Path, force: bool) -> No
     with alone(waiting, wait=False):
         waiting.mkdir(parents=True, exist_ok=True)
         fetched = [fetch(file, waiting / f"{number}") for number, file in enumerate(published.files)]
-        with replacing_folder(folder, f"download {name}", "give another --output, or move it away") as partial:
+        with replacing_folder(folder, f"download {name}") as partial:
             for file, path in zip(published.files, fetched, strict=True):
                 if file.unpack:
                     unpack(path, partial / file.to, file.strip, file.only, file.address)

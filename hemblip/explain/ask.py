@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from hemblip.atomic import check_writable
 from hemblip.data.dataset import Batch
 from hemblip.data.images import Pixels
 from hemblip.data.sources import ImageFiles
@@ -16,7 +15,8 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.loading import load
 from hemblip.morphology import KEYS, SCHEMA
 from hemblip.morphology.questions import Asked, understood
-from hemblip.predictions import write_captions
+from hemblip.plain_text import csv_text
+from hemblip.results import check_files, replacing_files
 
 UNTAUGHT = "not something I was taught"
 
@@ -36,13 +36,13 @@ def ask(run: str, images: str, question: str | None = None, output: str | None =
         batch_size: cells at a time.
 
     Raises:
-        DataError: there are no images, or `output` cannot be written.
+        DataError: there are no images; or `output` cannot be written, or is no earlier result.
     """
     path = Path(output) if output is not None else None
     if path is not None:
         if path.suffix not in SUFFIXES:
             raise DataError(f"--output {path}: ends in neither {' nor '.join(SUFFIXES)}")
-        check_writable(path)
+        check_files([path], "ask")
     asked = understood(question) if question is not None else None
     if question is not None and asked is None:
         print(f"{question}: {UNTAUGHT}")
@@ -60,7 +60,11 @@ def ask(run: str, images: str, question: str | None = None, output: str | None =
     if path is None:
         print(table.drop(columns="image").to_string(index=False))
     else:
-        write_captions(table, path)
+        with replacing_files([path], "ask") as partial:
+            if path.suffix == ".csv":
+                partial(path).write_text(csv_text(table), encoding="utf-8")
+            else:
+                table.to_parquet(partial(path), index=False)
         print(f"{len(table):,} answers   {path}")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +10,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from hemblip.atomic import check_writable, replacing
+from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import DataError, check_range
 from hemblip.explain.cells import ExplainedCell, choose_cells, explained_cells, open_run
 from hemblip.explain.edits import drawn_source, edit_rows, matrix
-from hemblip.explain.findings import write_edits, write_part_edits, write_trial
+from hemblip.explain.findings import EDITS, MAKER, PART_EDITS, TRIAL, write_edits, write_part_edits, write_trial
 from hemblip.explain.methods import CONTROLS, Method, find_method
 from hemblip.explain.part_edits import part_edit_rows, part_table
 from hemblip.explain.parts import allowed_parts
@@ -24,6 +25,7 @@ from hemblip.explain.statement import Statement
 from hemblip.explain.trial import trial_rows
 from hemblip.explain.verdict import verdicts
 from hemblip.models.captioner import Captioner
+from hemblip.results import check_files, check_folder, replacing_folder
 from hemblip.run import Run
 
 RANDOMISED_CELLS = 8
@@ -55,7 +57,12 @@ def explain(
         trial: try the methods against both controls on cells with masks instead of showing maps.
         edits: change cells and see which statements follow instead of showing maps: drawn cells are drawn again with
             one attribute changed, others need masks.
-        output: folder; `explain` in the run folder if left out.
+        output: folder; `explain` in the run folder if left out. An earlier result of the same methods, trial or edits
+            is replaced.
+
+    Raises:
+        DataError: there are no such cells or statements; or `output` cannot be written, or holds files of these names
+            that no earlier call made.
     """
     check_range("--cells", cells, at_least=1)
     methods = {name: find_method(name) for name in ([method] if isinstance(method, str) else method)}
@@ -63,7 +70,10 @@ def explain(
         if key not in allowed_parts():
             raise DataError(f"--keys {key}: no such attribute; there are {', '.join(allowed_parts())}")
     target = Path(output) if output else Run.meant(run).folder / "explain"
-    check_writable(target / "any.csv")
+    for files in [TRIAL] if trial else [EDITS, PART_EDITS] if edits else []:
+        check_files([target / file for file in files], MAKER)
+    for name in [] if trial or edits else methods:
+        check_folder(target / name, MAKER)
     captioner, data = open_run(run)
     chosen = choose_cells(data, images, split, cells)
     started = time.perf_counter()
@@ -89,15 +99,17 @@ def _show(
     keys: list[str] | None,
 ) -> list[str]:
     done = 0
-    for cell in _progress(explained_cells(captioner, data, chosen), chosen, "Explaining"):
-        statements = [statement for statement in cell.reader.statements if keys is None or statement.key in keys]
-        for name, method in methods.items() if statements else ():
-            _write(target / name, cell, name, method, statements)
-        done += bool(statements)
-    if not done:
-        raise DataError(
-            f"no caption of {len(chosen)} cells states {', '.join(keys or ['anything'])}; name other --keys"
-        )
+    with ExitStack() as made:
+        folders = {name: made.enter_context(replacing_folder(target / name, MAKER)) for name in methods}
+        for cell in _progress(explained_cells(captioner, data, chosen), chosen, "Explaining"):
+            statements = [statement for statement in cell.reader.statements if keys is None or statement.key in keys]
+            for name, method in methods.items() if statements else ():
+                _write(folders[name], cell, name, method, statements)
+            done += bool(statements)
+        if not done:
+            raise DataError(
+                f"no caption of {len(chosen)} cells states {', '.join(keys or ['anything'])}; name other --keys"
+            )
     return [f"{name:<12}{target / name}" for name in methods]
 
 
@@ -131,7 +143,7 @@ def _edit(target: Path, captioner: Captioner, data: CellDataModule, chosen: pd.D
 
 
 def _progress(cells: Iterator[ExplainedCell], chosen: pd.DataFrame, what: str) -> Iterator[ExplainedCell]:
-    yield from tqdm(cells, total=len(chosen), desc=what, unit="cell")
+    yield from tqdm(cells, total=len(chosen), desc=what, unit="cell", disable=None)
 
 
 def _write(folder: Path, cell: ExplainedCell, name: str, method: Method, statements: list[Statement]) -> None:

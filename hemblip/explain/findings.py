@@ -7,13 +7,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hemblip.atomic import replacing, write_text
 from hemblip.explain.edits import overall
 from hemblip.explain.verdict import EVERY, in_words
 from hemblip.morphology import KEYS
 from hemblip.plain_text import csv_text
+from hemblip.results import replacing_files
 
 SHOWN = ("inside", "pointing", "pointing_cell", "deletion", "insertion", "beats_random", "beats_centre")
+
+MAKER = "explain"
+"""Whose files may be replaced."""
+
+TRIAL = ("trial.csv", "trial_rows.csv", "trial.md")
+EDITS = ("edits.csv", "edit_rows.csv", "edits.md", "edits.png")
+PART_EDITS = ("part_edits.csv", "part_edit_rows.csv", "part_edits.md")
 
 FEWEST = 10
 """Edits behind a rate that is shown; the tables as CSV have all."""
@@ -24,8 +31,6 @@ def write_trial(
 ) -> list[str]:
     """Write trial rows, their table and the sentences; give the sentences."""
     words = in_words(table, changes)
-    _write_csv(folder / "trial_rows.csv", rows)
-    _write_csv(folder / "trial.csv", table)
     parts = ["# Whether to believe the maps", "", *(f"- {line}" for line in words)]
     overview = table[table["key"] == EVERY]
     parts += ["", "## All statements", "", *_markdown(overview, ("method",))]
@@ -41,14 +46,16 @@ def write_trial(
         parts += _lines(
             ["method", *stages], [[m, *(f"{v:.2f}" for v in found.values())] for m, found in changes.items()]
         )
-    write_text(folder / "trial.md", "\n".join(parts) + "\n")
+    tried, of_cells, text = (folder / name for name in TRIAL)
+    with replacing_files([tried, of_cells, text], MAKER) as partial:
+        _write_csv(partial(tried), table)
+        _write_csv(partial(of_cells), rows)
+        partial(text).write_text("\n".join(parts) + "\n", encoding="utf-8")
     return words
 
 
 def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Write edits of drawn cells: rows, matrix as table and figure; give sentences."""
-    _write_csv(folder / "edit_rows.csv", rows)
-    _write_csv(folder / "edits.csv", table)
     own, other = overall(table)
     often = _often(table)
     leaks = often[often["edited"] != often["key"]].nlargest(3, "rate")
@@ -65,22 +72,29 @@ def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[s
         ["edited", *(_name(key) for key in _keys(table))],
         [[_name(edited), *(_cell(table, edited, key) for key in _keys(table))] for edited in _edited(table)],
     )
-    text = "\n".join(["# Edits of drawn cells", "", *(f"- {line}" for line in words), "", *body, ""])
-    write_text(folder / "edits.md", text)
-    draw_matrix(folder / "edits.png", table)
+    lines = ["# Edits of drawn cells", "", *(f"- {line}" for line in words), "", *body, ""]
+    edits, of_cells, text, figure = (folder / name for name in EDITS)
+    with replacing_files([edits, of_cells, text, figure], MAKER) as partial:
+        _write_csv(partial(edits), table)
+        _write_csv(partial(of_cells), rows)
+        partial(text).write_text("\n".join(lines), encoding="utf-8")
+        draw_matrix(partial(figure), table)
     return words
 
 
 def write_part_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Write edits of masked cells; give sentences."""
-    _write_csv(folder / "part_edit_rows.csv", rows)
-    _write_csv(folder / "part_edits.csv", table)
     words = []
     for row in table.itertuples():
         about = "that may depend on it" if row.may else "that may not"
         interval = "" if row.low is None else f" ({row.low:.0%} to {row.high:.0%})"
         words.append(f"{row.part} {row.kind}: {row.rate:.0%}{interval} of {row.statements} statements {about} changed.")
-    write_text(folder / "part_edits.md", "\n".join(["# Edits of parts", "", *(f"- {line}" for line in words), ""]))
+    lines = ["# Edits of parts", "", *(f"- {line}" for line in words), ""]
+    edits, of_cells, text = (folder / name for name in PART_EDITS)
+    with replacing_files([edits, of_cells, text], MAKER) as partial:
+        _write_csv(partial(edits), table)
+        _write_csv(partial(of_cells), rows)
+        partial(text).write_text("\n".join(lines), encoding="utf-8")
     return words
 
 
@@ -107,8 +121,7 @@ def draw_matrix(path: Path, table: pd.DataFrame) -> None:
     bar = figure.colorbar(shown, ax=axes, shrink=0.7, pad=0.01)
     bar.set_label("share of edits; framed: changed to the new value,\nelsewhere: changed at all", fontsize=7)
     bar.ax.tick_params(labelsize=7)
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=160, metadata={"Software": None})
+    figure.savefig(path, format="png", dpi=160, metadata={"Software": None})
 
 
 def _often(table: pd.DataFrame) -> pd.DataFrame:
@@ -158,4 +171,4 @@ def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, csv_text(table, "%.6g"))
+    path.write_text(csv_text(table, "%.6g"), encoding="utf-8")

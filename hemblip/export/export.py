@@ -1,7 +1,6 @@
 """`python -m hemblip export`: a run as a Hugging Face folder that plain `transformers` loads."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from huggingface_hub import HfApi
 from peft import LoraConfig
 from safetensors.torch import save_file
 
+from hemblip.atomic import check_folder_writable, making_folder
 from hemblip.errors import ConfigError
 from hemblip.export.card import NOTICE, model_card, under_hai_def
 from hemblip.export.onnx import check_packages, write_onnx
@@ -52,6 +52,7 @@ def export(
     target = Path(output) if output else trained.folder / "export"
     if target.exists():
         raise ConfigError(f"--output {target}: exists already; remove it, or name another folder")
+    check_folder_writable(target)
     if onnx:
         check_packages()
     # Adapters cannot be merged into 4-bit weights without rounding what was learnt.
@@ -64,22 +65,19 @@ def export(
         raise ConfigError("--onnx true: only BLIP's merged model for captions is written as ONNX; leave it out")
     if format == "adapter":
         check_adapter(captioner)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    if format == "adapter":
-        write_adapter(captioner, partial)
-    else:
-        write_model(captioner, partial)
-        (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
-    if (familiarity := Familiarity.read(trained.folder)) is not None:
-        familiarity.write(partial)
-    if onnx and isinstance(captioner, BlipCaptioner):
-        write_onnx(captioner, partial)
-    (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx, format == "adapter"))
-    if under_hai_def(captioner):
-        (partial / "NOTICE").write_text(f"{NOTICE}\n")
-    partial.replace(target)
+    with making_folder(target) as partial:
+        if format == "adapter":
+            write_adapter(captioner, partial)
+        else:
+            write_model(captioner, partial)
+            (partial / EXPORTED).write_text(json.dumps(exported_settings(captioner), indent=2) + "\n")
+        if (familiarity := Familiarity.read(trained.folder)) is not None:
+            familiarity.write(partial)
+        if onnx and isinstance(captioner, BlipCaptioner):
+            write_onnx(captioner, partial)
+        (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx, format == "adapter"))
+        if under_hai_def(captioner):
+            (partial / "NOTICE").write_text(f"{NOTICE}\n")
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
     if push is not None:
         send(target, push, dry_run)

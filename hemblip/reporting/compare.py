@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hemblip.atomic import replacing_folder, write_text
+from hemblip.atomic import write_text
 from hemblip.data.tables import SUFFIXES as TABLE_SUFFIXES
 from hemblip.errors import ConfigError, check_range
 from hemblip.plain_text import csv_text
@@ -25,6 +25,7 @@ from hemblip.reporting.report import GALLERY, write_page
 from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import asked_table, confidence_table, shortened_captions
+from hemblip.results import check_folder, replacing_folder
 from hemblip.run import SWEEP_TABLE, TABLE3, Run, place_of, sweep_runs
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def compare_command(
             that leave out what is less sure.
     """
     check_range("--risk", risk, above=0, below=1)
+    check_folder(Path(output), "compare")
     given = _runs(runs or [])
     probes = [run.folder for run in given if (run.folder / TABLE3).is_file()]
     found = [run for run in given if run.folder not in probes]
@@ -128,6 +130,8 @@ def compare(runs: Sequence[str | Path | Run], output: str | Path | None = None, 
     found = _runs(runs)
     if not found:
         raise ConfigError("no run to compare; give run folders or tables of captions")
+    if output is not None:
+        check_folder(Path(output), "compare")
     comparison = Comparison(found, risk=risk)
     if output is not None:
         with replacing_folder(Path(output), "compare") as folder:

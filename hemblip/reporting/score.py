@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from hemblip.atomic import replacing_folder, write_text
+from hemblip.atomic import write_text
 from hemblip.data.tables import Table, read_table, texts
 from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
 from hemblip.metrics.intervals import Measured
 from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_KEYS, TRUE_KEYS, TRUE_PREFIX, prediction_table, rows, write_predictions
+from hemblip.results import check_folder, replacing_folder
 from hemblip.run import PLACES, Run
 
 SCORES = "scores.json"
@@ -80,6 +81,7 @@ def score_command(
 
     if not tables:
         raise DataError("no table to score; give one, as in `python -m hemblip score captions.csv`")
+    check_folder(Path(output), "score")
     runs = [run for table in tables for run in runs_of_table(Path(table), columns)]
     found = {run.label: {split: _scored(run.predictions(split)) for split in run.described} for run in runs}
     comparison = Comparison(runs)

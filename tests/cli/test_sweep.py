@@ -159,6 +159,15 @@ def test_started_again_it_goes_on_where_it_was_stopped(trials):
     assert len(trials.lines) == before  # nothing left to do
 
 
+def test_a_table_of_no_sweep_is_not_replaced(trials):
+    table = Path("runs", SWEEP["name"], "sweep.csv")
+    table.parent.mkdir(parents=True)
+    table.write_text("mine")
+    with pytest.raises(ConfigError, match="is of no sweep"):
+        sweep("trials", 1)
+    assert table.read_text() == "mine" and not trials.lines
+
+
 def test_a_grid_takes_each_point_once(trials, workplace):
     grid = {**SWEEP, "method": "grid", "parameters": {**SWEEP["parameters"]}}
     grid["parameters"]["model.init_args.learning_rate"] = {"values": [1e-4, 1e-3, 1e-2]}

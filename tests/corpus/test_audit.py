@@ -147,3 +147,52 @@ def test_the_seven_real_groups():
     exact = pairs[pairs["kind"] == "exact"]
     assert len(exact) == 7 and set(exact["splits"]) == {"train"}
     assert pairs["splits"].str.contains("+", regex=False).sum() == 0
+
+
+def test_nothing_of_the_users_is_replaced(root, capsys):
+    mine = root.parent / "mine"
+    mine.mkdir()
+    (mine / "findings.csv").write_text("my own\n")
+    with pytest.raises(DataError, match="which is no earlier result of `audit`"):
+        audit([WBCAtt(str(root))], output="mine")
+    assert [file.name for file in mine.iterdir()] == ["findings.csv"]
+    audit([WBCAtt(str(root))], output="made")
+    audit([WBCAtt(str(root))], output="made")  # its own, which may be replaced
+    (root.parent / "made" / "audit.md").write_text("my remarks\n")
+    with pytest.raises(DataError, match="which was changed since"):
+        audit([WBCAtt(str(root))], output="made")
+    assert (root.parent / "made" / "audit.md").read_text() == "my remarks\n"
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "link", "fifo", "n" * 300])
+def test_a_bad_place_is_found_before_cells_are_read(root, place, monkeypatch):
+    (root.parent / "file").write_text("my own\n")
+    (root.parent / "link").symlink_to("nowhere")
+    os.mkfifo(root.parent / "fifo")
+    monkeypatch.setattr(WBCAtt, "records", lambda source: pytest.fail("cells were read"))
+    with pytest.raises((DataError, OSError)):
+        audit([WBCAtt(str(root))], output=place)
+    assert (root.parent / "file").read_text() == "my own\n" and not (root.parent / "nowhere").exists()
+
+
+def test_a_failed_audit_leaves_the_one_before(root, monkeypatch):
+    audit([WBCAtt(str(root))], output="made")
+    before = {file.name: file.read_bytes() for file in (root.parent / "made").iterdir()}
+    monkeypatch.setattr("hemblip.corpus.audit._draw", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(DataError, match="No space left"):
+        audit([WBCAtt(str(root))], output="made", seed=1)
+    assert {file.name: file.read_bytes() for file in (root.parent / "made").iterdir()} == before
+
+
+def test_findings_are_told_as_a_person_would(root, capsys):
+    audit([WBCAtt(str(root))], output="made")
+    told, page = capsys.readouterr().out, (root.parent / "made" / "audit.md").read_text()
+    for text in (told, page):
+        assert "No cell, patient or slide is in two splits, and no copies have conflicting labels." in text
+        assert "none" in text and " 0 " not in text.split("## Cells")[0] and "leak" not in text
+    shutil.copy(image(root, "train", 2), image(root, "test", 0))
+    copy_labels(root, ("train", 2), ("test", 0))
+    audit([WBCAtt(str(root), keep_copies=True)], output="made")
+    told, page = capsys.readouterr().out, (root.parent / "made" / "audit.md").read_text()
+    for text in (told, page):
+        assert "Scores on these cells would mislead: 1 byte-identical pairs across splits" in text

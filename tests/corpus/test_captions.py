@@ -211,3 +211,12 @@ def test_a_cache_on_a_full_disk_keeps_what_it_has(manifest, monkeypatch, capsys)
         # Only the batch that was not kept, and one that was asked for before this was told.
         assert sum(times > 1 for times in server.drafts.values()) <= 4
     assert rows_of("data/captioned.parquet")["set/0"]["captions"].shape == (12,)
+
+
+@pytest.mark.parametrize("name", ["captioned.parquet", "captioned_captions.json"])
+def test_files_that_caption_did_not_make_are_not_replaced(manifest, name):
+    mine = manifest.with_name(name)
+    mine.write_text("my own\n")
+    with pytest.raises(DataError, match="no earlier result of `caption`"):
+        caption(str(manifest), str(manifest.with_name("captioned.parquet")), k=1)
+    assert mine.read_text() == "my own\n"

@@ -266,3 +266,22 @@ def test_manifests_that_cannot_be_read(tmp_path):
     pd.DataFrame({"cell_id": ["a"]}).to_parquet(tmp_path / "manifest.parquet")
     with pytest.raises(DataError, match="missing column image"):
         Manifest(str(tmp_path / "manifest.parquet")).records()
+
+
+@pytest.mark.parametrize("name", ["manifest.md", "manifest.png", "manifest_excluded.csv", "manifest.parquet"])
+def test_files_that_prepare_did_not_make_are_not_replaced(root, name):
+    mine = root / "data" / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("my own\n")
+    with pytest.raises(DataError, match="no earlier result of `prepare`"):
+        prepare(sources())
+    assert mine.read_text() == "my own\n"
+
+
+def test_a_data_card_that_was_changed_is_kept(root):
+    prepare(sources())
+    card = root / "data" / "manifest.md"
+    card.write_text(f"{card.read_text()}my remarks\n")
+    with pytest.raises(DataError, match="or changed since"):
+        prepare(sources(), seed=1)
+    assert card.read_text().endswith("my remarks\n")

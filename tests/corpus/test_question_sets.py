@@ -93,6 +93,10 @@ def test_mistakes_are_told_in_one_line(workplace, capsys):
     assert main(["questions", "--manifest", "none.parquet"]) == 2
     error = capsys.readouterr().err
     assert "no such manifest" in error and error.count("\n") == 1 and not Path("questions.jsonl").exists()
+    Path("mine.jsonl").write_text("mine")
+    assert main(["questions", "--manifest", "none.parquet", "--output", "mine.jsonl"]) == 2
+    assert "mine.jsonl: no earlier result of `questions`" in capsys.readouterr().err
+    assert Path("mine.jsonl").read_text() == "mine"
 
 
 @pytest.mark.slow

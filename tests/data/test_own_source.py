@@ -43,7 +43,7 @@ def test_a_source_of_the_users_own_by_class_path(workplace, capsys):
 @pytest.mark.parametrize(("step", "file"), [("pq.write_table", "mine.parquet"), ("draw_card", "mine.png")])
 def test_a_full_disk_is_told_and_the_files_of_before_stay(workplace, monkeypatch, capsys, step, file):
     def contents():
-        return {path.name: path.read_bytes() for path in Path("out").iterdir() if not path.name.endswith(".jsonl")}
+        return {path.name: path.read_bytes() for path in Path("out").iterdir() if path.name.startswith("mine")}
 
     def fill(_, path):
         path.write_bytes(b"half a file")

@@ -1,6 +1,7 @@
 """The command on a run of two minutes' worth nothing: files, their content, and what users do wrong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,31 @@ def test_what_is_wrong_is_said_in_one_line(run, capsys, words, says):
     assert explain(run, *words) == 2
     (line,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("error: ")]
     assert says in line
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("attention/mine.png", ["--method", "attention"]),
+        ("trial.csv", ["--trial"]),
+        ("edits.md", ["--edits"]),
+        ("part_edits.csv", ["--edits"]),
+    ],
+)
+def test_nothing_of_the_users_is_replaced(run, capsys, monkeypatch, file, words):
+    mine = Path("out", file)
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    monkeypatch.setattr("hemblip.explain.explain.open_run", lambda run: pytest.fail("the work has begun"))
+    assert explain(run, *words) == 2
+    assert mine.name in capsys.readouterr().err and mine.read_text() == "mine"
+    assert [path for path in Path("out").rglob("*") if path.is_file()] == [mine]
+
+
+def test_earlier_maps_are_replaced_and_those_of_another_method_stay(run):
+    for method, cells in (("random", 1), ("centre", 2), ("centre", 1)):
+        assert explain(run, "--method", method, "--cells", str(cells)) == 0
+    assert len(list(Path("out/random/maps").iterdir())) == 1 == len(list(Path("out/centre/maps").iterdir()))
 
 
 def test_a_run_that_is_not_there_is_named(run, capsys):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from reporting.run_folders import make_probe, make_run, manifests
 
-from hemblip.atomic import replacing_folder, write_text
+from hemblip.atomic import write_text
 from hemblip.cli.main import main
 from hemblip.errors import ConfigError, DataError
 from hemblip.morphology import extract_attributes
@@ -24,6 +24,7 @@ from hemblip.reporting.paper_tables import table2_more
 from hemblip.reporting.report import write_report
 from hemblip.reporting.side_tables import sources_table
 from hemblip.reporting.sureness import shortened_captions
+from hemblip.results import replacing_folder
 from hemblip.run import Run, sweep_runs
 
 
