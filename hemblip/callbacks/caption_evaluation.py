@@ -140,7 +140,7 @@ class CaptionEvaluation(L.Callback):
             run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
         described = start_parts(self._parts, trainer, cells, facts, self._go_on, *LOSS)
         if trainer.is_global_zero and cells.described:
-            captioner.losses |= {cell: (loss, tokens) for cell, loss, tokens in described.itertuples(index=False)}
+            captioner.loss_sums.add(described[list(LOSS)].itertuples(index=False, name=None))
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start without rows, and choose the sample."""

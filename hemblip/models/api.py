@@ -234,9 +234,9 @@ class ApiCaptioner(Captioner):
             price = f", cost {self._price(self.spent.tokens_in, self.spent.tokens_out):.2f}" if known else ""
             self.trainer.print(f"{told}{price}; all other captions were cached")
 
-    def _keep_losses(self, batch: Batch) -> None:
+    def _count_losses(self, batch: Batch, first: bool) -> None:
         """Losses are not known: no tokens count."""
-        self.losses |= dict.fromkeys(batch["cell_ids"], (0.0, 0))
+        self.losses = dict.fromkeys(batch["cell_ids"], (0.0, 0))
 
     def _none(self) -> NoReturn:
         raise ConfigError(f"{self.endpoint.model} at {self.endpoint.host}: {ONLY_CAPTIONS}")

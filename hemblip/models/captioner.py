@@ -6,7 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, Self
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from hemblip.data.datamodules import InternalCells
+from hemblip.data.datamodules import CellDataModule, InternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.preparation import Picture, Preparation
 from hemblip.data.taught import Taught, constant_keys
@@ -90,6 +91,22 @@ class _Encoded(NamedTuple):
     features: Tensor | None
 
 
+@dataclass
+class _LossSums:
+    """Of an evaluation's cells on one rank: exact, so that the mean does not depend on the number of ranks."""
+
+    first: list[str] = field(default_factory=list)
+    """Cells of the first batch."""
+    nats: Fraction = Fraction()
+    tokens: int = 0
+
+    def add(self, losses: Iterable[tuple[float, int]]) -> None:
+        """Count nats and tokens of cells."""
+        for nats, tokens in losses:
+            self.nats += Fraction(nats)
+            self.tokens += tokens
+
+
 class Captioner(L.LightningModule, ABC):
     """A vision-language model that describes cells.
 
@@ -157,7 +174,8 @@ class Captioner(L.LightningModule, ABC):
         self.familiarity: Familiarity | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._pieces: dict[int, str] = {}  # what each token writes
-        self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of this rank's evaluation
+        self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of the batch that is evaluated
+        self.loss_sums = _LossSums()
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
@@ -466,12 +484,12 @@ class Captioner(L.LightningModule, ABC):
         bring_together(self)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep each cell's loss."""
-        self._keep_losses(batch)
+        """Count each cell's loss."""
+        self._count_losses(batch, first=batch_idx == 0)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep each cell's loss."""
-        self._keep_losses(batch)
+        """Count each cell's loss."""
+        self._count_losses(batch, first=batch_idx == 0)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
         """Describe each cell: rows of `cell_id`, `caption`, confidences, and `flaw` of its image."""
@@ -505,8 +523,8 @@ class Captioner(L.LightningModule, ABC):
         """Log `test_loss`."""
         self._log_loss("test_loss")
 
-    def _keep_losses(self, batch: Batch) -> None:
-        """Remember the loss of each cell.
+    def _count_losses(self, batch: Batch, first: bool) -> None:
+        """Add the losses of cells that are not described already.
 
         Raises:
             TrainingError: one is not finite; several ranks find out together at the end of the epoch.
@@ -515,8 +533,14 @@ class Captioner(L.LightningModule, ABC):
         self.not_finite += _not_finite(batch, nll)
         if self.trainer.world_size == 1:
             self.check_losses()
-        for cell, value, count in zip(batch["cell_ids"], nll.tolist(), tokens.tolist(), strict=True):
-            self.losses[cell] = (value, count)
+        self.losses = dict(zip(batch["cell_ids"], zip(nll.tolist(), tokens.tolist(), strict=True), strict=True))
+        if first:
+            self.loss_sums.first = batch["cell_ids"]
+        if self.not_finite:
+            return
+        cells = getattr(self.trainer, "datamodule", None)
+        known = cells.described if isinstance(cells, CellDataModule) else ()
+        self.loss_sums.add(loss for cell, loss in self.losses.items() if cell not in known)
 
     def check_losses(self) -> None:
         """End all ranks if a loss of one was not finite; all have to call it, and numbers of batches differ.
@@ -529,13 +553,15 @@ class Captioner(L.LightningModule, ABC):
             self._stop(f"the loss is not finite on cells {cells}; {fix}")
 
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
-        """Mean over tokens of all ranks' cells, gathered by id: a mean of ranks' means counts cells unequally."""
+        """Mean over tokens of all ranks' cells: a mean of ranks' means counts cells unequally."""
         self.check_losses()
-        cells = {cell: loss for losses in gather(self.losses) for cell, loss in losses.items()}
-        nll = math.fsum(value for value, _ in cells.values())
-        if tokens := sum(count for _, count in cells.values()):  # an endpoint tells none
-            self.log(name, nll / tokens, prog_bar=prog_bar, batch_size=1)
-        self.losses = {}
+        first, *others = gather(self.loss_sums)
+        # A rank without cells of its own has read the first batch too, and nothing else.
+        sums = [first, *(other for other in others if other.first != first.first)]
+        if tokens := sum(one.tokens for one in sums):  # an endpoint tells none
+            nats = sum((one.nats for one in sums), Fraction())
+            self.log(name, float(nats / tokens), prog_bar=prog_bar, batch_size=1)
+        self.losses, self.loss_sums = {}, _LossSums()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what trains; warm-up and schedule by step.
