@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 import lightning as L
+import numpy as np
 import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
 from hemblip.data.balance import Balance
-from hemblip.data.cache import GIGABYTES, cached_cells
+from hemblip.data.cache import cached_cells
 from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.dataset import CellDataset, Example, Partial, collate
 from hemblip.data.image_check import cell_flaws, check_images, messages, refuse
 from hemblip.data.images import Pixels
+from hemblip.data.kept_features import FeatureFiles, FrozenTower, KeptFeatures, build_all
 from hemblip.data.preparation import Preparation
 from hemblip.data.questions import question_rows
 from hemblip.data.reading import exclusion_lines, read_sources
@@ -26,6 +28,7 @@ from hemblip.data.records import QUESTION, SPLITS
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
+from hemblip.data.stored_arrays import GIGABYTES
 from hemblip.data.taught import Taught, constant_keys, taught_values
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
@@ -147,16 +150,20 @@ class CellDataModule(L.LightningDataModule):
         Raises:
             DataError: the split has no cells.
         """
-        cells = self.rows[self.rows["split"] == split].reset_index(drop=True)
+        cells, pictures, places = self._shown(split)
         if cells.empty:
             found = ", ".join(sorted(set(self.manifest["split"])))
             raise DataError(f"split '{split}' has no cells in {[s.name for s in self.sources]}; they have {found}")
         if split not in self._sets:
-            pictures, places = _pictures(cells) if QUESTION in cells else (cells, None)
             self._sets[split] = CellDataset(
                 cells, self._decoded(pictures), augmentation, self.training_seed, self.partial(), places
             )
         return self._sets[split]
+
+    def _shown(self, split: str) -> tuple[pd.DataFrame, pd.DataFrame, list[int] | None]:
+        """Rows of a split, those that show each image once, and which of them each row shows; None for the same."""
+        cells = self.rows[self.rows["split"] == split].reset_index(drop=True)
+        return (cells, *_pictures(cells)) if QUESTION in cells else (cells, cells, None)
 
     def partial(self) -> Partial | None:
         """Tell which captions of some attributes are drawn; None for none."""
@@ -173,8 +180,13 @@ class CellDataModule(L.LightningDataModule):
         return Preparation(self.image_size, self.crop, tuple(self.countermeasures))
 
     def _decoded(self, cells: pd.DataFrame) -> Pixels:
-        folder = Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
-        return cached_cells(cells, self.image_size, self.crop, folder, self.countermeasures, self.cache_gigabytes)
+        settings = (self.countermeasures, self.cache_gigabytes)
+        return cached_cells(cells, self.image_size, self.crop, self.cache_folder, *settings)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where decoded cells are kept."""
+        return Path(self.cache or Path(tempfile.gettempdir()) / f"hemblip-cells-{os.getuid()}")
 
     def _ranks(self) -> dict[str, int]:
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} if self.trainer else {}
@@ -223,6 +235,8 @@ class InternalCells(CellDataModule):
         partial_captions: share of training draws, 0 to 1, whose caption states some of the attributes, in any order, so
             that the captioner can be asked in short sentences; 0 for whole captions.
         questions: ask about the attributes of each cell as well, see `hemblip.data.questions`.
+        kept_features: compute what a frozen vision tower makes of each cell once before training, and train from files
+            in `cache`; None to compute it in each step.
     """
 
     def __init__(
@@ -244,6 +258,7 @@ class InternalCells(CellDataModule):
         balance: Balance | None = None,
         partial_captions: float = 0.0,
         questions: bool = False,
+        kept_features: KeptFeatures | None = None,
     ) -> None:
         check_range("data.init_args.partial_captions", partial_captions, at_least=0, at_most=1)
         if questions and balance is not None:
@@ -253,7 +268,7 @@ class InternalCells(CellDataModule):
         settings = (image_size, crop, batch_size, num_workers, limit, seed, styles, cache, on_bad_image)
         super().__init__(sources, *settings, countermeasures, cache_gigabytes, questions)
         self.teach_constants, self.balance = teach_constants, balance
-        self.partial_captions = partial_captions
+        self.partial_captions, self.kept_features = partial_captions, kept_features
         self.augmentation = Augmentation() if augmentation is None else augmentation
         self._position = (0, 0)
 
@@ -275,6 +290,30 @@ class InternalCells(CellDataModule):
         if not self.partial_captions:
             return None
         return Partial(self.partial_captions, self.stated_keys(self.manifest), self.styles)
+
+    def keep_features(self, tower: FrozenTower) -> None:
+        """Compute the features of training and validation cells, on all ranks together; batches bring them from now on.
+
+        Raises:
+            ConfigError: they take more than `cache_gigabytes`.
+            DataError: the disk has not enough room.
+        """
+        assert self.trainer is not None and self.kept_features is not None
+        sets = {"train": self.dataset("train", self.augmentation), "val": self.dataset("val")}
+        for split, dataset in sets.items():
+            dataset.kept = FeatureFiles(
+                self._shown(split)[1],
+                dataset.cells,
+                self.preparation,
+                tower,
+                self.kept_features,
+                dataset.augmentation,
+                self.cache_folder,
+                self.batch_size,
+            )
+        files, cells = [dataset.kept for dataset in sets.values() if dataset.kept], [one.cells for one in sets.values()]
+        used = [Path(array.filename) for array in cells if isinstance(array, np.memmap) and array.filename]
+        build_all(files, self.cache_gigabytes, used, **self._ranks(), tell=self.trainer.print)
 
     def train_dataloader(self) -> DataLoader[Example]:
         """Shuffled, augmented cells of "train", starting where a resumed run left off."""

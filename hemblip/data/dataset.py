@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hemblip.data.images import Pixels
+from hemblip.data.kept_features import FeatureFiles
 from hemblip.data.partial_captions import partial_caption
 from hemblip.data.records import QUESTION
 from hemblip.data.sampler import Draw
@@ -26,6 +27,8 @@ class Batch(TypedDict):
     cell_ids: list[str]
     questions: NotRequired[list[str]]
     """What is asked of each image, if anything is; an empty one asks for a description."""
+    features: NotRequired[Tensor]
+    """(B, P, D) of the images, by a frozen vision tower; see `hemblip.data.kept_features`."""
     annotations: NotRequired[list[dict[str, str]]]
     """Of training cells: attribute -> annotated value."""
     flaws: NotRequired[dict[str, str]]
@@ -39,6 +42,7 @@ class Example(TypedDict):
     caption: str
     cell_id: str
     question: NotRequired[str]
+    features: NotRequired[Tensor]
     annotation: NotRequired[dict[str, str]]
     flaw: NotRequired[str]
 
@@ -62,6 +66,9 @@ class CellDataset(Dataset[Example]):
         augmentation: False to train on cells as they are; None for evaluation: the stored cell and its first caption.
         seed: with the draw's epoch and number and the cell id it decides augmentation and which caption is drawn.
         partial: of the captions that are drawn; None for whole ones alone.
+
+    Attributes:
+        kept: features of `cells`, which examples bring; in training, with the image in the view that is drawn.
     """
 
     def __init__(
@@ -84,6 +91,7 @@ class CellDataset(Dataset[Example]):
         self.augmentation = augmentation
         self.seed = seed
         self.partial = partial
+        self.kept: FeatureFiles | None = None
 
     def __len__(self) -> int:
         return len(self.cell_ids)
@@ -94,9 +102,13 @@ class CellDataset(Dataset[Example]):
         example: Example = {"image": pixels, "caption": captions[0], "cell_id": cell_id}
         if self.questions is not None:
             example["question"] = self.questions[index]
+        if self.kept is not None:
+            chance = np.random.default_rng(derived_seed("view", self.seed, epoch, cell_id, *again))
+            place, view = self.places[index], int(chance.integers(self.kept.views))
+            example["image"], example["features"] = self.kept.image(place, view), self.kept.features(place, view)
         if self.augmentation is None:
             return example
-        if self.augmentation:
+        if self.augmentation and self.kept is None:
             example["image"] = self.augmentation(np.asarray(pixels), derived_seed(self.seed, epoch, cell_id, *again))
         # A checksum modulo the number of captions would hardly change from epoch to epoch.
         chance = np.random.default_rng(derived_seed("caption", self.seed, epoch, cell_id, *again))
@@ -116,6 +128,8 @@ def collate(examples: list[Example]) -> Batch:
         "captions": [example["caption"] for example in examples],
         "cell_ids": [example["cell_id"] for example in examples],
     }
+    if features := [example["features"] for example in examples if "features" in example]:
+        batch["features"] = torch.stack(features)
     if any("question" in example for example in examples):
         batch["questions"] = [example.get("question", "") for example in examples]
     if annotations := [example["annotation"] for example in examples if "annotation" in example]:

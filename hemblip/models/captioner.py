@@ -35,6 +35,7 @@ from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kep
 from hemblip.models.consistency import consistent_tokens
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.familiarity import Familiarity
+from hemblip.models.frozen_tower import frozen_tower
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.rewards import Rewards, self_critical
 from hemblip.models.sharding import bring_together, spread
@@ -137,6 +138,9 @@ class Captioner(L.LightningModule, ABC):
     revision: str | None
     """Commit of the base model's weights."""
 
+    takes_features: bool = True
+    """Whether it can be trained from features of its vision encoder; see `hemblip.data.kept_features`."""
+
     vision_key: str | None = None
     """Model and content of an encoder that is not the base model's own."""
 
@@ -173,6 +177,7 @@ class Captioner(L.LightningModule, ABC):
         self.taught: Taught | None = None
         self.familiarity: Familiarity | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
+        self._kept: torch.dtype | None = None  # of the features that batches bring
         self._pieces: dict[int, str] = {}  # what each token writes
         self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of the batch that is evaluated
         self.loss_sums = _LossSums()
@@ -281,6 +286,8 @@ class Captioner(L.LightningModule, ABC):
 
     def features(self, batch: Batch) -> Tensor:
         """Encode a batch (B, P, D), in evaluation once: what its loss and its captions share."""
+        if self._kept is not None and "features" in batch:
+            return batch["features"].to(self.device, self._kept)
         if self._shared is None:
             return self.encode(batch["images"])
         if self._shared.images is not batch["images"]:
@@ -307,7 +314,7 @@ class Captioner(L.LightningModule, ABC):
     @contextmanager
     def encoded_once(self, batch: Batch) -> Iterator[None]:
         """Encode a batch now, and use that wherever it is read for a while."""
-        self._shared = _Encoded(batch["images"], self.encode(batch["images"]))
+        self._shared = _Encoded(batch["images"], self.features(batch))
         try:
             yield
         finally:
@@ -406,10 +413,14 @@ class Captioner(L.LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Remember the run's seed, and what its cells teach."""
-        self._seed = torch.initial_seed()
+        self._seed, self._kept = torch.initial_seed(), None
         if isinstance(cells := self.trainer.datamodule, InternalCells):  # type: ignore[attr-defined]
             self.preparation = cells.preparation
             self.taught = None if cells.teach_constants else cells.taught()
+            if cells.kept_features is not None:
+                tower = frozen_tower(self)
+                cells.keep_features(tower)
+                self._kept = tower.kind
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make dropout depend on the step alone: a resumed run drops what an uninterrupted one does."""

@@ -180,7 +180,7 @@ class MedGemmaCaptioner(ChatCaptioner):
     @contextmanager
     def repeated(self, batch: Batch, times: int) -> Iterator[Tensor]:
         """Give what stands for each image several times; where the model encodes within its own pass, the image."""
-        if self.training or self.device_mesh is not None:
+        if self._encodes_within(batch):
             yield batch["images"].repeat_interleave(times, 0)
         else:
             with super().repeated(batch, times) as images:
@@ -190,10 +190,15 @@ class MedGemmaCaptioner(ChatCaptioner):
         """Give the image, and where it is in token ids (B, T); see `ChatCaptioner`."""
         # Without these, image tokens silently attend backwards only (huggingface/transformers#38080).
         inputs: dict[str, Any] = {"token_type_ids": (ids == self.image_token).long()}
-        if self.training or self.device_mesh is not None:
-            # Weights spread over ranks have to be used by the whole model first.
+        if self._encodes_within(batch):
             pixels = pixel_values(batch["images"].to(ids.device), self.image_size)
             return inputs | {"pixel_values": pixels.to(self.model.dtype)}
         return inputs | {
             "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=self.features(batch))}
         }
+
+    def _encodes_within(self, batch: Batch) -> bool:
+        """Whether the model encodes images in its own pass: weights spread over ranks must be used by it first."""
+        known = self._kept is not None and "features" in batch
+        shared = self._shared is not None and self._shared.images is batch["images"]
+        return not known and not shared and (self.training or self.device_mesh is not None)

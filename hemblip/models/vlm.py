@@ -70,6 +70,8 @@ class VlmCaptioner(ChatCaptioner):
         ModelAccessError: no network, token, licence or memory.
     """
 
+    takes_features = False
+
     def __init__(
         self,
         pretrained: str,

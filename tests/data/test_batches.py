@@ -261,7 +261,7 @@ def test_full_disk_is_told(folder, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
     data = internal(folder, cache=f"{folder}/other")
     data.setup()
-    with pytest.raises(DataError, match=r"cell cache needs .* free; make room"):
+    with pytest.raises(DataError, match=r"decoded cells need .* free; make room"):
         data.train_dataloader()
 
 

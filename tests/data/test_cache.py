@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hemblip.atomic import replacing
-from hemblip.data import ExternalCells, cache
+from hemblip.data import ExternalCells, stored_arrays
 from hemblip.data.cache import cached_cells, decode
 from hemblip.data.records import manifest_table
 from hemblip.data.sources import ImageFiles
@@ -36,7 +36,7 @@ def test_cells_are_as_decoded_and_built_once(manifest, tmp_path, monkeypatch):
     cells = cached_cells(manifest, 16, 1.0, folder)
     assert cells.shape == (6, 16, 16, 3) and not cells.flags.writeable
     assert all((cells[index] == decode(manifest, index, 16, 1.0)).all() for index in range(6))
-    monkeypatch.setattr(cache, "_build", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(stored_arrays, "_build", lambda *_: pytest.fail("built again"))
     assert (cached_cells(manifest, 16, 1.0, folder) == cells).all()
 
 

@@ -10,6 +10,8 @@ import pytest
 import torch
 from tiny_blip import CAPTIONS, tiny
 
+from hemblip.data import InternalCells
+from hemblip.data.sources import Synthetic
 from hemblip.errors import CheckpointError, ConfigError, TrainingError
 from hemblip.models.adapters import add_adapters, merge_adapters
 from hemblip.models.checkpoints import load_weights
@@ -321,3 +323,22 @@ def test_ranks_bring_sums_together_and_the_first_batch_counts_once(monkeypatch):
     monkeypatch.setattr("hemblip.models.captioner.gather", lambda value: ranks if value is ranks[0] else [value])
     captioner._log_loss("val_loss")
     assert logged == {"val_loss": math.fsum([0.1, 0.2, 0.3]) / 9}
+
+
+def test_the_evaluated_loss_of_two_ranks_is_that_of_one_to_the_last_bit(workplace):
+    """Three batches on two ranks; one batch on two ranks, of which the second reads it again."""
+    for limit, captioner in ((12, tiny()), (4, tiny())):
+        losses = []
+        for devices in (1, 2):
+            cells = InternalCells([Synthetic(cells=60, size=32)], 32, batch_size=4, limit=limit, cache="cache")
+            trainer = L.Trainer(
+                accelerator="cpu",
+                devices=devices,
+                strategy="ddp_fork" if devices > 1 else "auto",
+                use_distributed_sampler=False,
+                logger=False,
+                enable_progress_bar=False,
+                enable_checkpointing=False,
+            )
+            losses.append(trainer.test(captioner, cells)[0]["test_loss"])
+        assert losses[0] == losses[1] > 0
