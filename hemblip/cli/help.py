@@ -64,10 +64,13 @@ GROUPS = {
 CHOSEN = {"model": "hemblip.models", "data": "hemblip.data"}
 """Sections of a config whose class is chosen -> where ours are."""
 
-OTHERS = ("seed_everything", "optimizer", "lr_scheduler", "help", "run", "runs", *CHOSEN, *GROUPS)
+OTHERS = ("seed_everything", "help", "run", "runs", *CHOSEN, *GROUPS)
 
 MOVED = {("evaluation", "features"): ("report", "features")}
 """Settings of version 0.1 -> what they are called today."""
+
+GONE = ("optimizer", "lr_scheduler")
+"""Settings that config.yaml of earlier runs has, without a value: captioners have their own."""
 
 FIRST = {
     "trainer": (

@@ -23,7 +23,7 @@ from hemblip.callbacks.resume_point import point_to_resume
 from hemblip.callbacks.run_config import changed_settings
 from hemblip.cli.config_files import option
 from hemblip.cli.errors import error_line
-from hemblip.cli.help import MOVED, own_settings
+from hemblip.cli.help import GONE, MOVED, own_settings
 from hemblip.cli.loggers import fit_loggers, wandb_logger
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
@@ -90,6 +90,9 @@ def _with_value(words: Sequence[str], name: str, value: str) -> list[str]:
 def _load_settings(text: str) -> Any:
     """Load YAML as jsonargparse does; settings that have moved are taken from their old place."""
     settings = _load_yaml(text)
+    for name in GONE:
+        if isinstance(settings, dict) and settings.get(name, "") is None:
+            del settings[name]
     for (section, name), (new_section, new_name) in MOVED.items():
         if isinstance(settings, dict) and isinstance(given := settings.get(section), dict) and name in given:
             settings.setdefault(new_section, {}).setdefault(new_name, given.pop(name))
@@ -124,6 +127,8 @@ class HemblipCLI(LightningCLI):
                 seed_everything_default=0,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
+                auto_configure_optimizers=False,  # captioners have their own
+                load_from_checkpoint_support=False,  # theirs too; Lightning's writes out all settings twice
                 parser_kwargs={"prog": "python -m hemblip", **strict, self._command: {**strict, **told}},
                 args=list(args),
             )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hemblip.cli.config_files import check_config, check_words
+from hemblip.cli.main import main
 from hemblip.errors import ConfigError
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -56,3 +57,14 @@ def test_aliases_and_a_byte_order_mark_are_usual(tmp_path):
     (tmp_path / "c.yaml").write_text("base: &b {x: 1}\nmore: {<<: *b}\nagain: *b\n", encoding="utf-8-sig")
     check_config(str(tmp_path / "c.yaml"))
     assert list(Path(tmp_path).iterdir()) == [tmp_path / "c.yaml"]
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_run_of_before_is_tested_with_the_settings_that_are_gone(tiny_run, capsys):
+    config = tiny_run / "config.yaml"
+    before = config.read_text()
+    config.write_text(before + "optimizer: null\nlr_scheduler: null\n")
+    assert main(["test", "--run", str(tiny_run)]) == 0
+    config.write_text(before + "optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0}}\n")
+    assert main(["test", "--run", str(tiny_run)]) == 2
+    assert "optimizer" in capsys.readouterr().err
