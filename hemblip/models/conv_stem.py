@@ -61,14 +61,14 @@ class Stem(nn.Sequential):
 
     def __init__(self, channels: Sequence[int], stride: int, width: int, blocks: Sequence[int]) -> None:
         first, *further = channels
-        starts = [
+        starts: list[list[nn.Module]] = [
             [
                 nn.Conv2d(3, first, 2 * stride + 1, stride=stride, padding=stride, bias=False),
                 nn.BatchNorm2d(first),
                 nn.ReLU(),
-            ],
-            *([ResidualStage(*pair)] for pair in zip(channels, further, strict=False)),
+            ]
         ]
+        starts += [[ResidualStage(*pair)] for pair in zip(channels, further, strict=False)]
         stages = zip(starts, channels, blocks, strict=True)
         layers = [[*start, *(ResidualBlock(size) for _ in range(count))] for start, size, count in stages]
         super().__init__(*itertools.chain(*layers), nn.Conv2d(channels[-1], width, 1))
