@@ -3,15 +3,13 @@
 Kept apart from the scores against one reference, with which they cannot be compared.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from hemblip.metrics.corpus_bleu import bleu_counts, bleu_of_counts, signature
 from hemblip.metrics.pairs import distinct, normalise
-from hemblip.metrics.text import sentence_scores
+from hemblip.metrics.text import sentence_bleu, sentence_scores
 
 
 def multi_reference_scores(references: Sequence[Sequence[str]], captions: Sequence[str]) -> dict[str, float | str]:
@@ -30,15 +28,7 @@ def multi_reference_scores(references: Sequence[Sequence[str]], captions: Sequen
     times = np.bincount(which)
     texts = [[normalise(text) for text in several] for *several, _ in cells]
     stated = [normalise(caption) for *_, caption in cells]
-    smoothing = SmoothingFunction().method4
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
-        bleu = [
-            float(sentence_bleu([text.split() for text in several], caption.split(), smoothing_function=smoothing))
-            if caption
-            else 0.0
-            for several, caption in zip(texts, stated, strict=True)
-        ]
+    bleu = [sentence_bleu(several, caption) if caption else 0.0 for several, caption in zip(texts, stated, strict=True)]
     pairs = [(text, caption) for several, caption in zip(texts, stated, strict=True) for text in several]
     each = iter(score["rouge_l"] for score in sentence_scores(*map(list, zip(*pairs, strict=True))))
     rouge = [max(next(each) for _ in several) for several in texts]

@@ -7,15 +7,11 @@ stands beside its figures.
 
 import warnings
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
-from nltk.stem.porter import PorterStemmer
-from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from numpy.typing import NDArray
-from rouge_score.rouge_scorer import RougeScorer
-from rouge_score.tokenize import tokenize
-from rouge_score.tokenizers import Tokenizer
 
 from hemblip.errors import DataError
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums, signature
@@ -52,32 +48,46 @@ def sentence_columns(references: Sequence[str], captions: Sequence[str]) -> dict
 
 @lru_cache(maxsize=2**17)
 def _bleu(reference: str, caption: str) -> float:
-    if not caption.strip():
-        return 0.0
+    return sentence_bleu([reference], caption) if caption.strip() else 0.0
+
+
+def sentence_bleu(references: Sequence[str], caption: str) -> float:
+    """Score a caption that is not empty against all its references: nltk, smoothing method 4, white-space tokens."""
+    from nltk.translate import bleu_score  # takes a second to import
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nltk warns of missing orders, which the smoothing is for
-        return float(sentence_bleu([reference.split()], caption.split(), smoothing_function=_SMOOTHING))
+        smoothing = bleu_score.SmoothingFunction().method4
+        words = [text.split() for text in references]
+        return float(bleu_score.sentence_bleu(words, caption.split(), smoothing_function=smoothing))
 
 
 @lru_cache(maxsize=2**17)  # tables, intervals and the report ask for the same pairs
 def _pair_scores(reference: str, caption: str) -> dict[str, float]:
-    rouge = float(_ROUGE.score(reference, caption)["rougeL"].fmeasure) if caption else 0.0
+    rouge = float(_rouge().score(reference, caption)["rougeL"].fmeasure) if caption else 0.0
     return {"bleu": _bleu(reference, caption), "rouge_l": rouge}
 
 
-class _StemmedWords(Tokenizer):  # type: ignore[misc]
+class _StemmedWords:
     """The library's words and stems; each word is stemmed once, which is most of the time of ROUGE-L."""
 
     def __init__(self) -> None:
+        from nltk.stem.porter import PorterStemmer
+
         self.stem = lru_cache(maxsize=2**16)(PorterStemmer().stem)
 
     def tokenize(self, text: str) -> list[str]:
         """Split a text into stems."""
+        from rouge_score.tokenize import tokenize
+
         return tokenize(text, self)  # type: ignore[no-any-return]
 
 
-_SMOOTHING = SmoothingFunction().method4
-_ROUGE = RougeScorer(["rougeL"], tokenizer=_StemmedWords())
+@cache
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer  # takes a second to import
+
+    return RougeScorer(["rougeL"], tokenizer=_StemmedWords())
 
 
 def text_scores(references: Sequence[str], captions: Sequence[str]) -> dict[str, float | str]:

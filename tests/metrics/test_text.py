@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import nltk.translate.bleu_score as nltk_bleu
 import pytest
 import sacrebleu
@@ -65,7 +68,7 @@ def test_repeated_pairs_are_scored_once(monkeypatch):
 def test_raw_bleu_is_that_of_the_papers_script():
     references = ["Light-blue cytoplasm, N/C ratio low.", "A large monocyte."]
     captions = ["light - blue cytoplasm , n / c ratio low .", "A large monocyte with vacuoles."]
-    smooth = text.SmoothingFunction().method4
+    smooth = nltk_bleu.SmoothingFunction().method4
     pairs = zip(references, captions, strict=True)
     script = [sentence_bleu([one.split()], two.split(), smoothing_function=smooth) for one, two in pairs]
     assert [score["bleu_raw"] for score in sentence_scores(references, captions)] == pytest.approx(script)
@@ -75,3 +78,9 @@ def test_raw_bleu_is_that_of_the_papers_script():
 def test_no_captions_are_said_to_be_none():
     with pytest.raises(DataError, match="no captions"):
         text_scores([], [])
+
+
+def test_the_libraries_are_imported_where_texts_are_scored():
+    code = "import sys, hemblip.metrics; print(sorted({'nltk', 'rouge_score'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
