@@ -30,10 +30,10 @@ test-oldest: .venv-oldest/installed
 mutants: .venv/installed
 	$(BIN)/python experiments/mutants/run.py
 
-# The page in a real browser; skipped without Chromium (Debian: apt-get install chromium).
+# Page and report in a real browser; skipped without Chromium (Debian: apt-get install chromium).
 browser: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
-	$(BIN)/python -m pytest -m slow -n 0 -k "not 200" tests/app/test_page.py
+	$(BIN)/python -m pytest -m slow -n 0 -k "not 200" tests/app/test_page.py tests/reporting/test_browser.py
 
 slow: .venv/installed docs browser
 	$(BIN)/python -m pytest -m slow -n 0

@@ -136,6 +136,7 @@ def test_predict_in_a_notebook_is_lightnings_own(cells):
 
 
 @pytest.mark.usefixtures("no_report")
+@pytest.mark.slow
 def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
     assert describing.run(TEST) == 0
     rows = RUN / "predictions" / "test.parquet"

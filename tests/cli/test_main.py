@@ -445,6 +445,7 @@ def test_cells_are_read_before_a_model_is_looked_for(workplace, capsys):
     assert "nowhere: no such folder" in one_line(capsys) and not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_nothing_asks_the_network(workplace, monkeypatch):
     asked = []
 

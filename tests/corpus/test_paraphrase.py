@@ -332,6 +332,7 @@ def slowly_and_in_other_words_each_time(number, drafts, asked):
     return [draft + f" This is {('one', 'another', 'a further')[number % 3]} rewording." for draft in drafts]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(tmp_path, rewording):
     with serving(slowly_and_in_other_words_each_time) as server:
         run = start(server, tmp_path / "cache")
@@ -351,6 +352,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, rewording):
         assert json.loads(again) == [captions_of_all, 24] and len(server.requests) <= 24 + 2
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_time_share_the_work_and_agree(tmp_path, rewording):
     with serving(slowly_and_in_other_words_each_time) as server:
         runs = [start(server, tmp_path / "cache")]

@@ -75,7 +75,8 @@ def test_each_rank_loads_to_its_own_gpu(monkeypatch, variables, device):
     check_memory("a", 10, "fix")
 
 
-@pytest.mark.parametrize("whole", [True, pytest.param(False, marks=pytest.mark.slow)])  # the hub is tried again, slowly
+@pytest.mark.slow  # the hub is tried again, slowly
+@pytest.mark.parametrize("whole", [True, False])
 def test_a_pinned_commit_in_the_cache_is_loaded_without_asking(tmp_path, whole):
     """The hub is a machine that must not be looked up."""
     commit, other = "a" * 40, "b" * 40

@@ -18,9 +18,7 @@ CONFIG = Path(__file__).parents[2] / "configs"
 RUN = "runs/twin/version_0"
 
 
-@pytest.fixture(
-    scope="module", params=["qwen", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "qwen")]
-)
+@pytest.fixture(scope="module", params=KINDS)
 def twin(request, tmp_path_factory):
     return written(request.param, tmp_path_factory.mktemp(request.param))
 
@@ -38,6 +36,7 @@ def words(workplace, twin):
     return ["--config", "twin.yaml", "--name", "twin", "--trainer.max_epochs", "1", "--data.init_args.limit", "8"]
 
 
+@pytest.mark.slow
 def test_fit_test_predict_and_both_exports(words, twin, capsys):
     assert main(["fit", *words]) == 0
     assert main(["test", *words, "--ckpt_path", RUN]) == 0
