@@ -70,6 +70,12 @@ BEST = Path("checkpoints", "best.ckpt")
 RESUME_POINT = Path("checkpoints", "last.ckpt")
 """Within a run folder: all that is needed to go on."""
 
+SHIPPED = Path(__file__).parent / "weights"
+"""Exported captioners that come with the package, each in a folder of its name."""
+
+EXPORTED = "hemblip.json"
+"""In a folder that `export` wrote: class, decoding, preparation of cells, and what training had."""
+
 TRAINING_CELLS = "training_cells.parquet"
 """Manifest of the training cells, in the run folder."""
 
@@ -90,7 +96,7 @@ class Run:
     """One trained (or untrained) captioner and what it said. Nothing is read before it is asked for.
 
     Args:
-        path: run folder, or a checkpoint in one, whose weights are then the run's.
+        path: run folder, a checkpoint in one, whose weights are then the run's, or a folder that `export` wrote.
         name: of the model; if None that of the folder, or of the one above a `version_<n>`.
 
     Attributes:
@@ -152,7 +158,8 @@ class Run:
 
         Args:
             path: a checkpoint, whose weights are then the run's, a run folder, the folder of a name for its newest
-                version, or `best` or `last` for weights of the newest run called `name`.
+                version, a folder that `export` wrote, the name of a captioner that comes with HemBLIP, or `best` or
+                `last` for weights of the newest run called `name`.
             name: of runs.
 
         Raises:
@@ -162,16 +169,22 @@ class Run:
             run = cls.newest(name)
             return run if str(path) == "best" else cls(run.resume_point)
         path = Path(path)
+        if not path.exists() and cls(SHIPPED / path).exported:
+            path = SHIPPED / path
         if path.is_dir():
-            run = next(reversed(cls.versions(path)), cls(path))
-            if not run.weights.is_file() and not (run.folder / "config.yaml").is_file():
-                raise CheckpointError(f"{path}: no run folder; give runs/<name>/version_<n>, or a checkpoint in one")
+            run = cls(path)
+            if not run.exported:
+                run = next(reversed(cls.versions(path)), run)
+            if not (run.exported or run.weights.is_file() or (run.folder / "config.yaml").is_file()):
+                raise CheckpointError(
+                    f"{path}: no run folder, checkpoint or exported model; give runs/<name>/version_<n>, or a "
+                    "checkpoint in one"
+                )
             return run
         if not path.is_file():
             near = sorted(str(found) for found in path.parent.glob("*.ckpt"))
-            raise CheckpointError(
-                f"{path}: no such file or run; {'there is ' + ', '.join(near) if near else 'run fit first'}"
-            )
+            fix = f"there is {', '.join(near)}" if near else "give a run folder, a checkpoint or an exported folder"
+            raise CheckpointError(f"{path}: no such file or run; {fix}")
         return cls(path)
 
     @classmethod
@@ -232,6 +245,21 @@ class Run:
         return f"{self.name}/{version}" if version != self.name else self.name
 
     @property
+    def exported(self) -> bool:
+        """Whether the folder is one that `export` wrote: weights and their settings, without cells."""
+        return (self.folder / EXPORTED).is_file()
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with the package, in whose folder nothing is written."""
+        return self.folder.parent == SHIPPED
+
+    @property
+    def results(self) -> Path:
+        """Folder of what commands make of the run, unless they are told another."""
+        return runs_folder() / self.name if self.shipped else self.folder
+
+    @property
     def resume_point(self) -> Path:
         """The checkpoint that training goes on from."""
         return self.folder / RESUME_POINT
@@ -241,8 +269,13 @@ class Run:
         """The settings, as `config.yaml` has them; empty without one, as in a folder of predictions alone.
 
         Raises:
+            CheckpointError: an exported folder's settings are not as `export` writes them.
             DataError: the file is torn, or holds no settings.
         """
+        from hemblip.models.loading import exported_config
+
+        if self.exported:
+            return exported_config(self.folder)
         path = self.folder / "config.yaml"
         if not path.is_file():
             return {}
@@ -264,7 +297,7 @@ class Run:
             DataError: see `config`.
         """
         path = self.folder / "config.yaml"
-        if not path.is_file():
+        if not path.is_file() and not self.exported:
             raise CheckpointError(f"{path}: no such file; give a run folder, such as runs/blip_lora/version_0")
         if not isinstance(model := self.config.get("model"), dict):
             raise CheckpointError(f"{path}: has no section `model`; give the folder of a run of `fit` or `test`")
@@ -284,7 +317,7 @@ class Run:
         from hemblip.models.checkpoints import load_weights, read_checkpoint
         from hemblip.models.loading import build
 
-        origin, model = self.folder / "config.yaml", None
+        origin, model = self.folder / (EXPORTED if self.exported else "config.yaml"), None
         if self.weights.is_file() and not origin.is_file():  # a checkpoint on its own
             origin, model = self.weights, read_checkpoint(self.weights).get(SETTINGS)
             if model and not str(model.get("class_path")).startswith("hemblip."):
@@ -293,8 +326,10 @@ class Run:
         captioner = build({**model, "init_args": {**(model.get("init_args") or {}), **changed}}, str(origin))
         if cells := self._cells():
             captioner.preparation = cells
+        if self.exported:
+            captioner.taught = self.config["taught"]
         # A model that is only tested has no checkpoint, and needs none.
-        if captioner.adaptation != "base" or self.weights.is_file():
+        elif captioner.adaptation != "base" or self.weights.is_file():
             load_weights(captioner, self.weights)
         return captioner.eval()
 

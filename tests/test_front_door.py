@@ -158,7 +158,7 @@ def test_a_checkpoint_of_another_captioner_is_refused(tmp_path):
 
 def test_what_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
-    for path, said in (("none", "no such file or folder"), ("empty", "no run folder, checkpoint or exported model")):
+    for path, said in (("none", "no such file or run"), ("empty", "no run folder, checkpoint or exported model")):
         with pytest.raises(CheckpointError, match=said):
             hemblip.load(tmp_path / path)
     (tmp_path / "empty" / "hemblip.json").write_text("{}")

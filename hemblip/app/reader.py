@@ -16,7 +16,7 @@ from hemblip.data.taught import never_seen
 from hemblip.errors import DataError
 from hemblip.explain.ask import answers
 from hemblip.metrics.abstention import abstain, fit_thresholds, promise
-from hemblip.models.loading import load, place_of
+from hemblip.models.loading import load
 from hemblip.morphology import KEYS
 from hemblip.morphology.questions import understood
 from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
@@ -37,10 +37,8 @@ class Reader:
 
     def __init__(self, path: str | Path) -> None:
         self.captioner = load(path)
-        place = Path(path)
-        self.run = next(reversed(Run.versions(place)), Run(place)) if place.exists() else Run(place)
-        self._folder = self.run.folder if place.exists() else place_of(path)
-        self._alike = AlikeCells(self.captioner, self._folder)
+        self.run = Run.meant(path)
+        self._alike = AlikeCells(self.captioner, self.run.folder)
         self._alone = Lock()  # a captioner describes one batch at a time
         self._thresholds = lru_cache(maxsize=100)(self._fitted)
 
@@ -86,7 +84,7 @@ class Reader:
     @cached_property
     def trial(self) -> pd.DataFrame | None:
         """What a trial found of the captioner's maps; None if nobody has tried them."""
-        return read_trial(self._folder)
+        return read_trial(self.run.folder)
 
     def where(self, cell: Cell, keys: Sequence[str]) -> Where:
         """Show where in a cell the words come from that state some attributes, see `hemblip.app.where`."""

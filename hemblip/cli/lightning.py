@@ -1,10 +1,10 @@
 """LightningCLI with HemBLIP's run folders: `runs/<name>/version_<n>/`."""
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -32,7 +32,6 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
 from hemblip.models.checkpoints import read_checkpoint
-from hemblip.models.loading import SHIPPED
 from hemblip.run import Run
 
 _load_yaml = get_loader("yaml")
@@ -71,12 +70,13 @@ def _of_run(words: Sequence[str]) -> list[str]:
         return kept
     if words[0] == "fit":
         raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
-    if not Path(given).exists() and (shipped := SHIPPED / given / "predict.yaml").is_file():
-        if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
-            raise ConfigError(f"--run {given}: it comes with HemBLIP, to describe your cells: predict --images")
-        pretrained = ["--model.init_args.pretrained", str(shipped.parent)]
-        return [kept[0], "--config", str(shipped), *pretrained, *kept[1:]]
     run = Run.meant(given)
+    if run.exported:
+        if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
+            origin = "comes with HemBLIP" if run.shipped else "is an exported captioner"
+            raise ConfigError(f"--run {given}: it {origin}, to describe your cells: predict --images")
+        settings = [f"--{section}={json.dumps(run.config[section])}" for section in ("name", "model", "data")]
+        return [kept[0], *settings, "--trainer.logger=false", *kept[1:]]
     weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
-from hemblip.errors import DataError, check_range
+from hemblip.errors import ConfigError, DataError, check_range
 from hemblip.explain.cells import ExplainedCell, choose_cells, explained_cells, open_run
 from hemblip.explain.edits import drawn_source, edit_rows, matrix
 from hemblip.explain.findings import EDITS, MAKER, PART_EDITS, TRIAL, write_edits, write_part_edits, write_trial
@@ -48,7 +48,8 @@ def explain(
     Example: python -m hemblip explain --run runs/demo/version_0 --method occlusion
 
     Args:
-        run: run folder, whose best checkpoint is taken, or a checkpoint in one.
+        run: run folder, whose best checkpoint is taken, a checkpoint in one, an exported folder, or the name of a
+            captioner that comes with HemBLIP.
         method: one or several of attention, occlusion, integrated, parts; and the controls random and centre.
         images: image, folder, manifest or table to explain; cells of the run's data if left out.
         split: of the run's data.
@@ -69,7 +70,10 @@ def explain(
     for key in keys or []:
         if key not in allowed_parts():
             raise DataError(f"--keys {key}: no such attribute; there are {', '.join(allowed_parts())}")
-    target = Path(output) if output else Run.meant(run).folder / "explain"
+    trained = Run.meant(run)
+    if trained.exported and images is None:
+        raise ConfigError(f"--run {run}: it has no cells of its own; give --images")
+    target = Path(output) if output else trained.results / "explain"
     for files in [TRIAL] if trial else [EDITS, PART_EDITS] if edits else []:
         check_files([target / file for file in files], MAKER)
     for name in [] if trial or edits else methods:

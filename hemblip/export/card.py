@@ -11,6 +11,7 @@ import transformers
 import yaml
 
 from hemblip.data.taught import never_seen
+from hemblip.errors import CheckpointError
 from hemblip.export.onnx import onnx_code
 from hemblip.export.usage import caption_code, serving, told
 from hemblip.metrics.baselines import MAJORITY
@@ -45,6 +46,8 @@ PIPELINE = (
     "were: prepare them as above"
 )
 LOADED = ', or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
+
+ONNX = "\n### ONNX\n\nGreedy decoding:\n\n```python\n"
 
 NOTICE = (
     "HAI-DEF is provided under and subject to the Health AI Developer Foundations Terms of Use found at "
@@ -93,7 +96,12 @@ def model_card(
         folder: name of the folder that the model is written to.
         onnx: whether it has ONNX files too.
         adapter: the folder has adapters alone, which go into the base model.
+
+    Raises:
+        CheckpointError: the run is an exported folder without a card.
     """
+    if run.exported:
+        return _card_again(captioner, run, folder, onnx)
     config = run.config
     name = str(config.get("name", run.folder.name))
     data = config.get("data") or {}
@@ -115,11 +123,7 @@ def model_card(
         f"\n## Use\n\n```python\n{caption_code(captioner, folder, data, adapter)}\n```\n\n"
         f"{_decoding(captioner)}\n\n{_preparing(folder, data, adapter)}",
         *([f"\n### vLLM\n\n{serving(captioner, folder, adapter)}"] if not isinstance(captioner, BlipCaptioner) else []),
-        *(
-            [f"\n### ONNX\n\nGreedy decoding:\n\n```python\n{onnx_code(captioner, folder)}\n```"]
-            if onnx and isinstance(captioner, BlipCaptioner)
-            else []
-        ),
+        *([f"{ONNX}{onnx_code(captioner, folder)}\n```"] if onnx and isinstance(captioner, BlipCaptioner) else []),
         f"\n## Training data\n\n{_data(data, run)}",
         f"\n## Scores\n\n{_scores(run)}",
         f"\n## Intended use\n\n{INTENDED_USE}",
@@ -128,6 +132,25 @@ def model_card(
         f"\n## How it was made\n\n{_making(config, run)}",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _card_again(captioner: Captioner, run: Run, folder: str, onnx: bool) -> str:
+    """The card of an exported model for another folder of it: scores and origin stay what they are."""
+    path = run.folder / "README.md"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; export the run again")
+    text = path.read_text(encoding="utf-8").replace(f'"{run.folder.name}"', f'"{folder}"')
+    if onnx and isinstance(captioner, BlipCaptioner) and ONNX not in text:
+        text += f"{ONNX}{onnx_code(captioner, folder)}\n```\n"
+    return text
+
+
+def notice(captioner: Captioner, run: Run) -> str:
+    """Give the words that lie beside a model, as the terms of its base model ask for; empty if they ask for none."""
+    before = run.folder / "NOTICE"
+    if run.exported:
+        return before.read_text(encoding="utf-8").strip() if before.is_file() else ""
+    return NOTICE if under_hai_def(captioner) else ""
 
 
 def under_hai_def(captioner: Captioner) -> bool:

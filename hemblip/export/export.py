@@ -11,19 +11,19 @@ from safetensors.torch import save_file
 
 from hemblip.atomic import check_folder_writable, making_folder
 from hemblip.errors import ConfigError
-from hemblip.export.card import NOTICE, model_card, under_hai_def
+from hemblip.export.card import model_card, notice
 from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.export.processors import write_processor
 from hemblip.export.usage import told
-from hemblip.models.access import reaching
+from hemblip.models.access import bars_on_terminals, reaching
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import BlipCaptioner
 from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.familiarity import Familiarity
-from hemblip.models.loading import EXPORTED, exported_settings
+from hemblip.models.loading import exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.vlm import VlmCaptioner
-from hemblip.run import Run
+from hemblip.run import EXPORTED, Run
 
 Exported = BlipCaptioner | MedGemmaCaptioner | VlmCaptioner
 
@@ -41,7 +41,8 @@ def export(
     Example: `python -m hemblip export --run runs/smoke/version_0 --output exported/smoke`
 
     Args:
-        run: run folder, whose best checkpoint is taken, or a checkpoint in one.
+        run: run folder, whose best checkpoint is taken, a checkpoint in one, a folder that was exported, or the name
+            of a captioner that comes with HemBLIP.
         output: new folder; `export` in the run folder if left out.
         onnx: write BLIP's two networks as ONNX files too (`pip install 'hemblip[onnx]'`).
         format: `merged`, the whole model; or `adapter`, what PEFT and vLLM put into the base model.
@@ -49,7 +50,7 @@ def export(
         dry_run: with `push`: say what would be sent.
     """
     trained = Run.meant(run)
-    target = Path(output) if output else trained.folder / "export"
+    target = Path(output) if output else trained.results / "export"
     if target.exists():
         raise ConfigError(f"--output {target}: exists already; remove it, or name another folder")
     check_folder_writable(target)
@@ -76,8 +77,8 @@ def export(
         if onnx and isinstance(captioner, BlipCaptioner):
             write_onnx(captioner, partial)
         (partial / "README.md").write_text(model_card(captioner, trained, target.name, onnx, format == "adapter"))
-        if under_hai_def(captioner):
-            (partial / "NOTICE").write_text(f"{NOTICE}\n")
+        if words := notice(captioner, trained):
+            (partial / "NOTICE").write_text(f"{words}\n")
     print("\n".join(f"{path.stat().st_size / 1e6:9.2f} MB  {path}" for path in sorted(target.iterdir())))
     if push is not None:
         send(target, push, dry_run)
@@ -114,7 +115,8 @@ def write_model(captioner: Exported, folder: Path) -> None:
         captioner.model.float()
     merge_adapters(captioner.model)
     captioner.model.generation_config = captioner.generation_config()
-    captioner.model.save_pretrained(folder)
+    with bars_on_terminals():
+        captioner.model.save_pretrained(folder)
     write_processor(captioner, folder)
 
 

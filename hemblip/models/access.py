@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import psutil
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub import errors as hub
+from transformers.utils import logging
 
 from hemblip.errors import ModelAccessError
 
@@ -59,11 +60,26 @@ def reaching(pretrained: str, revision: str | None) -> Iterator[None]:
     # Its telemetry asks the network even for what lies in the cache.
     telling, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
     try:
-        yield
+        with bars_on_terminals():
+            yield
     except (OSError, ValueError) as error:
         raise ModelAccessError(explain(pretrained, revision, error)) from error
     finally:
         constants.HF_HUB_DISABLE_TELEMETRY = telling
+
+
+@contextmanager
+def bars_on_terminals() -> Iterator[None]:
+    """Leave the bars of transformers out of logs."""
+
+    def bar(make: Callable[..., Any], words: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        return make(*words, **{**settings, "disable": settings.get("disable") or None})  # None: by the terminal
+
+    before = logging.set_tqdm_hook(bar)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
 
 
 def explain(pretrained: str, revision: str | None, error: BaseException) -> str:

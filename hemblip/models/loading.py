@@ -8,17 +8,10 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
-from hemblip.data.preparation import Preparation
 from hemblip.errors import CheckpointError
 from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import Familiarity
-from hemblip.run import Run
-
-SHIPPED = Path(__file__).parents[1] / "weights"
-"""Exported captioners that come with the package, each in a folder of its name."""
-
-EXPORTED = "hemblip.json"
-"""In an exported folder: class, decoding, preparation of cells, and what training had."""
+from hemblip.run import EXPORTED, Run
 
 
 def load(path: str | Path, device: str | None = None) -> Captioner:
@@ -33,27 +26,11 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
         CheckpointError: it is none of them, or weights and settings do not belong together.
         ModelAccessError: the base model cannot be reached.
     """
-    place = place_of(path)
-    if (place / EXPORTED).is_file():
-        captioner = _exported(place)
-    elif place.suffix == ".ckpt" or (place / "config.yaml").is_file():
-        captioner = Run(place).captioner()
-    elif versions := Run.versions(place):
-        captioner = versions[-1].captioner()
-    elif place.exists():
-        raise CheckpointError(f"{place}: no run folder, checkpoint or exported model; give one of them")
-    else:
-        raise CheckpointError(f"{place}: no such file or folder; give a run folder, a checkpoint or an exported model")
-    captioner.familiarity = Familiarity.read(place if place.is_dir() else Run(place).folder)
+    run = Run.meant(path)
+    captioner = run.captioner()
+    captioner.familiarity = Familiarity.read(run.folder)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return captioner.to(torch.device(chosen)).eval()
-
-
-def place_of(path: str | Path) -> Path:
-    """The folder of a captioner that comes with HemBLIP if `path` is its name, else `path`."""
-    place = Path(path)
-    shipped = SHIPPED / place.name
-    return shipped if not place.exists() and (shipped / EXPORTED).is_file() else place
 
 
 def build(settings: Mapping[str, Any], origin: str) -> Captioner:
@@ -86,14 +63,23 @@ def exported_settings(captioner: Captioner) -> dict[str, Any]:
     }
 
 
-def _exported(folder: Path) -> Captioner:
+def exported_config(folder: Path) -> dict[str, Any]:
+    """Settings of an exported folder, as the config of a run has them; its cells are those that `--images` names.
+
+    Raises:
+        CheckpointError: they are not as `export` writes them.
+    """
     path = folder / EXPORTED
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         given = {**told["init_args"], "pretrained": str(folder), "adaptation": "full"}
-        captioner = build({"class_path": told["class_path"], "init_args": given}, str(path))
-        captioner.preparation = Preparation.of_settings(told["cells"], str(path))
-        captioner.taught = told["taught"]
-    except (ValueError, KeyError, TypeError) as error:
+        cells = {"image_size" if name == "size" else name: value for name, value in told["cells"].items()}
+        source = {"class_path": "hemblip.data.sources.ImageFiles", "init_args": {"path": "."}}
+        return {
+            "name": folder.resolve().name,
+            "model": {"class_path": told["class_path"], "init_args": given},
+            "data": {"class_path": "hemblip.data.ExternalCells", "init_args": {**cells, "sources": [source]}},
+            "taught": told["taught"],
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not as `export` wrote it ({error}); export the run again") from error
-    return captioner

@@ -8,7 +8,7 @@ import pytest
 import hemblip
 from hemblip.cli.main import main
 from hemblip.data.taught import never_seen
-from hemblip.models.loading import SHIPPED
+from hemblip.run import SHIPPED
 
 CELLS = Path(hemblip.__file__).parent / "data" / "cells"
 TYPES = {"ba": "basophil", "bne": "neutrophil", "eo": "eosinophil", "ly": "lymphocyte", "mo": "monocyte"}
@@ -45,3 +45,36 @@ def test_predict_takes_it_by_name(workplace, captioner, capsys):
     assert table["caption"].tolist() == [one.caption for one in captioner.describe(table["image"].tolist())]
     assert main(["test", "--run", "wbcatt-compact"]) == 2
     assert "comes with HemBLIP" in capsys.readouterr().err
+
+
+def contents():
+    return {path: path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
+
+
+def test_explain_takes_it_by_name(workplace, capsys):
+    before, words = contents(), ["explain", "--run", "wbcatt-compact", "--method", "attention"]
+    assert main([*words, "--images", str(CELLS), "--cells", "2"]) == 0
+    assert len(list(Path("runs/wbcatt-compact/explain/attention/sheets").iterdir())) == 2
+    assert main(words) == 2
+    assert "--run wbcatt-compact: it has no cells of its own; give --images" in capsys.readouterr().err
+    assert contents() == before  # nothing is written into the package
+
+
+def test_export_takes_it_by_name_and_every_command_what_was_exported(workplace, captioner, capsys):
+    before, cells = contents(), sorted(CELLS.glob("*.jpg"))[:3]
+    assert main(["export", "--run", "wbcatt-compact", "--output", "mine"]) == 0
+    assert contents() == before and "it/s" not in capsys.readouterr().err  # bars are for terminals
+    told = [one.caption for one in captioner.describe(cells)]
+    assert [one.caption for one in hemblip.load("mine", device="cpu").describe(cells)] == told
+    for name in ("generation_config.json", "processor_config.json", "familiarity.npz"):
+        assert Path("mine", name).read_bytes() == (SHIPPED / "wbcatt-compact" / name).read_bytes()
+    card = Path("mine/README.md").read_text()
+    assert 'from_pretrained("mine")' in card and "| test | 600 | 92.7 |" in card
+    assert main(["predict", "--run", "mine", "--images", str(CELLS), "--output", "o.csv"]) == 0
+    assert pd.read_csv("o.csv")["caption"].tolist()[:3] == told
+    assert main(["ask", "--run", "mine", "--images", str(cells[0]), "--question", "Is the nucleus lobed?"]) == 0
+    assert main(["test", "--run", "mine"]) == 2
+    assert "--run mine: it is an exported captioner" in capsys.readouterr().err
+    Path("mine/README.md").unlink()
+    assert main(["export", "--run", "mine", "--output", "again"]) == 2
+    assert "README.md: no such file; export the run again" in capsys.readouterr().err and not Path("again").exists()
