@@ -34,6 +34,16 @@ RANGES: dict[str, dict[str, float]] = {
 BEST_NAME = "best"
 """Of the checkpoint with the best weights."""
 
+KEPT = {
+    "filename": BEST_NAME,
+    "dirpath": None,
+    "save_top_k": 1,
+    "save_last": None,
+    "every_n_train_steps": None,
+    "train_time_interval": None,
+}
+"""Settings of Lightning's checkpoints that would leave a run without its best weights or the point to resume from."""
+
 LOSS = "val_loss"
 
 LONGEST_NAME = 120
@@ -107,11 +117,13 @@ def _check_training(config: Namespace) -> None:
         raise ConfigError(NOTHING_TO_TRAIN)
     if config.trainer.enable_checkpointing is False:
         raise ConfigError("trainer.enable_checkpointing is false; a run keeps its best weights, so leave it out")
-    if config.checkpoint.filename != BEST_NAME:
-        raise ConfigError(
-            f"checkpoint.filename is {config.checkpoint.filename!r}; a run keeps its best weights in "
-            "checkpoints/best.ckpt, so leave it out"
-        )
+    kept = "a run keeps the best weights of its validations in checkpoints/best.ckpt, so leave it out"
+    for name, usual in KEPT.items():
+        if ((value := config.checkpoint[name]) or None) != usual:
+            raise ConfigError(f"checkpoint.{name} is {value!r}; {kept}")
+    epochs, every = config.trainer.max_epochs, config.checkpoint.every_n_epochs
+    if every is not None and (every < 1 or (epochs or -1) >= 0 and every > max(epochs, 1)):
+        raise ConfigError(f"checkpoint.every_n_epochs is {every}, trainer.max_epochs {epochs}; {kept}")
     logged = (LOSS, *SCORES) if config.evaluation.validation_cells else (LOSS,)
     for setting in ("early_stopping.monitor", "checkpoint.monitor"):
         if config[setting] not in (*logged, None):
