@@ -31,6 +31,9 @@ RANGES: dict[str, dict[str, float]] = {
 }
 """Of Lightning's settings that it takes at any value, or refuses without a name."""
 
+COPYING = ("spawn", "fork", "notebook")
+"""In names of Lightning's strategies that copy this process, and with it loaders and locks that cannot be copied."""
+
 BEST_NAME = "best"
 """Of the checkpoint with the best weights."""
 
@@ -72,6 +75,8 @@ def check_settings(command: str, config: Namespace) -> None:
             check_range(setting, value, **bounds)
     check_name(config.name)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
+    if any(kind in str(config.trainer.strategy) for kind in COPYING):
+        raise ConfigError(f"trainer.strategy is {config.trainer.strategy}; use ddp, whose processes start on their own")
     if command == "fit":
         _check_training(config)
     elif config.ckpt_path is None:
@@ -117,12 +122,19 @@ def _check_training(config: Namespace) -> None:
         raise ConfigError(NOTHING_TO_TRAIN)
     if config.trainer.enable_checkpointing is False:
         raise ConfigError("trainer.enable_checkpointing is false; a run keeps its best weights, so leave it out")
+    for setting in ("optimizer", "lr_scheduler"):
+        if config.get(setting) is not None:
+            raise ConfigError(
+                f"{setting} is set; captioners train with AdamW: set model.init_args.learning_rate, weight_decay, "
+                "warmup and schedule"
+            )
     kept = "a run keeps the best weights of its validations in checkpoints/best.ckpt, so leave it out"
     for name, usual in KEPT.items():
         if ((value := config.checkpoint[name]) or None) != usual:
             raise ConfigError(f"checkpoint.{name} is {value!r}; {kept}")
     epochs, every = config.trainer.max_epochs, config.checkpoint.every_n_epochs
-    if every is not None and (every < 1 or (epochs or -1) >= 0 and every > max(epochs, 1)):
+    never = epochs is not None and every is not None and 0 <= epochs < every > 1
+    if never or (every is not None and every < 1):
         raise ConfigError(f"checkpoint.every_n_epochs is {every}, trainer.max_epochs {epochs}; {kept}")
     logged = (LOSS, *SCORES) if config.evaluation.validation_cells else (LOSS,)
     for setting in ("early_stopping.monitor", "checkpoint.monitor"):

@@ -79,6 +79,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Give an image of any mode as RGB; see `read_image`."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image).astype(np.float32)
+        if not np.isfinite(grey).all():
+            raise ValueError("some of its pixels are no finite numbers")
         top = 1.0 if image.mode == "F" and grey.max() <= 1 else next((t for t in WHITES if grey.max() <= t), WHITES[-1])
         return Image.fromarray(np.clip(grey / top * 255, 0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:

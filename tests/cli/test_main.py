@@ -178,6 +178,7 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("trainer.accelerator", "foo", "accelerator='foo'"),
         ("trainer.devices", "0", "trainer.devices is 0; on a CPU"),
         ("trainer.strategy", "foo", "strategy='foo'"),
+        ("trainer.strategy", "ddp_spawn", "trainer.strategy is ddp_spawn; use ddp"),
         ("trainer.max_epochs", "-5", "-5"),
         ("trainer.check_val_every_n_epoch", "0", "check_val_every_n_epoch is 0"),
         ("trainer.gradient_clip_val", "-1", "gradient_clip_val is -1"),
@@ -222,6 +223,13 @@ def test_sections_that_are_none(workplace, capsys, section, value):
     assert main(["fit", "--config", "mine.yaml"]) == 2
     assert f"mine.yaml: {section} is " in one_line(capsys)
     assert not Path("runs").exists()
+
+
+def test_captioners_have_their_own_optimiser(workplace, capsys):
+    settings = yaml.safe_load(Path(TINY).read_text()) | {"optimizer": {"class_path": "torch.optim.SGD"}}
+    Path("mine.yaml").write_text(yaml.safe_dump(settings))
+    assert main(["fit", "--config", "mine.yaml"]) == 2
+    assert "optimizer is set; captioners train with AdamW" in one_line(capsys)
 
 
 def test_scores_are_no_monitors_without_a_sample(workplace, capsys):

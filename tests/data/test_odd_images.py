@@ -4,6 +4,7 @@ import os
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -73,6 +74,15 @@ def test_headers_that_lie(tmp_path, content, kind):
         read_image(tmp_path / "a.png")
     assert told.value.kind == kind and len(str(told.value)) < 500
     image_size(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_pixels_that_are_no_numbers(tmp_path, wrong):
+    grey = np.full((8, 8), 0.5, np.float32)
+    grey[2, 3] = wrong
+    Image.fromarray(grey).save(tmp_path / "map.tif")
+    with pytest.raises(ImageError, match="no finite numbers"):
+        read_image(str(tmp_path / "map.tif"))
 
 
 def test_a_postscript_program_is_not_run(tmp_path, monkeypatch):
