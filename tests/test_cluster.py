@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from hemblip.__main__ import main
+from hemblip.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = ROOT / "experiments" / "cluster"

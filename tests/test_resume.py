@@ -16,9 +16,9 @@ import torch
 import yaml
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from hemblip.__main__ import main
 from hemblip.callbacks import ResumePoint
 from hemblip.callbacks.run_config import changed_settings
+from hemblip.cli.main import main
 from hemblip.errors import TrainingError
 
 TESTS = Path(__file__).parent

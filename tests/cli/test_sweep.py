@@ -14,7 +14,7 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args, load_sweep_config
 
-from hemblip.__main__ import main
+from hemblip.cli.main import main
 from hemblip.cli.sweep_file import read_sweep
 from hemblip.errors import ConfigError, TrainingError
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tiny_blip import TINY, tiny
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from hemblip.__main__ import main
+from hemblip.cli.main import main
 from hemblip.data.images import square
 from hemblip.models import BlipCaptioner, gemma_weights
 from hemblip.models.decoding import Decoding

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hemblip.__main__ import main
+from hemblip.cli.main import main
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PAPER = ["blip_full", "blip_lora", "medgemma_base", "medgemma_lora"]

@@ -86,7 +86,7 @@ def test_blip_computes_in_bfloat16_and_keeps_its_weights(tmp_path):
 
 
 def test_memory_that_runs_out_is_told_in_one_line(workplace, monkeypatch, capsys, request):
-    from hemblip.__main__ import main
+    from hemblip.cli.main import main
 
     def too_much(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
@@ -98,7 +98,7 @@ def test_memory_that_runs_out_is_told_in_one_line(workplace, monkeypatch, capsys
 
 
 def test_the_five_lines_tell_what_is_about_to_happen(workplace, capsys, request):
-    from hemblip.__main__ import main
+    from hemblip.cli.main import main
 
     words = ["--trainer.max_epochs", "1", "--evaluation.validation_cells", "0"]
     assert main(["fit", "--config", str(request.config.rootpath / "tests" / "conf" / "tiny.yaml"), *words]) == 0
