@@ -21,7 +21,6 @@ MOST = {
     "vision_layers": 200,
     "decoder_layers": 200,
     "heads": 256,
-    "stem_blocks": 64,
 }
 """Larger sizes are surely no compact model's."""
 
@@ -39,7 +38,6 @@ class CompactBlip:
         image_size: side of the square input in pixels, a multiple of `patch_size`.
         stem: channels of the stem's stages; those after the first halve the resolution.
         stem_stride: of the first stage; with 4 in place of 2 a step takes a quarter less time.
-        stem_blocks: residual blocks that each stage ends with; None for none.
         hidden_size: width of vision encoder and decoder.
         vision_layers: transformer layers of the vision encoder.
         decoder_layers: transformer layers of the text decoder.
@@ -50,7 +48,6 @@ class CompactBlip:
     image_size: int = 96
     stem: Sequence[int] = (32, 48, 96, 160)
     stem_stride: int = 2
-    stem_blocks: Sequence[int] | None = None
     hidden_size: int = 160
     vision_layers: int = 2
     decoder_layers: int = 2
@@ -58,18 +55,12 @@ class CompactBlip:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "stem_stride", "hidden_size", "vision_layers", "decoder_layers", "heads"):
-            check_range(f"compact.{name}", getattr(self, name), at_least=1, at_most=MOST[name])
+        for name, most in MOST.items():
+            check_range(f"compact.{name}", getattr(self, name), at_least=1, at_most=most)
         check_range("compact.dropout", self.dropout, at_least=0, below=1)
         if not 1 <= len(self.stem) <= STAGES or not all(1 <= channels <= MOST["hidden_size"] for channels in self.stem):
             raise ConfigError(
                 f"compact.stem is {self.stem}; give the channels, 1 to {MOST['hidden_size']}, of 1 to {STAGES} stages"
-            )
-        blocks, most = self.stem_blocks, MOST["stem_blocks"]
-        if blocks is not None and (len(blocks) != len(self.stem) or not all(0 <= count <= most for count in blocks)):
-            raise ConfigError(
-                f"compact.stem_blocks is {list(blocks)}; give a number, 0 to {most}, for each of the "
-                f"{len(self.stem)} stages of compact.stem"
             )
         if self.hidden_size % self.heads:
             raise ConfigError(f"compact.hidden_size {self.hidden_size} is not a multiple of compact.heads {self.heads}")
@@ -122,7 +113,6 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool, kind:
             "patch_size": size.patch_size,
             "stem": list(size.stem),
             "stem_stride": size.stem_stride,
-            "stem_blocks": list(size.stem_blocks or [0] * len(size.stem)),
             "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
         },
         text_config={

@@ -4,11 +4,10 @@ With a few thousand images, early convolutions generalise better and train faste
 2021). This file needs transformers only: an exported model takes a copy of it along.
 """
 
-import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from transformers import BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering, BlipVisionConfig
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering
 
 
 class ResidualStage(nn.Module):
@@ -31,24 +30,6 @@ class ResidualStage(nn.Module):
         return halved
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside the identity, which they leave as it is before they are trained."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.first_norm = nn.BatchNorm2d(channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.second_norm = nn.BatchNorm2d(channels)
-        nn.init.zeros_(self.second_norm.weight)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, channels, H, W) -> the same shape."""
-        changed = self.second_norm(self.second(self.first_norm(self.first(features)).relu()))
-        added: Tensor = (features + changed).relu()
-        return added
-
-
 class Stem(nn.Sequential):
     """Convolutions in place of a patch embedding: (B, 3, H, W) -> (B, D, H / patch, W / patch).
 
@@ -56,22 +37,17 @@ class Stem(nn.Sequential):
         channels: of the stages; those after the first halve the resolution.
         stride: of the first stage, a convolution that sees its stride and as much around it.
         width: D.
-        blocks: residual blocks that each stage ends with, as many numbers as stages.
     """
 
-    def __init__(self, channels: Sequence[int], stride: int, width: int, blocks: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], stride: int, width: int) -> None:
         first, *further = channels
-        starts: list[list[nn.Module]] = [
-            [
-                nn.Conv2d(3, first, 2 * stride + 1, stride=stride, padding=stride, bias=False),
-                nn.BatchNorm2d(first),
-                nn.ReLU(),
-            ]
-        ]
-        starts += [[ResidualStage(*pair)] for pair in zip(channels, further, strict=False)]
-        stages = zip(starts, channels, blocks, strict=True)
-        layers = [[*start, *(ResidualBlock(size) for _ in range(count))] for start, size, count in stages]
-        super().__init__(*itertools.chain(*layers), nn.Conv2d(channels[-1], width, 1))
+        super().__init__(
+            nn.Conv2d(3, first, 2 * stride + 1, stride=stride, padding=stride, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(),
+            *(ResidualStage(*pair) for pair in zip(channels, further, strict=False)),
+            nn.Conv2d(channels[-1], width, 1),
+        )
 
     @property
     def weight(self) -> Tensor:
@@ -80,18 +56,13 @@ class Stem(nn.Sequential):
         return first
 
 
-def stem_of(vision: BlipVisionConfig) -> Stem:
-    """Build the stem that a config asks for; those made before it had blocks have none."""
-    blocks = getattr(vision, "stem_blocks", [0] * len(vision.stem))
-    return Stem(vision.stem, vision.stem_stride, vision.hidden_size, blocks)
-
-
 class ConvStemBlip(BlipForConditionalGeneration):  # type: ignore[misc]
-    """BLIP whose `vision_config` has `stem`, `stem_stride` and `stem_blocks`; see `Stem`."""
+    """BLIP whose `vision_config` has a `stem`, the channels of its stages, and a `stem_stride`, that of the first."""
 
     def __init__(self, config: BlipConfig) -> None:
         super().__init__(config)
-        self.vision_model.embeddings.patch_embedding = stem_of(config.vision_config)
+        vision = config.vision_config
+        self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.stem_stride, vision.hidden_size)
 
 
 class ConvStemBlipAnswering(BlipForQuestionAnswering):  # type: ignore[misc]
@@ -99,7 +70,8 @@ class ConvStemBlipAnswering(BlipForQuestionAnswering):  # type: ignore[misc]
 
     def __init__(self, config: BlipConfig) -> None:
         super().__init__(config)
-        self.vision_model.embeddings.patch_embedding = stem_of(config.vision_config)
+        vision = config.vision_config
+        self.vision_model.embeddings.patch_embedding = Stem(vision.stem, vision.stem_stride, vision.hidden_size)
 
 
 ConvStemBlip.register_for_auto_class("AutoModelForImageTextToText")

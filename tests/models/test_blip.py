@@ -9,7 +9,6 @@ from hemblip.metrics.confidence import caption_confidence
 from hemblip.models import BlipCaptioner
 from hemblip.models.compact_blip import CompactBlip, compact_tokenizer
 from hemblip.models.compact_gemma import corpus
-from hemblip.models.conv_stem import ResidualBlock, Stem
 from hemblip.models.decoding import Decoding, Generated
 from hemblip.morphology import STYLES
 from hemblip.morphology.spelling import printed
@@ -133,19 +132,6 @@ def test_one_seed_gives_one_model():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_blocks_of_the_stem_begin_as_the_identity_and_learn():
-    stem = Stem((4, 8, 8), 2, 16, (1, 0, 2)).eval()
-    plain = Stem((4, 8, 8), 2, 16, (0, 0, 0)).eval()
-    wholes = [layer for layer in stem if not isinstance(layer, ResidualBlock)]
-    for layer, same in zip(wholes, plain, strict=True):
-        same.load_state_dict(layer.state_dict())
-    images = torch.rand(2, 3, 32, 32)
-    assert len(stem) - len(plain) == 3 and stem(images).shape == (2, 16, 4, 4)
-    assert torch.equal(stem(images), plain(images))
-    stem(images).square().sum().backward()
-    assert all(block.second_norm.weight.grad.any() for block in stem if isinstance(block, ResidualBlock))
-
-
 def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="train_last_layers: 4"):
         tiny(adaptation="lora", train_last_layers=4)
@@ -153,8 +139,6 @@ def test_what_does_not_fit_is_refused(tmp_path):
         tiny(adaptation="lora", lora_rank=0)
     with pytest.raises(ConfigError, match="multiple of 8"):
         CompactBlip(image_size=33, stem=(8, 8, 8))
-    with pytest.raises(ConfigError, match=r"stem_blocks is \[1\]; .* 3 stages"):
-        CompactBlip(image_size=32, stem=(8, 8, 8), stem_blocks=(1,))
     with pytest.raises(ConfigError, match="compact does not go with"):
         BlipCaptioner(str(tmp_path), compact=TINY)
     with pytest.raises(ModelAccessError, match=r"config\.json"):
