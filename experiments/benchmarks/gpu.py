@@ -17,7 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,13 +26,11 @@ import transformers
 from decoding import describe_before, true_size
 from torch import Tensor, nn
 from torch.nn import functional
-from training import update
+from training import adapted, given, update
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
 from hemblip.data.dataset import Batch
 from hemblip.models import BlipCaptioner, MedGemmaCaptioner
-from hemblip.models.adapters import add_adapters, last_layers
-from hemblip.models.blip import ATTENTION
 from hemblip.models.decoding import BlipDecoder, Decoding, search
 from hemblip.models.fused_attention import fuse_attention
 
@@ -196,16 +194,7 @@ def full_step(setup: Setup, precision: str) -> Iterator[Row]:
 
 def lora_step(setup: Setup, precision: str) -> Iterator[Row]:
     """Train adapters on the decoder, encoding images or taking kept features from the CPU's memory."""
-    captioner = true_size(Decoding(), setup.tiny).to(setup.device)
-    model = captioner.model
-    decoder = model.text_decoder
-    whole = [*last_layers(decoder.bert.encoder.layer, 2), decoder.cls]
-    fuse_attention(model)
-    model.requires_grad_(False)
-    add_adapters(model, ATTENTION.format("(?:cross)?attention"), 8, 16, 0.05, whole)
-    captioner.to(setup.device)
-    captioner.frozen = ("model.vision_model",)
-    captioner.train()
+    captioner = adapted(true_size(Decoding(), setup.tiny)).to(setup.device)
     optimizer = torch.optim.AdamW([part for part in captioner.parameters() if part.requires_grad], lr=1e-5)
     for count in (2,) if setup.tiny else (4, 16, 64):
         batch = cells(captioner, count, written(setup))
@@ -219,16 +208,6 @@ def lora_step(setup: Setup, precision: str) -> Iterator[Row]:
 
         measured = paired(setup, lambda b=batch: update(captioner, optimizer, b, autocast(setup, precision)), kept)
         yield row("BLIP LoRA step: images / kept features", precision, count, measured)
-
-
-@contextmanager
-def given(captioner: BlipCaptioner | MedGemmaCaptioner, features: Tensor) -> Iterator[None]:
-    """Take features (B, P, D) for whatever is encoded."""
-    captioner.encode = lambda images: features  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        del captioner.encode
 
 
 def gemma(setup: Setup, precision: str) -> Iterator[Row]:
