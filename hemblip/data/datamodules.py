@@ -24,7 +24,7 @@ from hemblip.data.kept_features import FeatureFiles, FrozenTower, KeptFeatures, 
 from hemblip.data.preparation import Preparation
 from hemblip.data.questions import question_rows
 from hemblip.data.reading import exclusion_lines, read_sources
-from hemblip.data.records import QUESTION, SPLITS
+from hemblip.data.records import INTERNAL, QUESTION
 from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
@@ -33,9 +33,6 @@ from hemblip.data.taught import Taught, constant_keys, taught_values
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
-
-INTERNAL = SPLITS[:3]
-"""Splits of the cells that a captioner is trained, validated and tested on."""
 
 
 class CellDataModule(L.LightningDataModule):

@@ -33,6 +33,9 @@ empty where a description is asked for."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test", "external")
 
+INTERNAL = SPLITS[:3]
+"""Splits of the cells that a captioner is trained, validated and tested on."""
+
 
 def manifest_table(rows: Iterable[Mapping[str, object]], origin: str) -> pd.DataFrame:
     """Make a manifest from rows that may leave out what has a default.

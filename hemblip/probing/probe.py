@@ -10,7 +10,7 @@ import pandas as pd
 
 from hemblip.atomic import write_text
 from hemblip.data import ExternalCells, InternalCells
-from hemblip.data.datamodules import INTERNAL
+from hemblip.data.records import INTERNAL
 from hemblip.errors import ConfigError
 from hemblip.plain_text import csv_text
 from hemblip.probing.backbones import Backbone

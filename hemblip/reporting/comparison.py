@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from hemblip.data.records import INTERNAL
 from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.taught import never_seen, taught_values
 from hemblip.metrics.asked import ASKED, as_answered, choose, has_answers, is_asked, with_better_confidence
@@ -69,6 +70,11 @@ class Contest:
         return sorted({*PLACES, *self.splits}, key=order_of)
 
     @property
+    def external(self) -> list[str]:
+        """External sets that at least one captioner described, those with names of their own among them."""
+        return [split for split in self.splits if split not in INTERNAL]
+
+    @property
     def has_seeds(self) -> bool:
         """Whether a captioner was trained more than once."""
         return any(len(scored.tables) > 1 for model in self.models for scored in model.scored.values())
@@ -76,6 +82,8 @@ class Contest:
     def absence(self, who: Contestant | None, split: str) -> str:
         """Say why a contestant, or the baselines if it is None, has no scores on a split."""
         if split not in self.splits:
+            if split == "external" and self.external:
+                return f"external cells have columns of their own: {', '.join(self.external)}"
             return "no external set" if split == "external" else f"no {cells_of(split)} were described"
         if who is not None and who.kind == "model":
             return "this run did not describe these cells"
@@ -204,19 +212,17 @@ class Comparison(Contest):
         return found
 
     @cached_property
-    def by_source(self) -> dict[str, Contest]:
-        """External cells of each source, scored apart."""
-        found: dict[str, list[Contestant]] = {}
-        for who in self.contestants:
-            if "external" not in who.scored:
-                continue
-            tables = who.scored["external"].tables
+    def by_source(self) -> dict[tuple[str, str], Contest]:
+        """External cells of each set and source, scored apart."""
+        found: dict[tuple[str, str], list[Contestant]] = {}
+        for split, who in ((split, who) for split in self.external for who in self.contestants if split in who.scored):
+            tables = who.scored[split].tables
             for source in sorted(set(tables[0]["source"])):
                 parts = [table[table["source"] == source].reset_index(drop=True) for table in tables]
-                found.setdefault(str(source), []).append(replace(who, scored={"external": self._score(parts)}))
+                found.setdefault((split, str(source)), []).append(replace(who, scored={split: self._score(parts)}))
         return {
-            source: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
-            for source, each in found.items()
+            place: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
+            for place, each in found.items()
         }
 
 

@@ -40,7 +40,7 @@ def findings(comparison: Comparison) -> dict[str, list[str]]:
         having = [model for model in comparison.models if split in model.scored]
         ranked = sorted(having, key=lambda model: -(_percent(model, split, "accuracy").value or 0))
         found[f"{place_of(split)} cells"] = [_finding(comparison, model, split) for model in ranked]
-    if "external" not in comparison.splits:
+    if not comparison.external:
         found["External cells"] = ["n/a (no external set was described)"]
     return found
 

@@ -84,15 +84,16 @@ def sources_table(comparison: Comparison) -> Table | None:
     """External validation, one block a source; None without external cells."""
     percents = {"accuracy": "End to end", "selective_accuracy": "Where stated", "coverage": "Coverage"}
     rows = []
-    for source, contest in comparison.by_source.items():
+    for (split, source), contest in comparison.by_source.items():
+        block = source if comparison.external == ["external"] else f"{source}, {cells_of(split)}"
         for who in contest.contestants:
-            part = who.scored["external"]
+            part = who.scored[split]
             known = part.table[list(TRUE_KEYS)].notna()
             counts = len(known), known[f"{TRUE_PREFIX}cell_type"].sum(), known.any(axis=1).sum(), part.groups
             cells: list[Estimate | str] = [Estimate(float(count), digits=0) for count in counts]
-            cells += [estimate(contest, who, "external", name, percent=False) for name in TEXT_SCORES]
-            cells += [estimate(contest, who, "external", name, True, NOT_ANNOTATED) for name in percents]
-            rows.append(Row(who.name, cells, who.kind, section=source))
+            cells += [estimate(contest, who, split, name, percent=False) for name in TEXT_SCORES]
+            cells += [estimate(contest, who, split, name, True, NOT_ANNOTATED) for name in percents]
+            rows.append(Row(who.name, cells, who.kind, section=block))
     if not rows:
         return None
     columns = [Column("", name) for name in ("Cells", "Type mapped", "Annotated", "Groups")]
@@ -107,9 +108,10 @@ def sources_table(comparison: Comparison) -> Table | None:
         "left out.",
         "Where a source gives only free text, captions are compared with it, but no attribute score is made from it.",
         "Each percentage is a mean over attributes of its own: coverage times where stated is not end to end.",
-        *single_valued_notes(comparison, ["external"], by_source=True),
+        *single_valued_notes(comparison, comparison.external, by_source=True),
     ]
-    notes += dict.fromkeys(f"{line}." for run in comparison.runs for line in run.left_out("external"))
+    told = [line for run in comparison.runs for split in comparison.external for line in run.left_out(split)]
+    notes += dict.fromkeys(f"{line}." for line in told)
     return Table("external", "External validation by source", "Model", columns, rows, notes)
 
 

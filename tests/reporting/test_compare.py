@@ -346,3 +346,21 @@ def test_hallucination_is_told_of_attributes_that_no_cell_is_annotated_with(work
     told = read_predictions(Path("runs/bold/version_0/predictions/test.parquet"))["diagnosis"].notna().mean()
     rows = [line for line in to_markdown(table).splitlines() if line.startswith("| Diagnosis")]
     assert len(rows) == 1 and f"{100 * told:.1f}" in rows[0]  # in the section of hallucination alone
+
+
+def test_external_sets_of_any_name_are_external(workplace):
+    """Two sets stand side by side, neither is called internal, and nothing says that there is none."""
+    cells = manifests(cells=20, size=32)
+    sets = {name: cells["external"].assign(split=name) for name in ("atlas", "munich")}
+    folder = make_run(Path("runs/two/version_0"), {**cells, **sets}, 0.8, splits=("test", *sets))
+    text = write_report(folder).read_text()
+    assert "no external set" not in text
+    assert "atlas cells" in text and "munich cells" in text
+    table = sources_table(Comparison([Run(folder)]))
+    assert {row.section for row in table.rows} == {
+        f"{source}, {name} cells" for name in sets for source in ("atlas", "low-cost microscope")
+    }
+    for (split, source), contest in Comparison([Run(folder)]).by_source.items():
+        (model,) = contest.models
+        rows = Run(folder).predictions(split)
+        assert len(model.scored[split].table) == (rows["source"] == source).sum()
