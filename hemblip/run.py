@@ -328,6 +328,7 @@ class Run:
             captioner.preparation = cells
         if self.exported:
             captioner.taught = self.config["taught"]
+            captioner.constants_taught = self.config["constants_taught"]
         # A model that is only tested has no checkpoint, and needs none.
         elif captioner.adaptation != "base" or self.weights.is_file():
             load_weights(captioner, self.weights)

@@ -12,7 +12,6 @@ import pandas as pd
 from hemblip.app.alike import AlikeCells
 from hemblip.app.where import Where, read_trial, where
 from hemblip.data.preparation import Picture, as_pixels
-from hemblip.data.taught import never_seen
 from hemblip.errors import DataError
 from hemblip.explain.ask import answers
 from hemblip.metrics.abstention import abstain, fit_thresholds, promise
@@ -45,7 +44,7 @@ class Reader:
     @property
     def warning(self) -> str:
         """What training never had, in a sentence; empty if that is nothing, or not known."""
-        return never_seen(self.captioner.taught) if self.captioner.taught else ""
+        return self.captioner.never_seen()
 
     @cached_property
     def validation(self) -> pd.DataFrame | None:

@@ -12,7 +12,6 @@ from hemblip.atomic import write_text
 from hemblip.callbacks.part_files import start_parts
 from hemblip.callbacks.provenance import provenance
 from hemblip.data.datamodules import CellDataModule
-from hemblip.data.taught import never_seen
 from hemblip.errors import DataError
 from hemblip.metrics.abstention import abstain
 from hemblip.models.captioner import Captioner
@@ -93,6 +92,7 @@ class PredictionWriter(BasePredictionWriter):
         self._parts.flush()
         trainer.strategy.barrier()
         if trainer.is_global_zero:
+            assert isinstance(pl_module, Captioner)
             cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
             rows = self._parts.rows()
             flawed = rows["flaw"].notna()
@@ -109,6 +109,8 @@ class PredictionWriter(BasePredictionWriter):
                 write_captions(table, self.path)
             self._parts.remove()
             print(f"{len(table):,} captions   {self.path}")
+            if told := pl_module.never_seen():
+                print(told)
             if foreign.any():
                 what = "nothing is said of them" if self.thresholds is not None else "their captions promise nothing"
                 print(f"{foreign.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
@@ -138,7 +140,7 @@ class PredictionWriter(BasePredictionWriter):
             left_out = tuple(key for key in KEYS if before[key] is not None and said[key] is None)
             seen = cells.preparation.of_cell(manifest.loc[row["cell_id"]].to_dict())
             shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out, row.get(UNLIKE)))
-        warning = never_seen(captioner.taught) if captioner.taught else ""
+        warning = captioner.never_seen()
         write_text(self.path, page(shown, "Described cells", warning, self.promise, flaws, len(table)))
 
     def _tell_excluded(self, rows: pd.DataFrame) -> None:

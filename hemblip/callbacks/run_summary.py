@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 from hemblip.data.dataset import Batch
+from hemblip.models.captioner import Captioner
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes."""
@@ -38,7 +39,7 @@ class RunSummary(L.Callback):
         self._done_before = trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Print five lines."""
+        """Print a few lines."""
         self._epoch_began, self._cells = time.monotonic(), 0  # a run that goes on within an epoch does not start one
         self._told = self._epoch_began
         trainer.print("\n".join(f"{name:<10} {text}" for name, text in _plan(trainer, pl_module).items()))
@@ -139,8 +140,10 @@ def _plan(trainer: L.Trainer, captioner: L.LightningModule) -> dict[str, str]:
     batch = trainer.datamodule.batch_size  # type: ignore[attr-defined]
     accumulated = f" x {trainer.accumulate_grad_batches} accumulated" if trainer.accumulate_grad_batches > 1 else ""
     went_on = f", from epoch {trainer.current_epoch}, step {trainer.global_step}" if trainer.global_step else ""
+    lacking = captioner.never_seen() if isinstance(captioner, Captioner) else ""
     return {
         "data": f"{sizes} cells of {manifest['group'].nunique():,} groups; {', '.join(sorted(set(manifest.source)))}",
+        **({"note": lacking} if lacking else {}),
         "model": f"{type(captioner).__name__} {captioner.pretrained}, {captioner.adaptation}, "
         f"{parameters:,} parameters, {trained / parameters:.1%} train",
         "training": f"at most {trainer.max_epochs} epochs of {batches} batches of {batch} cells x {trainer.world_size} "

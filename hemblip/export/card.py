@@ -10,7 +10,6 @@ import torch
 import transformers
 import yaml
 
-from hemblip.data.taught import never_seen
 from hemblip.errors import CheckpointError
 from hemblip.export.onnx import onnx_code
 from hemblip.export.usage import caption_code, serving, told
@@ -159,7 +158,7 @@ def under_hai_def(captioner: Captioner) -> bool:
 
 
 def _unseen(captioner: Captioner) -> str:
-    told = never_seen(captioner.taught) if captioner.taught else ""
+    told = captioner.never_seen()
     return f"- {told} It calls them something that it knows.\n" if told else ""
 
 

@@ -37,7 +37,7 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
         captions: what the captioner says of each cell.
 
     Returns:
-        (B, V) on the CPU, float32, rows summing to one; a value that training did not have has 0.
+        (B, V) on the CPU, float32, rows summing to one; a value that training did not have beside several has 0.
     """
     stated = [extract_attributes(caption) for caption in captions]
     style = nearest_style(captions, stated)
@@ -46,7 +46,8 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
         again: Batch = {"images": images, "captions": texts, "cell_ids": [""] * len(texts)}
         nll = captioner.loss_per_cell(again)[0].float().cpu()
     scores = -nll.view(len(captions), len(SCHEMA[key]))
-    if captioner.taught and (known := captioner.taught.get(key)):
+    known = captioner.taught.get(key) if captioner.taught else None
+    if known and len(known) > 1:  # of one value, which can be taught all the same, nothing would be left to ask
         scores[:, [value not in known for value in SCHEMA[key]]] = -torch.inf
     return scores.softmax(-1)
 

@@ -24,7 +24,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from hemblip.data.datamodules import CellDataModule, InternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.preparation import Picture, Preparation
-from hemblip.data.taught import Taught, constant_keys
+from hemblip.data.taught import Taught, constant_keys, never_seen
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
@@ -47,6 +47,9 @@ from hemblip.run import Run
 
 TAUGHT = "hemblip_taught"
 """Entry of a checkpoint: the values of each attribute that training had."""
+
+CONSTANTS = "hemblip_constants"
+"""Entry of a checkpoint: whether attributes with one value in training were taught all the same."""
 
 
 CELLS = "hemblip_cells"
@@ -175,6 +178,7 @@ class Captioner(L.LightningModule, ABC):
         self.warmup, self.schedule, self.rewards = warmup, schedule, rewards
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self.taught: Taught | None = None
+        self.constants_taught = False
         self.familiarity: Familiarity | None = None
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._kept: torch.dtype | None = None  # of the features that batches bring
@@ -269,20 +273,25 @@ class Captioner(L.LightningModule, ABC):
         """Keep what the base model does not give, and name that model."""
         checkpoint["state_dict"] = kept_weights(self)
         checkpoint[IDENTITY] = identity(self)
-        checkpoint[TAUGHT], checkpoint[SETTINGS] = self.taught, self.settings()
+        checkpoint[TAUGHT], checkpoint[CONSTANTS] = self.taught, self.constants_taught
+        checkpoint[SETTINGS] = self.settings()
         if "preparation" in vars(self):  # it is known
             checkpoint[CELLS] = self.preparation.settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of another model; see `check_checkpoint`."""
         check_checkpoint(checkpoint, self)
-        self.taught = checkpoint.get(TAUGHT)
+        self.taught, self.constants_taught = checkpoint.get(TAUGHT), bool(checkpoint.get(CONSTANTS, False))
         if cells := checkpoint.get(CELLS):
             self.preparation = Preparation.of_settings(cells, "checkpoint")
 
     def untaught(self) -> list[str]:
-        """Name the attributes that training had one value of: they are not scored."""
-        return constant_keys(self.taught) if self.taught else []
+        """Name the attributes that training had one value of: they are not scored, unless they were taught so."""
+        return constant_keys(self.taught) if self.taught and not self.constants_taught else []
+
+    def never_seen(self) -> str:
+        """Say in a sentence what training lacked; empty if it lacked nothing, or if that is not known."""
+        return never_seen(self.taught) if self.taught else ""
 
     def features(self, batch: Batch) -> Tensor:
         """Encode a batch (B, P, D), in evaluation once: what its loss and its captions share."""
@@ -416,7 +425,7 @@ class Captioner(L.LightningModule, ABC):
         self._seed, self._kept = torch.initial_seed(), None
         if isinstance(cells := self.trainer.datamodule, InternalCells):  # type: ignore[attr-defined]
             self.preparation = cells.preparation
-            self.taught = None if cells.teach_constants else cells.taught()
+            self.taught, self.constants_taught = cells.taught(), cells.teach_constants
             if cells.kept_features is not None:
                 tower = frozen_tower(self)
                 cells.keep_features(tower)

@@ -60,6 +60,7 @@ def exported_settings(captioner: Captioner) -> dict[str, Any]:
         "init_args": chosen,
         "cells": captioner.preparation.settings(),
         "taught": captioner.taught,
+        "constants_taught": captioner.constants_taught,
     }
 
 
@@ -80,6 +81,7 @@ def exported_config(folder: Path) -> dict[str, Any]:
             "model": {"class_path": told["class_path"], "init_args": given},
             "data": {"class_path": "hemblip.data.ExternalCells", "init_args": {**cells, "sources": [source]}},
             "taught": told["taught"],
+            "constants_taught": bool(told.get("constants_taught", False)),
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not as `export` wrote it ({error}); export the run again") from error

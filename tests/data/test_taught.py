@@ -1,8 +1,11 @@
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from tiny_blip import tiny
 
 from hemblip.cli.main import main
 from hemblip.data import InternalCells
@@ -61,10 +64,11 @@ def test_what_has_one_value_in_training_is_not_stated(workplace, teach_constants
     assert told.map(any).all() == told.map(any).any() == teach_constants
 
 
-def test_it_is_neither_scored_nor_forgotten_by_the_checkpoint(workplace):
+def test_it_is_neither_scored_nor_forgotten_by_the_checkpoint(workplace, capsys):
     source = "[{class_path: data.test_taught.HealthyTraining, init_args: {cells: 40, size: 32}}]"
     words = ["--config", TINY, "--data.init_args.sources", source, "--trainer.max_epochs", "1"]
     assert main(["fit", *words]) == 0
+    assert "This model has never seen leukemic cells" in capsys.readouterr().out
     best = "runs/tiny/version_0/checkpoints/best.ckpt"
     assert torch.load(best, weights_only=True)["hemblip_taught"]["diagnosis"] == ["healthy"]
     assert main(["test", *words, "--ckpt_path", best]) == 0
@@ -72,3 +76,22 @@ def test_it_is_neither_scored_nor_forgotten_by_the_checkpoint(workplace):
     assert rows["true_diagnosis"].isna().all() and rows["true_cell_type"].notna().all()
     others = read_predictions(Path("runs/tiny/version_0/predictions/baselines/test.parquet"))
     assert others["diagnosis"].isna().all() and others["cell_type"].notna().any()
+    Path("one").mkdir()
+    shutil.copy(rows["image"].iloc[0], "one")
+    assert main(["predict", "--run", "runs/tiny", "--images", "one", "--output", "told.csv"]) == 0
+    assert "This model has never seen leukemic cells" in capsys.readouterr().out  # a table has no room for it
+
+
+@pytest.mark.parametrize("teach_constants", [False, True])
+def test_what_was_taught_all_the_same_was_still_never_seen(workplace, teach_constants):
+    cells = InternalCells([HealthyTraining(cells=40, size=32)], image_size=32, teach_constants=teach_constants)
+    cells.setup()
+    trained, loaded = tiny(), tiny()
+    trained._trainer = SimpleNamespace(datamodule=cells)
+    trained.on_fit_start()
+    checkpoint = {}
+    trained.on_save_checkpoint(checkpoint)
+    loaded.on_load_checkpoint(checkpoint)
+    for captioner in (trained, loaded):
+        assert "never seen leukemic cells" in captioner.never_seen()
+        assert ("diagnosis" in captioner.untaught()) != teach_constants
