@@ -7,8 +7,9 @@ import gradio as gr
 from hemblip.app.gallery import Gallery, runs_beside
 from hemblip.errors import HemblipError
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.reporting.html import sheet
-from hemblip.reporting.statements import KINDS, words
+from hemblip.reporting.statements import KINDS
 from hemblip.reporting.sure_marks import MARKS
 from hemblip.run import Run, cells_of
 

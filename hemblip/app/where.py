@@ -12,9 +12,9 @@ from hemblip.errors import DataError, HemblipError
 from hemblip.explain.methods import METHODS
 from hemblip.explain.statement import CaptionReader, as_input
 from hemblip.models.captioner import Captioner
+from hemblip.morphology.schema import words
 from hemblip.reporting.described import Cell
 from hemblip.reporting.maps import overlay, scale_of
-from hemblip.reporting.statements import words
 
 TRIAL = Path("explain", "trial.csv")
 """Within a run folder, or beside exported weights; `explain --trial` writes it."""

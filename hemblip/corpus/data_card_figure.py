@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from hemblip.corpus.data_card import NOT_STATED, Card, cell_size, counts, origins
 from hemblip.data.images import read_cell, square
 from hemblip.morphology import KEYS, SCHEMA
+from hemblip.morphology.schema import words
 
 COLOURS = {"train": "#2f6f9f", "val": "#c8661a", "test": "#b8b8b8", "external": "#222222"}
 
@@ -74,7 +75,7 @@ def _bars(axis: Axes, table: pd.DataFrame, key: str) -> None:
     totals = rows.sum(axis=1)
     for place, total in enumerate(totals):
         axis.annotate(f"{total:,}", (total, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
-    axis.set(title=f"Cells by {key.replace('_', ' ')}", xlabel="cells", ylabel="", xlim=(0, 1.12 * totals.max()))
+    axis.set(title=f"Cells by {words(key).lower()}", xlabel="cells", ylabel="", xlim=(0, 1.12 * totals.max()))
     axis.legend(frameon=False, loc="lower right")
     axis.spines[["top", "right"]].set_visible(False)
 
@@ -93,7 +94,7 @@ def _draw_attributes(axis: Axes, manifest: pd.DataFrame) -> None:
             if size > 0.013 * len(named) * len(manifest):  # else it does not fit
                 axis.text(left + size / 2, place, named, ha="center", va="center", fontsize=7)
             left += size
-    axis.set_yticks(range(len(keys)), [key.replace("_", " ") for key in keys], fontsize=8)
+    axis.set_yticks(range(len(keys)), [words(key).lower() for key in keys], fontsize=8)
     axis.set(title="Attributes (grey: not stated)", xlabel="cells", xlim=(0, len(manifest)))
     axis.spines[["top", "right"]].set_visible(False)
 

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from hemblip.explain.edits import overall
 from hemblip.explain.verdict import EVERY, in_words
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.plain_text import csv_text
 from hemblip.results import replacing_files
 
@@ -148,7 +149,7 @@ def _cell(table: pd.DataFrame, edited: str, key: str) -> str:
 
 
 def _name(key: object) -> str:
-    return str(key).replace("_", " ")
+    return words(str(key)).lower()
 
 
 def _markdown(table: pd.DataFrame, first: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from hemblip.data.images import Pixels
 from hemblip.data.masks import Masks
 from hemblip.explain.maps import Map
 from hemblip.explain.statement import CAPTION, Statement
+from hemblip.morphology.schema import words
 
 COLOURS = "YlOrRd"
 
@@ -118,7 +119,7 @@ def _scale(figure: Figure, axes: Sequence[Axes], top: float) -> None:
 def _title(statement: Statement) -> str:
     if statement.key == CAPTION:
         return "whole caption"
-    name = statement.key.replace("_", " ")
+    name = words(statement.key).lower()
     return f"{name}:\n{textwrap.shorten(statement.value, 26)}"
 
 

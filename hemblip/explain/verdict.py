@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hemblip.explain.methods import CONTROLS
 from hemblip.explain.statement import CAPTION
 from hemblip.metrics.jackknife import Interval, Sums, interval, leave_out
+from hemblip.morphology.schema import words
 
 SCORES = ("inside", "pointing", "pointing_cell", "deletion", "insertion", "gap")
 
@@ -109,5 +110,5 @@ def in_words(table: pd.DataFrame, changes: Mapping[str, Mapping[str, float]]) ->
 
 
 def _listed(keys: Sequence[str]) -> str:
-    names = [key.replace("_", " ") for key in keys]
+    names = [words(key).lower() for key in keys]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -64,6 +64,11 @@ NEGATIVE_VALUES: Mapping[str, str] = MappingProxyType(
 """The value of a key that says that the thing is not there."""
 
 
+def words(key: str) -> str:
+    """Name an attribute for readers, as every table, figure and page does."""
+    return key.replace("_", " ").capitalize().replace("Nuclear cytoplasmic", "Nuclear-cytoplasmic")
+
+
 def complete(attributes: Attributes, origin: str = "attributes") -> dict[str, str | None]:
     """Check `attributes` against the schema and fill the keys that are missing with `None`.
 

@@ -14,14 +14,18 @@ from hemblip.data.images import Pixels, read_cell, square
 from hemblip.errors import DataError
 from hemblip.metrics.incompatible import contradictions
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_PREFIX
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.maps import read_maps
-from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words, words
+from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
 from hemblip.run import place_of
 
 PANEL_SIDE = 160
 """Side in pixels of a cell in Fig. 2 and among the report's examples."""
+
+ENLARGED = 320
+"""Side in pixels of a cell that a reader enlarges, as the style sheet has it."""
 
 BAR = 5
 """Micrometres; a red blood cell is 7 to 8 wide."""
@@ -122,7 +126,7 @@ def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0, scale: float
 
     Args:
         row: prediction row; `bbox` and `width_factor` are followed if there are such columns.
-        side: in pixels.
+        side: in pixels; up to `ENLARGED` if the cell's file has as many, to judge chromatin and granules by.
         crop: that the model saw, see `hemblip.data.images.square`.
         scale: micrometres a pixel of the file, for a bar of `BAR` micrometres; None for no bar.
     """
@@ -130,6 +134,7 @@ def thumbnail(row: Mapping[str, Any], side: int, crop: float = 1.0, scale: float
         pixels = cell_pixels(row)
     except DataError:
         return "data:,"
+    side = max(side, min(ENLARGED, round(crop * min(pixels.shape[:2]))))
     buffer = io.BytesIO()
     shown = Image.fromarray(square(pixels, side, crop))
     if scale is not None:

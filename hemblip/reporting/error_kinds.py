@@ -1,30 +1,45 @@
 """What kind of errors captions make: confusion matrices, and shares of plausible and other errors by attribute."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from hemblip.metrics.attributes import SILENT, confusion_matrix, error_counts
-from hemblip.metrics.verdicts import verdict
+from hemblip.metrics.verdicts import Verdict as Kind
+from hemblip.metrics.verdicts import verdict, verdicts_of
 from hemblip.morphology import SCHEMA
-from hemblip.predictions import annotated_keys
+from hemblip.morphology.schema import words
+from hemblip.predictions import TRUE_PREFIX, annotated_keys
 from hemblip.reporting.comparison import Comparison
-from hemblip.reporting.statements import MARKS, NAMES, Verdict, words
+from hemblip.reporting.statements import MARKS, NAMES, Verdict
 from hemblip.run import cells_of
 
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One count of a confusion matrix."""
+    """One count of a confusion matrix.
+
+    Attributes:
+        count: cells.
+        share: of the row.
+        verdict: on most of them.
+        near: how many are plausible errors: other annotations of a cell can exclude a neighbouring value.
+    """
 
     count: int
     share: float
     verdict: Verdict
+    near: int = 0
 
     @property
     def mark(self) -> str:
-        """The sign of the verdict, for those that are told apart by one."""
-        return MARKS[self.verdict] if self.verdict in ("right", "near") else ""
+        """The sign of the verdict, for those that are told apart by one, and of how many if it is not of all."""
+        if self.verdict == "right":
+            return MARKS["right"]
+        if not self.near:
+            return ""
+        return MARKS["near"] + (str(self.near) if self.near < self.count else "")
 
 
 @dataclass(frozen=True)
@@ -72,16 +87,23 @@ class Bars:
 def confusion(table: pd.DataFrame, key: str, title: str) -> Matrix:
     """Lay out annotated against stated values of one attribute, over the annotated cells."""
     counts = confusion_matrix(table, key)
+    plausible = table[verdicts_of(table, key) == Kind.PLAUSIBLE].groupby([TRUE_PREFIX + key, key]).size().to_dict()
     rows = []
     for truth, row in counts.iterrows():
         total = int(row.sum())
-        cells = [MatrixCell(int(n), n / total, _verdict(key, str(truth), str(said))) for said, n in row.items()]
+        cells = [_cell(key, str(truth), str(said), int(n), total, plausible) for said, n in row.items()]
         rows.append(MatrixRow(f"{truth} ({total})", cells))
     return Matrix(title, [str(name) for name in counts.columns], rows)
 
 
-def _verdict(key: str, truth: str, column: str) -> Verdict:
-    return NAMES[verdict(key, truth, None if column == SILENT else column)]
+def _cell(
+    key: str, truth: str, column: str, count: int, total: int, plausible: Mapping[tuple[str, str], int]
+) -> MatrixCell:
+    near = int(plausible.get((truth, column), 0))
+    judged = NAMES[verdict(key, truth, None if column == SILENT else column)]
+    if judged == "near" and 2 * near < count:
+        judged = "wrong"
+    return MatrixCell(count, count / total, judged, near)
 
 
 def matrix_groups(comparison: Comparison) -> list[MatrixGroup]:

@@ -1,9 +1,10 @@
 """What kind of errors captions make, as tables: plausible and other errors, and captions that contradict themselves."""
 
 from hemblip.metrics.incompatible import RULES, broken_pairs
+from hemblip.morphology.schema import words
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import basis, estimate, feature, features, model_columns
+from hemblip.reporting.paper_tables import basis, estimate, features, model_columns
 from hemblip.reporting.statements import pair_in_words
 from hemblip.run import cells_of
 
@@ -17,7 +18,7 @@ def error_tables(comparison: Comparison) -> list[Table]:
 
 def error_shares(comparison: Comparison, split: str) -> Table:
     """Shares of annotated cells with a plausible and with another error, by attribute (%)."""
-    names = {"": "All attributes together", **{f"/{key}": feature(key) for key in features(comparison)}}
+    names = {"": "All attributes together", **{f"/{key}": words(key) for key in features(comparison)}}
     rows = [
         Row(
             label,

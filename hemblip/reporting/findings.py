@@ -3,6 +3,7 @@
 import pandas as pd
 
 from hemblip.metrics.attributes import error_counts
+from hemblip.metrics.baselines import MAJORITY, MODAL
 from hemblip.metrics.diversity import diversity
 from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.verdicts import Verdict
@@ -139,8 +140,10 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Baselines",
-            "What can be had without a captioner, from training cells alone: the commonest value of each attribute, "
-            "the commonest caption, the caption of the most similar training cell, a classifier on frozen features.",
+            f"What can be had without a captioner, from training cells alone. {MAJORITY}: the commonest value of each "
+            f"attribute; {MODAL}: what is said of the commonest kind of cell; nearest-neighbour caption: that of the "
+            "most similar training cell; frozen features + template: a classifier of each attribute on an image "
+            "encoder that was not trained for it, its answers put into a fixed sentence.",
         ),
         ("Confidence", "Mean probability that the model gave to the words it wrote, 0 to 1."),
     ]

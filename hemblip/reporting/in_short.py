@@ -15,11 +15,12 @@ from hemblip.metrics.jackknife import Interval, interval, leave_out
 from hemblip.metrics.summands import mean_sums
 from hemblip.metrics.verdicts import Verdict, annotated, verdict_matrix
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.plain_text import csv_text
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.statements import pair_in_words, words
+from hemblip.reporting.statements import pair_in_words
 from hemblip.run import cells_of
 
 NAMED = 3
@@ -89,7 +90,16 @@ def _sentences(table: pd.DataFrame) -> list[str]:
         told.append(f"Cells described worst: {worst} of the annotated statements.")
     if pairs := _plausible_pairs(table, judged):
         told.append(f"{pairs} These are values that hematologists mistake for each other too.")
-    return told
+    return told + _undiagnosed(table)
+
+
+def _undiagnosed(table: pd.DataFrame) -> list[str]:
+    """Say why no sensitivity and specificity follow, if none do."""
+    if tasks(table):
+        return []
+    found = sorted(set(table[f"{TRUE_PREFIX}diagnosis"].dropna()))
+    why = f"every cell annotated with one is {found[0]}" if found else "no cell has one that is scored"
+    return [f"Whether diagnoses are told apart cannot be said: {why}."]
 
 
 def _worst(shares: dict[str, float]) -> str:
@@ -106,8 +116,9 @@ def _plausible_pairs(table: pd.DataFrame, judged: np.ndarray) -> str:
     if not counts:
         return ""
     errors = int(np.isin(judged, (Verdict.PLAUSIBLE, Verdict.WRONG)).sum())
-    named = ", ".join(f"{pair} {count} times" for pair, count in counts.most_common(NAMED))
-    return f"{counts.total():,} of the {errors:,} errors are biologically plausible, most of all {named}."
+    named = ", ".join(f"{pair} {f'{n:,} times' if n > 1 else 'once'}" for pair, n in counts.most_common(NAMED))
+    are = "is" if counts.total() == 1 else "are"
+    return f"{counts.total():,} of the {errors:,} errors {are} biologically plausible, most of all {named}."
 
 
 def look_first(table: pd.DataFrame) -> pd.DataFrame:

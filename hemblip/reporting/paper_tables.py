@@ -13,10 +13,10 @@ from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.pairs import NORMALISATION
 from hemblip.metrics.summands import HALLUCINATION
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
-from hemblip.reporting.statements import words
 from hemblip.run import PLACES, cells_of, place_of
 
 TEXT_SCORES = {
@@ -44,6 +44,11 @@ DRAWN = "The paper's figures are not shown: they are of photographs, these cells
 
 THEIRS = f"{PUBLISHED} {paper_numbers.CAVEAT}"
 THEIR_ACCURACY = f"{THEIRS} {paper_numbers.CAVEAT_ACCURACY}"
+THEIR_NAMES = ", ".join(
+    f"{words(key).lower()} is its {name.lower()}"
+    for key, name in paper_numbers.FEATURES.items()
+    if name.lower() != words(key).lower()
+)
 
 
 NO_ENCODER = {
@@ -61,11 +66,6 @@ MORE: Mapping[str, str] = {
 """Sections of Table 2c."""
 
 OF_ALL = "The mean of hallucination is over all 15 attributes, because a caption can state any of them."
-
-
-def feature(key: str) -> str:
-    """Name an attribute as the paper's Table 2 does, if it is there."""
-    return paper_numbers.FEATURES.get(key, words(key))
 
 
 def basis(contest: Contest) -> list[str]:
@@ -164,7 +164,7 @@ def table2(comparison: Comparison, splits: Sequence[str] | None = None) -> Table
             for split in splits:
                 value = paper_numbers.ATTRIBUTES[model].get(split, {}).get(key)
                 cells.append(_published(value, percent=True, digits=1))
-        rows.append(Row(feature(key), cells))
+        rows.append(Row(words(key), cells))
     title = (
         "Table 2. Accuracy (%) of the attributes that captions state, as the paper counts it: silence does not count"
     )
@@ -174,7 +174,7 @@ def table2(comparison: Comparison, splits: Sequence[str] | None = None) -> Table
         "Feature",
         columns,
         rows,
-        [*basis(comparison), NOT_BEATEN, THEIR_ACCURACY],
+        [*basis(comparison), NOT_BEATEN, DRAWN if comparison.drawn else f"{THEIR_ACCURACY} Here {THEIR_NAMES}."],
     )
 
 
@@ -203,7 +203,7 @@ def table2_more(comparison: Comparison, splits: Sequence[str] | None = None) -> 
 
 def _section(comparison: Comparison, splits: Sequence[str], measure: str, title: str) -> list[Row]:
     keys = ordered(KEYS) if measure == HALLUCINATION else features(comparison)  # whatever cells are annotated with
-    names = {measure: "Mean over attributes", **{f"{measure}/{key}": feature(key) for key in keys}}
+    names = {measure: "Mean over attributes", **{f"{measure}/{key}": words(key) for key in keys}}
     return [Row(label, _feature_cells(comparison, splits, name), section=title) for name, label in names.items()]
 
 

@@ -20,8 +20,8 @@ from hemblip.metrics.abstention import risk_coverage
 from hemblip.metrics.calibration import expected_calibration_error, judged
 from hemblip.metrics.calibration import reliability as bins_of
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.reporting.comparison import Comparison, Contestant
-from hemblip.reporting.statements import words
 from hemblip.reporting.sureness import has_statement_confidences, statements
 from hemblip.run import Run, cells_of
 

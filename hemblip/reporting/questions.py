@@ -6,9 +6,9 @@ import pandas as pd
 
 from hemblip.metrics.questions import answer_scores
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.paper_tables import feature
 from hemblip.run import TRAINING_CELLS, Run, cells_of
 
 COLUMNS: Mapping[str, str] = {"majority": "Majority %", "answers": "Answers %", "captions": "Captions %"}
@@ -30,7 +30,7 @@ def questions_table(comparison: Comparison, split: str) -> Table | None:
             for name in COLUMNS
         ]
         number = next(known["questions"] for known in found if known)
-        label = feature(attribute) if attribute in KEYS else attribute.capitalize()
+        label = words(attribute) if attribute in KEYS else attribute.capitalize()
         rows.append(Row(f"{label} ({number:,})", list(cells), section=kind.capitalize()))
     columns = [Column(label, name) for label in asked for name in COLUMNS.values()]
     notes = [

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from hemblip import __version__
 from hemblip.atomic import write_text
 from hemblip.morphology import SCHEMA
+from hemblip.morphology.schema import words
 from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import error_bars, matrix_groups
@@ -25,7 +26,6 @@ from hemblip.reporting.paper_tables import table1, table2, table2_end_to_end, ta
 from hemblip.reporting.plots import coverage_accuracy, learning_curves, reliability, reliability_by_attribute
 from hemblip.reporting.run_settings import origins, settings, settings_differences
 from hemblip.reporting.side_tables import side_tables
-from hemblip.reporting.statements import words
 from hemblip.reporting.stress import stress_plot
 from hemblip.reporting.sureness import asked_table, confidence_table
 from hemblip.run import Run, cells_of
@@ -39,7 +39,7 @@ ERRORS_NOTE = (
 )
 
 GALLERY = 240
-"""Cells in the gallery: about 2 MB, small enough for a mail."""
+"""Cells in the gallery: 2 to 4 MB, small enough for a mail."""
 
 
 def write_report(

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from hemblip.metrics.diversity import NGRAM, diversity
 from hemblip.metrics.jackknife import holm
+from hemblip.morphology.schema import words
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.estimates import Scored
@@ -16,7 +17,6 @@ from hemblip.reporting.paper_tables import (
     TEXT_SCORES,
     basis,
     estimate,
-    feature,
     features,
     single_valued_notes,
 )
@@ -48,7 +48,7 @@ def diversity_table(comparison: Comparison) -> Table:
             for who, each in zip(having, found, strict=True)
         ]
         if found and found[0][0]["distinct_references"]:
-            rows.append(Row("References", _of_references(found[0][0]), "baseline", cells_of(split).capitalize()))
+            rows.append(Row("References", _of_references(found[0][0]), "model", cells_of(split).capitalize()))
     columns = [Column("", name) for name in ("Distinct captions", "Commonest caption %", f"Repeated {NGRAM}-grams %")]
     notes = [
         "Distinct captions: different texts, normalised; the same number of references is what a captioner can aim at. "
@@ -171,7 +171,7 @@ def attribute_differences(comparison: Comparison, split: str) -> Table | None:
         return None
     keys = features(comparison)
     corrected = [_corrected(one.scored[split], other.scored[split], keys) for one, other in pairs]
-    rows = [Row(feature(key), [found[key] for found in corrected]) for key in keys]
+    rows = [Row(words(key), [found[key] for found in corrected]) for key in keys]
     columns = [Column(f"{one.name} − {other.name}", "") for one, other in pairs]
     notes = [
         "Percentage points of end-to-end accuracy. p: two-sided, from the same standard error as the interval, "

@@ -11,6 +11,7 @@ from hemblip.metrics.verdicts import Verdict as Kind
 from hemblip.metrics.verdicts import verdict as kind_of
 from hemblip.morphology import KEYS
 from hemblip.morphology.locate import locate_statements
+from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 
 Verdict = Literal["right", "near", "wrong", "unverifiable", "omitted"]
@@ -91,11 +92,6 @@ class Piece:
     verdict: Verdict | None = None
     note: str = ""
     keys: tuple[str, ...] = ()
-
-
-def words(key: str) -> str:
-    """An attribute's name as the tables write it."""
-    return key.replace("_", " ").capitalize().replace("Nuclear cytoplasmic", "Nuclear-cytoplasmic")
 
 
 def pair_in_words(row: Mapping[str, Any], rule: Rule) -> str:

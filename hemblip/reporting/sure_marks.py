@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hemblip.morphology.locate import locate_statements
+from hemblip.morphology.schema import words
 
 
 class Mark(NamedTuple):
@@ -82,5 +83,5 @@ def _piece(text: str, keys: tuple[str, ...], confidence: Mapping[str, float]) ->
         return Piece(text)
     known = [confidence[key] for key in keys if key in confidence]
     mark = mark_of(min(known) if known else None)
-    told = (f"{key.replace('_', ' ')}, {in_percent(confidence.get(key))}" for key in keys)
+    told = (f"{words(key).lower()}, {in_percent(confidence.get(key))}" for key in keys)
     return Piece(text, mark, f"{mark.words}: {'; '.join(told)}", keys)

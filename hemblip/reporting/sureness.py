@@ -11,10 +11,10 @@ from hemblip.metrics.asked import Choice, choose, is_asked, told_and_asked
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
 from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.reporting.statements import words
 from hemblip.run import place_of
 
 Values = NDArray[np.float64]

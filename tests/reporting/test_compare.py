@@ -146,6 +146,20 @@ def test_external_cells_are_shown_by_source(here):
     assert set(table["section"]) == {"atlas", "low-cost microscope"}
 
 
+def test_an_attribute_has_one_name_everywhere(here):
+    """Tables had the paper's names, figures and sentences the schema's."""
+    told = [path.read_text() for path in (here / "compare").glob("*.csv")]
+    labels = {
+        name
+        for text in told
+        for name in ("Nuclear chromatin texture", "Overall shape", "Nuclear shape")
+        if name in text
+    }
+    assert not labels
+    page = (here / "compare" / "report.html").read_text()
+    assert page.count("Chromatin</th>") >= 3
+
+
 def test_the_report_loads_nothing_and_describes_every_image(here):
     page = Page(here / "compare" / "report.html")
     assert all(address.startswith(("data:", "#")) for address in page.addresses)

@@ -5,8 +5,11 @@ import base64
 import pandas as pd
 import pytest
 
+from hemblip.metrics.attributes import error_counts
+from hemblip.metrics.verdicts import Verdict
 from hemblip.predictions import rows
 from hemblip.reporting import in_short
+from hemblip.reporting.error_kinds import confusion
 from hemblip.reporting.in_short import InShort, _sentences, look_first
 
 
@@ -34,7 +37,34 @@ def test_sentences_count_what_is_there():
     assert told.startswith("60\u00a0%") and "of the captions hold no error" in told
     assert "Most often wrong: cytoplasm vacuoles in 50\u00a0%" in told
     # A lobed nucleus excludes the metamyelocyte, so that only the size is nearly right.
-    assert "1 of the 3 errors are biologically plausible, most of all small for medium (cell size) 1 times" in told
+    assert "1 of the 3 errors is biologically plausible, most of all small for medium (cell size) once" in told
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "said"),
+    [
+        (["healthy"] * 4, "every cell annotated with one is healthy"),
+        (["CLL"] * 4, "every cell annotated with one is CLL"),
+        ([None] * 4, "no cell has one that is scored"),
+        (["healthy", "healthy", "ALL", None], None),
+    ],
+)
+def test_missing_sensitivity_is_explained(diagnoses, said):
+    truths = [{"cell_type": "lymphocyte", "diagnosis": diagnosis} for diagnosis in diagnoses]
+    told = _sentences(rows(["A lymphocyte from a healthy donor."] * 4, annotations=truths, cells=list("abcd")))[-1]
+    assert said in told if said else "told apart" not in told
+
+
+def test_a_matrix_marks_what_is_plausible_of_its_cells():
+    """Of three neutrophils called metamyelocyte the two with a lobed nucleus are no plausible error."""
+    lobed = {"cell_type": "neutrophil", "nucleus_shape": "segmented-multilobed"}
+    truths = [lobed, lobed, {"cell_type": "neutrophil", "nucleus_shape": "unsegmented-band"}]
+    told = rows(["A metamyelocyte."] * 3, annotations=truths, cells=list("abc"))
+    for part, mark, verdict in ((told, "≈1", "wrong"), (told[2:], "≈", "near"), (told[:2], "", "wrong")):
+        matrix = confusion(part.reset_index(drop=True), "cell_type", "m")
+        cell = matrix.rows[0].cells[matrix.columns.index("metamyelocyte")]
+        assert (cell.count, cell.mark, cell.verdict) == (len(part), mark, verdict)
+    assert error_counts(told, "cell_type")[Verdict.PLAUSIBLE] == 1  # as bars and sentences count
 
 
 def test_what_to_look_at_first():

@@ -12,16 +12,16 @@ from reporting.run_folders import make_run, manifests
 from hemblip.metrics import score
 from hemblip.metrics.asked import ASKED
 from hemblip.metrics.baselines import MAJORITY
+from hemblip.morphology.schema import words
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, prediction_table, read_predictions, write_predictions
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.error_kinds import confusion, error_bars
 from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
 from hemblip.reporting.layout import Estimate, Table, to_markdown
-from hemblip.reporting.paper_tables import SEEDS, feature, features, table1, table2, table2_end_to_end, table2_more
+from hemblip.reporting.paper_tables import SEEDS, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.report import write_report
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
-from hemblip.reporting.statements import words
 from hemblip.reporting.sureness import asked_table
 from hemblip.reporting.tables import score_table, summary_table
 from hemblip.run import Run
@@ -51,11 +51,11 @@ def test_every_score_of_metrics_json_is_in_a_table(run):
     assert any(expected["sacrebleu_signature"] in note for note in first.notes)
     more = table2_more(comparison)
     for section, name in (("Balanced accuracy", "balanced_accuracy"), ("Omission", "omission"), ("Macro", "macro_f1")):
-        found = shown(more, feature("chromatin"), ("a", "Int."), section).value
+        found = shown(more, words("chromatin"), ("a", "Int."), section).value
         assert found == pytest.approx(expected["attributes"]["chromatin"][name])
     errors = error_shares(comparison, "test")
     attribute = expected["attributes"]["chromatin"]
-    near, other = (shown(errors, feature("chromatin"), ("a", kind)) for kind in ("Plausible", "Other"))
+    near, other = (shown(errors, words("chromatin"), ("a", kind)) for kind in ("Plausible", "Other"))
     assert near.value == pytest.approx(attribute["plausible"])
     silent_or_right = attribute["omission"] + attribute["accuracy"]
     assert other.value == pytest.approx(1 - silent_or_right - attribute["plausible"])
@@ -172,7 +172,7 @@ def test_differences_by_attribute_have_the_interval_and_p_of_scoring_what_is_lef
     good, poor = (read_predictions(run / "predictions/test.parquet") for run in runs)
     comparison = compared(*runs)
     table, keys = attribute_differences(comparison, "test"), features(comparison)
-    found = [shown(table, feature(key), ("good − poor", "")) for key in keys]
+    found = [shown(table, words(key), ("good − poor", "")) for key in keys]
     values = accuracies(good, keys) - accuracies(poor, keys)
     names = sorted(set(good["group"]))
     left = np.array(
@@ -187,7 +187,7 @@ def test_differences_by_attribute_have_the_interval_and_p_of_scoring_what_is_lef
     assert [each.p for each in found] == pytest.approx(holm_by_hand([ends[2] for ends in expected]))
     assert min(each.p for each in found) < 0.05 < max(each.p for each in found)
     right, other = accuracies(good, ["cell_size"])[0], accuracies(good[good["group"] != names[0]], ["cell_size"])
-    score = shown(table2_end_to_end(comparison), feature("cell_size"), ("good", "Int."))
+    score = shown(table2_end_to_end(comparison), words("cell_size"), ("good", "Int."))
     without = [accuracies(good[good["group"] != name], ["cell_size"])[0] for name in names]
     assert without[0] == other and (score.low, score.high) == pytest.approx(interval_by_hand(without, right, 8))
     assert "; 8 groups]" in str(score)
@@ -233,7 +233,7 @@ def test_bars_of_errors_are_counts_by_hand(run):
     (bar,) = bars.rows
     assert bar.shares == {"right": 0.3, "near": 0.4, "wrong": 0.1, "omitted": 0.2}
     errors = error_shares(comparison, "test")
-    for label in (feature("cell_size"), "All attributes together"):
+    for label in (words("cell_size"), "All attributes together"):
         assert shown(errors, label, ("a", "Plausible")).value == pytest.approx(0.4)
         assert shown(errors, label, ("a", "Other")).value == pytest.approx(0.1)
 
@@ -274,8 +274,8 @@ def test_answers_stand_beside_captions_and_statements_have_the_better_confidence
     name = f"a, {ASKED}"
     for table in (table2(comparison, ["test"]), table2_end_to_end(comparison)):
         column = (name, "Int.") if table.name == "table2b" else (name, "")
-        assert shown(table, feature("chromatin"), column).value == 1.0
-        assert shown(table, feature("chromatin"), ("a", column[1])).value < 1.0
+        assert shown(table, words("chromatin"), column).value == 1.0
+        assert shown(table, words("chromatin"), ("a", column[1])).value < 1.0
     pairs = contradiction_table(comparison)  # of captions: answers have none
     assert all(len(row.cells) == len(pairs.columns) for row in pairs.rows)
     found = asked_table(comparison)
