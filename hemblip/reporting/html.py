@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
 from hemblip.reporting import statements, sure_marks
 
 NOT_FOR_DIAGNOSIS = "Research software, not for diagnosis."
@@ -32,7 +33,7 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["breakable"] = _breakable
-    environment.globals |= {"KEYS": KEYS, "NOT_FOR_DIAGNOSIS": NOT_FOR_DIAGNOSIS, "words": statements.words}
+    environment.globals |= {"KEYS": KEYS, "NOT_FOR_DIAGNOSIS": NOT_FOR_DIAGNOSIS, "words": words}
     environment.globals |= {"marks": statements.MARKS, "verdicts": statements.VERDICTS, "kinds": statements.KINDS}
     environment.globals |= {"sure_marks": sure_marks.MARKS, "marked": sure_marks.marked}
     environment.globals |= {"mark_of": sure_marks.mark_of, "in_percent": sure_marks.in_percent}
