@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from hemblip.errors import ConfigError
 from hemblip.metrics.calibration import expected_calibration_error, judged, judged_cells
@@ -15,8 +15,8 @@ from hemblip.predictions import CONFIDENCE_PREFIX
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25, 0.1)
-"""Of the statements, the surest ones: what is tried, the largest first."""
+DOUBT = {0.1: 0.1, 0.25: 0.1, 0.4: 0.2, 0.5: 0.0, 0.6: 0.0, 0.7: 0.2, 0.8: 0.0, 0.9: 0.0, 0.95: 0.0, 1.0: 0.4}
+"""Of the statements, the surest ones: what is tried, the fewest first, and its own part of the doubt."""
 
 
 def risk_coverage(confidence: Values, right: Flags) -> pd.DataFrame:
@@ -53,11 +53,13 @@ def threshold_for_risk(
 ) -> float | None:
     """Choose on validation cells how sure a statement must be to be made.
 
-    Of `SHARES` of the statements, the surest ones each, the largest is taken whose risk is bounded by `risk`. All
-    bounds hold together with `certainty` (Bonferroni), so that the choice among them costs nothing of it (Learn then
-    Test, Angelopoulos et al., arXiv 2110.01052). For statements that are drawn independently the bound is the exact
-    binomial one; for groups, whose statements may be wrong together, it is Hoeffding's and Bentkus' for the mean over
-    groups of the share wrong (section 3 there).
+    Of the surest statements, more and more, the most are taken whose risk is bounded by `risk`. Each number of them
+    has its own part of the doubt, 1 - `certainty`, and that of the one before where its risk was bounded (the fallback
+    procedure: Wiens, Pharm Stat 2:211, 2003). So all bounds hold together with `certainty`, whatever the order of
+    risks, and the choice among them costs nothing of it (Learn then Test, Angelopoulos et al., arXiv 2110.01052). Most
+    of the doubt goes to all statements: few of them are too few to show a small risk (experiments/risk). For statements
+    that are drawn independently the bound is the exact binomial one; for groups, whose statements may be wrong
+    together, it is Hoeffding's and Bentkus' for the mean over groups of the share wrong (section 3 there).
 
     Args:
         confidence: (S,) of validation statements.
@@ -77,19 +79,20 @@ def threshold_for_risk(
     order = np.argsort(-confidence, kind="stable")
     sure, wrong = confidence[order], ~right[order]
     names = None if groups is None else np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1][order]
-    doubt = (1 - certainty) / len(SHARES)
-    for share in SHARES:
+    found, passed = None, 0.0
+    for share, part in DOUBT.items():
+        doubt, passed = passed + part * (1 - certainty), 0.0
         place = round(share * len(sure)) - 1
         if place < 0:
-            break
+            continue
         made = sure >= sure[place]  # equally sure ones stay together
         if names is None:
             chance = _independent(wrong[made], risk)
         else:
             chance = _bounded(_group_losses(wrong[made], names[made]), risk)
         if chance <= doubt:
-            return float(sure[place])
-    return None
+            found, passed = float(sure[place]), doubt
+    return found
 
 
 def _group_losses(wrong: Flags, names: NDArray[np.int64]) -> Values:
@@ -100,7 +103,7 @@ def _group_losses(wrong: Flags, names: NDArray[np.int64]) -> Values:
 
 def _independent(wrong: Flags, risk: float) -> float:
     """Chance of so few wrong statements, or fewer, if the risk were just too large."""
-    return float(binom.cdf(wrong.sum(), len(wrong), risk))
+    return float(bdtr(wrong.sum(), len(wrong), risk))
 
 
 def _bounded(losses: Values, risk: float) -> float:
@@ -109,12 +112,12 @@ def _bounded(losses: Values, risk: float) -> float:
     if mean >= risk:
         return 1.0
     spread = (1 - mean) * np.log((1 - mean) / (1 - risk)) + (mean * np.log(mean / risk) if mean else 0.0)
-    return float(min(np.exp(-count * spread), np.e * binom.cdf(np.ceil(count * mean), count, risk)))
+    return float(min(np.exp(-count * spread), np.e * bdtr(np.ceil(count * mean), count, risk)))
 
 
 def fewest_groups(risk: float, certainty: float = 0.9) -> int:
-    """Groups below which no bound over groups could hold, even without an error."""
-    return int(np.ceil(np.log((1 - certainty) / len(SHARES)) / np.log(1 - risk)))
+    """Groups below which no bound over groups could hold, even without an error: that of all has the most doubt."""
+    return int(np.ceil(np.log(DOUBT[1.0] * (1 - certainty)) / np.log(1 - risk)))
 
 
 def groups_of(validation: pd.DataFrame, risk: float, certainty: float = 0.9) -> int | None:
