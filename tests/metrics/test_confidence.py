@@ -170,6 +170,11 @@ def test_doubt_goes_on_from_what_was_bounded():
     """17 of 500 are wrong: too many for the part of all alone, few enough if the surest of them were bounded before."""
     right = ~np.isin(np.arange(500), np.arange(483, 500))
     assert threshold_for_risk(np.linspace(1, 0.5, 500), right, 0.05) == pytest.approx(0.5)
+
+    # What did not bound is spent: the surest 175 of 700 are bounded, not 280, and not all with 25 wrong.
+    wrong = [*range(180, 270, 10), *range(300, 410, 10), *range(500, 550, 10)]
+    spent = ~np.isin(np.arange(700), wrong)
+    assert threshold_for_risk(1 - np.arange(700) / 1000, spent, 0.05) == pytest.approx(1 - 0.174)
     scattered = ~np.isin(np.arange(500), np.arange(0, 340, 20))
     assert threshold_for_risk(np.linspace(1, 0.5, 500), scattered, 0.05) is None
 
