@@ -72,11 +72,11 @@ class Measured:
         Raises:
             DataError: there is no score of this name, or the models describe different cells.
         """
-        return interval(*self._paired(other, name))
+        return interval(*self._paired(other, name), self._limits[name], difference=True)
 
     def p_value(self, other: Measured, name: str) -> float | None:
         """Two-sided p of no difference; None where there is no interval. Errors as of `difference`."""
-        return p_value(*self._paired(other, name))
+        return p_value(*self._paired(other, name), self._limits[name])
 
     def _paired(self, other: Measured, name: str) -> tuple[float, Values, int]:
         _same(self.cells, other.cells, "two models")

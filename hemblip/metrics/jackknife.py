@@ -159,24 +159,33 @@ def _summed(cells: Values | NDArray[np.bool_] | Kinds, rows: NDArray[np.int64], 
     return np.bincount(places, minlength=count * wide).reshape(count, wide)[:, :-1].astype(np.float64)
 
 
-def interval(value: float, without: Values, groups: int, limits: tuple[float, float] | None = None) -> Interval:
+def interval(
+    value: float,
+    without: Values,
+    groups: int,
+    limits: tuple[float, float] | None = None,
+    difference: bool = False,
+) -> Interval:
     """Make a 95 % interval.
 
     Args:
         value: a score, or a difference of two; NaN where there is none.
         without: the same, each without one group (G,).
         groups: those with cells that it is about; the others' absence changes nothing.
-        limits: of a score; None of a difference, whose interval is symmetric.
+        limits: of a score, or of each of two scores; None without any.
+        difference: of two scores, whose interval is symmetric.
     """
     if not np.isfinite(value):
         return Interval(None, None, None, groups)
     error, freedom = _standard_error(value, without, groups)
-    if np.isnan(error):
+    if np.isnan(error) or (error == 0 and limits is None):
         return Interval(float(value), None, None, groups)
     reach = float(stdtrit(freedom, 1 - OUTSIDE)) * error  # Student's quantile
-    if limits is None:
+    if limits is None or (difference and error > 0):
         return Interval(float(value), float(value - reach), float(value + reach), groups)
     low, span = limits[0], limits[1] - limits[0]
+    if difference:
+        low, span = -span, 2 * span
     share = min(1.0, max(0.0, (value - low) / span))
     if error == 0 or min(share, 1 - share) < 1e-12:  # all groups agree: the rarest other groups may be unseen
         edge = OUTSIDE ** (1 / groups)
@@ -187,16 +196,19 @@ def interval(value: float, without: Values, groups: int, limits: tuple[float, fl
     return Interval(float(value), low + span * ends[0], low + span * ends[1], groups)
 
 
-def p_value(difference: float, without: Values, groups: int) -> float | None:
+def p_value(difference: float, without: Values, groups: int, limits: tuple[float, float]) -> float | None:
     """Two-sided p of no difference, below 0.05 where the interval excludes 0; arguments as of `interval`.
 
-    None where there is no interval. A difference that no group changes has the p of the sign test over groups.
+    None where there is no interval. Where all groups have the same difference, it is the chance that so many of them do
+    if others, unseen, make up for it by as much as the limits allow; for one score right in all groups and the other
+    wrong, that is the sign test over groups.
     """
     error, freedom = _standard_error(difference, without, groups)
     if np.isnan(error):
         return None
     if error == 0:
-        return 1.0 if difference == 0 else float(2 * 0.5**groups)
+        span = limits[1] - limits[0]
+        return 1.0 if difference == 0 else min(1.0, float(2 * (span / (span + abs(difference))) ** groups))
     return float(2 * stdtr(freedom, -abs(difference) / error))  # Student's tail
 
 

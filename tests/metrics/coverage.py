@@ -48,7 +48,7 @@ def false_alarms(groups: int, kind: str, trials: int, truth: float = 0.8) -> flo
         (one, without, count), (other, based, _) = (
             share(random.binomial(cells, chance), cells) for chance in (ours, theirs)
         )
-        p = p_value(one - other, without - based, count)
+        p = p_value(one - other, without - based, count, (0.0, 1.0))
         alarms += p < 0.05
     return alarms / trials
 

@@ -10,6 +10,8 @@ from hemblip.errors import DataError
 from hemblip.metrics import jackknife
 from hemblip.metrics.jackknife import Kinds, Sums, holm, interval, leave_out, p_value
 
+SHARE = (0.0, 1.0)
+
 
 def mean_of(values, groups=None):
     """Mean of values (N,), by default of one group each."""
@@ -25,7 +27,9 @@ def test_a_mean_has_students_interval_and_p():
     test = ttest_1samp(values, 0)
     expected = test.confidence_interval(0.95)
     found = interval(*mean)
-    assert (found.low, found.high) == pytest.approx(tuple(expected)) and p_value(*mean) == pytest.approx(test.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(expected)) and p_value(*mean, SHARE) == pytest.approx(
+        test.pvalue
+    )
     assert found.groups == 12
 
 
@@ -34,7 +38,7 @@ def test_a_difference_has_the_p_of_the_paired_t_test():
     (a, without, groups), (b, based, _) = mean_of(one), mean_of(other)
     apart = without - based - (a - b)
     assert 3 * (apart**2).sum() ** 2 / (apart**4).sum() > 8  # no degree of freedom is lost
-    assert p_value(a - b, without - based, groups) == pytest.approx(ttest_rel(one, other).pvalue)
+    assert p_value(a - b, without - based, groups, SHARE) == pytest.approx(ttest_rel(one, other).pvalue)
 
 
 def test_few_groups_that_carry_the_variance_count_as_few():
@@ -51,8 +55,8 @@ def test_where_all_groups_agree_the_interval_is_that_of_the_rarest_disagreement(
         assert found.low == pytest.approx(beta.ppf(0.025, groups, 1))  # Clopper and Pearson, groups of groups
         none = interval(*mean_of(np.zeros(groups)), (0.0, 1.0))
         assert (none.low, none.high) == pytest.approx((0, 1 - found.low))
-    assert p_value(*mean_of(np.ones(8))) == 2 * 0.5**8
-    assert p_value(*mean_of(np.zeros(8))) == 1
+    assert p_value(*mean_of(np.ones(8)), SHARE) == 2 * 0.5**8  # the sign test
+    assert p_value(*mean_of(np.zeros(8)), SHARE) == 1
 
 
 def test_groups_that_agree_on_less_than_all_are_not_certain_either():
@@ -61,6 +65,28 @@ def test_groups_that_agree_on_less_than_all_are_not_certain_either():
     unseen = 1 - 0.025 ** (1 / 3)
     assert (found.low, found.high) == pytest.approx(((1 - unseen) * 0.7, (1 - unseen) * 0.7 + unseen))
     assert found.value == 0.7 and found.low < 0.25 and found.high > 0.9
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.05, 0.3, -0.3, 1.0])
+@pytest.mark.parametrize("groups", [2, 3, 8, 60, 400])
+def test_a_difference_that_all_groups_share_is_not_certain_either(shared, groups):
+    """At the ends of the interval, 2.5 % of draws hold no group of those that make up the rest as far as can be."""
+    mean = mean_of(np.full(groups, shared))
+    found = interval(*mean, SHARE, difference=True)
+    assert found.low <= found.value <= found.high and found.low < found.high
+    for end, worst in ((found.low, -1.0), (found.high, 1.0)):
+        if worst != shared:  # the end is shared * (1 - unseen) + worst * unseen
+            unseen = (end - shared) / (worst - shared)
+            assert (1 - unseen) ** groups == pytest.approx(0.025)
+    p = p_value(*mean, SHARE)
+    assert (p < 0.05) == (found.low > 0 or found.high < 0)
+    tens = interval(*mean_of(np.full(groups, 100 * shared)), (0.0, 100.0), difference=True)
+    assert (tens.low, tens.high) == pytest.approx((100 * found.low, 100 * found.high))
+
+
+def test_without_limits_groups_that_agree_have_no_interval():
+    found = interval(*mean_of(np.full(5, 0.3)))
+    assert (found.value, found.low, found.high) == (pytest.approx(0.3), None, None)
 
 
 def test_intervals_stay_within_the_limits_of_a_score():
@@ -75,7 +101,7 @@ def test_a_score_that_one_group_makes_alone_has_no_interval():
     left = leave_out(Sums(cells, lambda sums: sums[..., :1] / sums[..., 1:], ("x",)), ["a", "b", "c"])
     found = interval(float(left.values[0]), left.without[:, 0], int(left.groups[0]), (0.0, 1.0))
     assert (found.value, found.low, found.high) == (1, None, None)
-    assert p_value(1.0, left.without[:, 0], 3) is None
+    assert p_value(1.0, left.without[:, 0], 3, SHARE) is None
 
 
 def test_many_groups_are_left_out_in_sets(monkeypatch):
