@@ -5,7 +5,6 @@ containers, it copies into the target, and whoever is killed in the copy has los
 """
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
 from hemblip.atomic import replacing
-from hemblip.errors import CheckpointError
 
 FIX = "make room and go on with --resume true: the checkpoints written before are whole"
 
@@ -42,21 +40,6 @@ def _system_error(error: RuntimeError) -> Exception:
             return link
         link = link.__cause__ or link.__context__
     return error
-
-
-def check_whole(path: Path) -> None:
-    """Compare a checkpoint with the checksums that are in it.
-
-    Raises:
-        CheckpointError: it is cut, overwritten, or a bit of it has changed.
-    """
-    try:
-        with zipfile.ZipFile(path) as parts:
-            damaged = parts.testzip()
-    except Exception as error:  # zipfile raises many kinds for torn files
-        raise CheckpointError(f"{path}: not a whole checkpoint ({error})") from error
-    if damaged is not None:
-        raise CheckpointError(f"{path}: not a whole checkpoint (the checksum of {damaged} is wrong)")
 
 
 def keep(path: Path, kept: Path) -> None:

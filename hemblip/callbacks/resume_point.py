@@ -9,9 +9,9 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.atomic import remove_abandoned
-from hemblip.callbacks.checkpoint_files import check_whole, keep
+from hemblip.callbacks.checkpoint_files import keep
 from hemblip.errors import CheckpointError, ConfigError, TrainingError
-from hemblip.models.checkpoints import check_resumable
+from hemblip.models.checkpoints import check_resumable, check_whole
 from hemblip.models.sharding import finite
 from hemblip.run import RESUME_POINT
 

@@ -31,7 +31,7 @@ from hemblip.data.conditions import conditions
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import ConfigError
 from hemblip.models.captioner import Captioner
-from hemblip.models.checkpoints import read_checkpoint
+from hemblip.models.checkpoints import check_whole, read_checkpoint
 from hemblip.run import Run
 
 _load_yaml = get_loader("yaml")
@@ -217,6 +217,8 @@ class HemblipCLI(LightningCLI):
             self._keep_alone()
         if config.ckpt_path is not None:
             read_checkpoint(config.ckpt_path)
+            if self.subcommand != "fit":  # `point_to_resume` has checked that of training
+                check_whole(config.ckpt_path)
             taken = "weights and state of training" if self.subcommand == "fit" else "weights"
             rank_zero_only(print)(f"{taken} of {config.ckpt_path}, settings of config and command line")
 

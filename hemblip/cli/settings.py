@@ -31,6 +31,9 @@ RANGES: dict[str, dict[str, float]] = {
 }
 """Of Lightning's settings that it takes at any value, or refuses without a name."""
 
+SPANS = {"weeks", "days", "hours", "minutes", "seconds"}
+"""Of a time."""
+
 COPYING = ("spawn", "fork", "notebook")
 """In names of Lightning's strategies that copy this process, and with it loaders and locks that cannot be copied."""
 
@@ -73,6 +76,8 @@ def check_settings(command: str, config: Namespace) -> None:
     for setting, bounds in RANGES.items():
         if isinstance(value := config.get(setting), int | float):
             check_range(setting, value, **bounds)
+    if isinstance(span := config.trainer.max_time, dict) and (odd := sorted(set(map(str, span)) - SPANS)):
+        raise ConfigError(f"trainer.max_time has '{odd[0]}'; it has {', '.join(sorted(SPANS))}, or is DD:HH:MM:SS")
     check_name(config.name)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     if any(kind in str(config.trainer.strategy) for kind in COPYING):
@@ -122,12 +127,6 @@ def _check_training(config: Namespace) -> None:
         raise ConfigError(NOTHING_TO_TRAIN)
     if config.trainer.enable_checkpointing is False:
         raise ConfigError("trainer.enable_checkpointing is false; a run keeps its best weights, so leave it out")
-    for setting in ("optimizer", "lr_scheduler"):
-        if config.get(setting) is not None:
-            raise ConfigError(
-                f"{setting} is set; captioners train with AdamW: set model.init_args.learning_rate, weight_decay, "
-                "warmup and schedule"
-            )
     kept = "a run keeps the best weights of its validations in checkpoints/best.ckpt, so leave it out"
     for name, usual in KEPT.items():
         if ((value := config.checkpoint[name]) or None) != usual:

@@ -102,6 +102,21 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint  # type: ignore[no-any-return]
 
 
+def check_whole(path: str | Path) -> None:
+    """Compare a checkpoint with the checksums that are in it.
+
+    Raises:
+        CheckpointError: it is cut, overwritten, or a bit of it has changed.
+    """
+    try:
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()
+    except Exception as error:  # zipfile raises many kinds for torn files
+        raise CheckpointError(f"{path}: not a whole checkpoint ({error})") from error
+    if damaged is not None:
+        raise CheckpointError(f"{path}: not a whole checkpoint (the checksum of {damaged} is wrong)")
+
+
 def check_resumable(path: Path) -> None:
     """Check that a checkpoint holds the state of training.
 
@@ -138,6 +153,7 @@ def load_weights(captioner: "Captioner", path: str | Path) -> None:
         CheckpointError: the checkpoint is missing, unreadable, or of another model.
     """
     checkpoint = read_checkpoint(path)
+    check_whole(path)
     try:
         captioner.on_load_checkpoint(checkpoint)
     except CheckpointError as error:

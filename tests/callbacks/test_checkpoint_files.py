@@ -12,10 +12,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from hemblip.callbacks import ResumePoint
-from hemblip.callbacks.checkpoint_files import CheckpointFiles, check_whole
+from hemblip.callbacks.checkpoint_files import CheckpointFiles
 from hemblip.callbacks.resume_point import BEFORE, point_to_resume
 from hemblip.cli.trainer import HemblipTrainer
 from hemblip.errors import CheckpointError, DataError
+from hemblip.models.checkpoints import check_whole
 from hemblip.run import RESUME_POINT
 
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -178,6 +179,7 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("trainer.accelerator", "foo", "accelerator='foo'"),
         ("trainer.devices", "0", "trainer.devices is 0; on a CPU"),
         ("trainer.strategy", "foo", "strategy='foo'"),
+        ("trainer.max_time", "{fortnights: 1}", "trainer.max_time has 'fortnights'; it has days"),
         ("trainer.strategy", "ddp_spawn", "trainer.strategy is ddp_spawn; use ddp"),
         ("trainer.max_epochs", "-5", "-5"),
         ("trainer.check_val_every_n_epoch", "0", "check_val_every_n_epoch is 0"),
@@ -225,13 +227,6 @@ def test_sections_that_are_none(workplace, capsys, section, value):
     assert not Path("runs").exists()
 
 
-def test_captioners_have_their_own_optimiser(workplace, capsys):
-    settings = yaml.safe_load(Path(TINY).read_text()) | {"optimizer": {"class_path": "torch.optim.SGD"}}
-    Path("mine.yaml").write_text(yaml.safe_dump(settings))
-    assert main(["fit", "--config", "mine.yaml"]) == 2
-    assert "optimizer is set; captioners train with AdamW" in one_line(capsys)
-
-
 def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
     words = ["--early_stopping.monitor", "val_bleu", "--evaluation.validation_cells", "0"]
     assert main(["fit", "--config", TINY, *words]) == 2
@@ -275,6 +270,20 @@ def test_torn_and_foreign_checkpoints(workplace, capsys):
     torch.save({"state_dict": {}, "hemblip": {"pretrained": "other"}, "pytorch-lightning_version": "2.6.6"}, "o.ckpt")
     assert main(["test", "--config", TINY, "--ckpt_path", "o.ckpt"]) == 2
     assert "has pretrained 'other', the config asks for 'compact'" in one_line(capsys)
+
+
+def test_a_bit_of_a_weight_that_has_changed_is_noticed(tiny_run, capsys):
+    content = bytearray(Path(BEST).read_bytes())
+    with zipfile.ZipFile(BEST) as parts:
+        largest = max(parts.infolist(), key=lambda part: part.file_size)
+        bits = parts.read(largest)
+    content[content.index(bits) + len(bits) // 2] ^= 1
+    Path(BEST).write_bytes(content)
+    for words in (["validate"], ["predict", "--images", "data/synthetic"]):
+        assert main([*words, "--run", str(RUN)]) == 2
+        assert f"error: {BEST}: not a whole checkpoint (the checksum" in one_line(capsys)
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+        hemblip.load(str(RUN))
 
 
 class Foreign:
