@@ -48,6 +48,9 @@ def test_the_file_behind_a_link_is_written_and_the_link_stays(places):
     assert (places / "link").is_symlink() and (places / "mine.txt").read_text() == "new"
 
 
-def test_no_link_is_replaced_by_a_config(places, capsys):
-    assert main(["configs", "copy", "smoke", "dangling"]) == 2 and "exists already" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "words", [["configs", "copy", "smoke", "dangling"], ["export", "--run", "wbcatt-compact", "--output", "dangling"]]
+)
+def test_no_link_to_nothing_is_replaced(places, capsys, words):
+    assert main(words) == 2 and "exists already" in capsys.readouterr().err
     assert (places / "dangling").is_symlink()

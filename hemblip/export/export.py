@@ -51,7 +51,7 @@ def export(
     """
     trained = Run.meant(run)
     target = Path(output) if output else trained.results / "export"
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise ConfigError(f"--output {target}: exists already; remove it, or name another folder")
     check_folder_writable(target)
     if onnx:
