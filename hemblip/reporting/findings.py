@@ -145,5 +145,10 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
             "most similar training cell; frozen features + template: a classifier of each attribute on an image "
             "encoder that was not trained for it, its answers put into a fixed sentence.",
         ),
-        ("Confidence", "Mean probability that the model gave to the words it wrote, 0 to 1."),
+        (
+            "Confidence",
+            "How probable the captioner holds a statement, 0 to 1: the probability of the words that decide it; where "
+            "cells were also asked about, that of the value among all values of its attribute, if this tells right "
+            "statements better from wrong ones on validation cells.",
+        ),
     ]
