@@ -15,7 +15,9 @@ from hemblip.data.preparation import Picture, as_pixels
 from hemblip.errors import DataError
 from hemblip.explain.ask import answers
 from hemblip.metrics.abstention import abstain, fit_thresholds, promise
+from hemblip.metrics.asked import with_better_confidence
 from hemblip.models.loading import load
+from hemblip.models.validated import validated_otherwise
 from hemblip.morphology import KEYS
 from hemblip.morphology.questions import understood
 from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
@@ -49,8 +51,12 @@ class Reader:
     @cached_property
     def validation(self) -> pd.DataFrame | None:
         """Prediction rows that say how sure each statement was; None where a risk cannot be chosen."""
-        table = self.run.validation
-        return table if table is not None and set(CONFIDENCE_KEYS) <= set(table.columns) else None
+        table, weights = self.run.validation, self.run.weights
+        if table is None or not set(CONFIDENCE_KEYS) <= set(table.columns):
+            return None
+        if validated_otherwise(self.run, self.captioner, weights if weights.is_file() else None):
+            return None
+        return with_better_confidence(table, self.captioner.choices)
 
     def describe(self, pictures: Sequence[tuple[str, Picture]]) -> list[Cell]:
         """Describe pictures, each with its name.

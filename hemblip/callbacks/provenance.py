@@ -5,7 +5,6 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.records import QUESTION
 from hemblip.models.captioner import Captioner
+from hemblip.models.checkpoints import weights_digest
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
-from hemblip.results import digest
 from hemblip.run import TRAINING_CELLS, Run
 
 PACKAGES = (
@@ -89,14 +88,6 @@ def _amounts(trainer: L.Trainer, cells: CellDataModule) -> dict[str, Any]:
 def made_with(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give those facts of `provenance` on which captions depend: the number of ranks is not among them."""
     return {name: facts[name] for name in DEPENDED_ON}
-
-
-@cache
-def weights_digest(checkpoint: str | Path | None) -> str | None:
-    """Digest a checkpoint's bytes in 16 hexadecimal digits; None for the base model's own weights."""
-    if checkpoint is None:
-        return None
-    return digest(Path(checkpoint))[:16]
 
 
 def data_digest(manifest: pd.DataFrame) -> str:

@@ -1,7 +1,5 @@
 """Lightning's trainer, whose `predict` describes images, and the precision that it has unless told."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +11,15 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from hemblip.callbacks.checkpoint_files import CheckpointFiles
 from hemblip.callbacks.prediction_writer import PredictionWriter
-from hemblip.callbacks.provenance import weights_digest
 from hemblip.data.datamodules import CellDataModule
 from hemblip.data.unlabelled import UnlabelledCells
 from hemblip.errors import ConfigError, check_range
 from hemblip.metrics.abstention import fit_thresholds, promise
+from hemblip.metrics.asked import with_better_confidence
 from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import Familiarity
+from hemblip.models.validated import choices_of, validated_otherwise
+from hemblip.reporting.sureness import kinds_told
 from hemblip.run import Run
 
 
@@ -64,8 +64,12 @@ class HemblipTrainer(L.Trainer):
             raise ConfigError("predict is told no cells; give --images: a picture, a folder of them, or a table")
         if Path(output).exists() and not self.force:
             raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
-        thresholds, told = (None, "") if risk is None else self._thresholds(risk, model, ckpt_path)
         assert datamodule is not None and isinstance(model, Captioner)
+        model.choices = choices_of(Run(self.default_root_dir), model, ckpt_path)
+        thresholds, told = (None, "") if risk is None else self._thresholds(risk, model, ckpt_path)
+        if kinds := kinds_told(model.choices):
+            rank_zero_only(print)(kinds)
+            told = " ".join(filter(None, (told, kinds)))
         base = Path(model.pretrained)  # an exported folder
         model.familiarity = Familiarity.read(base if base.is_dir() else Path(self.default_root_dir))
         self.callbacks.append(PredictionWriter(output, thresholds, self.go_on, told))  # type: ignore[attr-defined]
@@ -77,7 +81,7 @@ class HemblipTrainer(L.Trainer):
         super().predict(model, datamodule=cells, return_predictions=False, ckpt_path=ckpt_path, weights_only=True)
 
     def _thresholds(
-        self, risk: float, captioner: L.LightningModule | None, checkpoint: str | Path | None
+        self, risk: float, captioner: Captioner, checkpoint: str | Path | None
     ) -> tuple[dict[str, float | None], str]:
         """How sure each attribute must be, by the captions of the run's validation cells, and what that promises.
 
@@ -92,17 +96,14 @@ class HemblipTrainer(L.Trainer):
                 f"--risk {risk} needs {run.rows_of('val')}, which is not there; run `python -m hemblip validate` "
                 "first, with the same checkpoint"
             )
-        assert isinstance(captioner, Captioner)
-        made, now = run.provenance.get("val", {}), {"weights": weights_digest(checkpoint)}
-        now["decoding"] = json.loads(json.dumps(asdict(captioner.decoding)))
-        if other := [name for name, value in now.items() if name in made and made[name] != value]:
+        if other := validated_otherwise(run, captioner, checkpoint):
             raise ConfigError(
-                f"--risk {risk}: {run.rows_of('val')} was written with other {other[0]}, so that what it promises does "
+                f"--risk {risk}: {run.rows_of('val')} was written with other {other}, so that what it promises does "
                 "not hold here; run `python -m hemblip validate` with the same ones first"
             )
         told = promise(rows, risk)
         rank_zero_only(print)(told)
-        return fit_thresholds(rows, risk), told
+        return fit_thresholds(with_better_confidence(rows, captioner.choices), risk), told
 
 
 def usual_precision(accelerator: str | Accelerator) -> Literal["bf16-mixed", "32-true"]:

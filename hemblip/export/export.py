@@ -22,6 +22,7 @@ from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.loading import exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
+from hemblip.models.validated import choices_of
 from hemblip.models.vlm import VlmCaptioner
 from hemblip.run import EXPORTED, Run
 
@@ -59,6 +60,7 @@ def export(
     # Adapters cannot be merged into 4-bit weights without rounding what was learnt.
     quantized = trained.model.get("init_args", {}).get("quantize_4bit", False)
     captioner = trained.captioner(**({"quantize_4bit": False} if quantized else {}))
+    captioner.choices = choices_of(trained, captioner, trained.weights if trained.weights.is_file() else None)
     if not isinstance(captioner, Exported):
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
     captions = isinstance(captioner, BlipCaptioner) and not isinstance(captioner, BlipVqaCaptioner)

@@ -92,7 +92,7 @@ def with_better_confidence(table: pd.DataFrame, choices: Mapping[str, Choice]) -
     for key, choice in choices.items():
         if choice.asked:
             sure = table[ASKED_PREFIX + key].astype(float).to_numpy()
-            changed[CONFIDENCE_PREFIX + key] = _at(sure, choice.asked_temperature)
+            changed[CONFIDENCE_PREFIX + key] = at(sure, choice.asked_temperature)
     return table.assign(**changed)
 
 
@@ -105,10 +105,11 @@ def told_and_asked(table: pd.DataFrame, key: str, choice: Choice) -> tuple[Suren
 def sureness(confidence: NDArray[np.float64], right: NDArray[np.bool_], temperature: float | None) -> Sureness:
     """Judge confidences (S,) of statements that are right or not (S,)."""
     area = float(roc_auc_score(right, confidence)) if 0 < right.sum() < len(right) else None
-    return Sureness(area, expected_calibration_error(_at(confidence, temperature), right))
+    return Sureness(area, expected_calibration_error(at(confidence, temperature), right))
 
 
-def _at(confidence: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:
+def at(confidence: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:
+    """Scale confidences (S,) by a temperature, if there is one."""
     return confidence if temperature is None else scaled(confidence, temperature)
 
 

@@ -8,14 +8,17 @@ that has seen whole captions: experiments/ask compares both.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hemblip.data.dataset import Batch
-from hemblip.metrics.asked import ANSWER_CONFIDENCE_PREFIX, ANSWER_PREFIX, ASKED_PREFIX
+from hemblip.metrics.asked import ANSWER_CONFIDENCE_PREFIX, ANSWER_PREFIX, ASKED_PREFIX, Choice, at
 from hemblip.morphology import KEYS, SCHEMA, STYLES, describe, extract_attributes
 from hemblip.morphology.schema import Attributes
 
@@ -55,17 +58,19 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
 def nearest_style(captions: list[str], stated: list[dict[str, str | None]]) -> int:
     """Tell which of the fixed styles captions are nearest to, by the characters in common."""
     pairs = zip(captions, stated, strict=True)
-    some = [(caption, attributes) for caption, attributes in pairs if any(attributes.values())]
+    some = [(caption, attributes) for caption, attributes in pairs if any(attributes.values())][:LOOKED_AT]
     if not some:
         return 0
 
     def likeness(style: int) -> float:
-        return sum(
-            SequenceMatcher(None, caption.lower(), describe(attributes, style).lower(), autojunk=False).ratio()
-            for caption, attributes in some[:LOOKED_AT]
-        )
+        return sum(_likeness(caption.lower(), describe(attributes, style).lower()) for caption, attributes in some)
 
     return max(range(STYLES), key=likeness)
+
+
+@lru_cache(maxsize=16384)  # captions repeat, and each is compared for every attribute
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _with(attributes: Attributes, key: str, value: str) -> dict[str, str | None]:
@@ -100,3 +105,32 @@ def answer_columns(captioner: Captioner, batch: Batch, captions: list[str]) -> l
             known = chances is not None and value is not None
             row[ASKED_PREFIX + key] = chances[place][SCHEMA[key].index(value)] if known else None  # type: ignore[index]
     return rows
+
+
+def asked_confidences(
+    captioner: Captioner, batch: Batch, captions: list[str], choices: Mapping[str, Choice]
+) -> list[dict[str, float]]:
+    """Ask about what captions state, and give its probabilities as they are the confidence of statements.
+
+    Args:
+        captioner: in evaluation mode.
+        batch: of B cells.
+        captions: what it says of them.
+        choices: attributes that are asked about, with their temperatures.
+
+    Returns:
+        B mappings of the asked attributes that a caption states to 0 to 1.
+    """
+    found: list[dict[str, float]] = [{} for _ in captions]
+    stated = [extract_attributes(caption) for caption in captions]
+    untaught = captioner.untaught()
+    for key, choice in choices.items():
+        values = [attributes[key] for attributes in stated]
+        if key in untaught or not any(values):
+            continue
+        chances = captioner.answer(batch, key, captions).double().numpy()
+        for place, value in enumerate(values):
+            if value is not None:
+                chance = np.array([chances[place, SCHEMA[key].index(value)]])
+                found[place][key] = float(at(chance, choice.asked_temperature)[0])
+    return found

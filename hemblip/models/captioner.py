@@ -5,7 +5,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -27,9 +27,10 @@ from hemblip.data.preparation import Picture, Preparation
 from hemblip.data.taught import Taught, constant_keys, never_seen
 from hemblip.data.transforms import derived_seed
 from hemblip.errors import CheckpointError, TrainingError, check_range
+from hemblip.metrics.asked import Choice
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
 from hemblip.models.answering import answer_losses
-from hemblip.models.asking import answer
+from hemblip.models.asking import answer, asked_confidences
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
 from hemblip.models.consistency import consistent_tokens
@@ -42,6 +43,7 @@ from hemblip.models.sharding import bring_together, spread
 from hemblip.models.trainable_parameters import TrainableParameters
 from hemblip.morphology import extract_attributes
 from hemblip.morphology.spelling import printed
+from hemblip.predictions import CONFIDENCE_PREFIX
 from hemblip.ranks import gather
 from hemblip.run import Run
 
@@ -180,6 +182,7 @@ class Captioner(L.LightningModule, ABC):
         self.taught: Taught | None = None
         self.constants_taught = False
         self.familiarity: Familiarity | None = None
+        self.choices: Mapping[str, Choice] = {}  # attributes whose statements get an asked confidence
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
         self._kept: torch.dtype | None = None  # of the features that batches bring
         self._pieces: dict[int, str] = {}  # what each token writes
@@ -348,7 +351,8 @@ class Captioner(L.LightningModule, ABC):
             key: attribute with V values.
             captions: what it says of them; described first if left out.
         """
-        return answer(self, batch, key, self.generate(batch) if captions is None else captions)
+        with self._precision():
+            return answer(self, batch, key, self.generate(batch) if captions is None else captions)
 
     def generate(self, batch: Batch) -> list[str]:
         """Describe each cell of a batch."""
@@ -379,17 +383,17 @@ class Captioner(L.LightningModule, ABC):
                 "captions": [""] * len(some),
                 "cell_ids": [str(number) for number in range(len(some))],
             }
-            with torch.inference_mode():
+            with torch.inference_mode(), self.encoded_once(batch) if self.choices else nullcontext():
                 unlike, generations = self.unlike(batch), self.describe_batch(batch)
-            for far, (caption, tokens) in zip(unlike, generations, strict=True):
-                sure = attribute_confidences(caption, tokens)
+                asked = self._asked(batch, generations)
+            for far, (caption, tokens), answered in zip(unlike, generations, asked, strict=True):
+                sure = {**attribute_confidences(caption, tokens), **answered}
                 known = {key: value for key, value in sure.items() if value is not None}
                 yield Description(caption, extract_attributes(caption), known, far)
 
     def describe_batch(self, batch: Batch) -> list[Generation]:
         """Describe each cell of a batch, and say how sure each token is."""
-        # Lightning sets the precision around its steps only; callbacks describe too.
-        with self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext():
+        with self._precision():
             generated = consistent_tokens(self, batch) if self.decoding.consistent else self.generate_tokens(batch)
         generations = []
         for caption, tokens in zip(self.texts(generated), generated, strict=True):
@@ -397,6 +401,14 @@ class Captioner(L.LightningModule, ABC):
             scores = token_scores(caption, pieces, [token.log_probability for token in tokens])
             generations.append(Generation(caption, scores))
         return generations
+
+    def _precision(self) -> AbstractContextManager[None]:
+        """Compute as a step does: Lightning sets the precision around its steps only, and callbacks describe too."""
+        return self._trainer.precision_plugin.forward_context() if self._trainer else nullcontext()
+
+    def _asked(self, batch: Batch, generations: list[Generation]) -> list[dict[str, float]]:
+        """Confidences of a batch's statements about attributes for which asking was chosen."""
+        return asked_confidences(self, batch, [one.caption for one in generations], self.choices)
 
     def texts(self, generated: list[list[Generated]]) -> list[str]:
         """Write generated tokens as captions."""
@@ -514,10 +526,14 @@ class Captioner(L.LightningModule, ABC):
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
         """Describe each cell: rows of `cell_id`, `caption`, confidences, and `flaw` of its image."""
         flaws, unlike = batch.get("flaws", {}), self.unlike(batch)
-        return [
-            {"cell_id": cell, "caption": text, **confidences(text, tokens), "unlike": far, "flaw": flaws.get(cell)}
-            for cell, (text, tokens), far in zip(batch["cell_ids"], self.describe_batch(batch), unlike, strict=True)
-        ]
+        generations = self.describe_batch(batch)
+        rows = []
+        for cell, (text, tokens), far, asked in zip(
+            batch["cell_ids"], generations, unlike, self._asked(batch, generations), strict=True
+        ):
+            sure = {**confidences(text, tokens), **{CONFIDENCE_PREFIX + key: value for key, value in asked.items()}}
+            rows.append({"cell_id": cell, "caption": text, **sure, "unlike": far, "flaw": flaws.get(cell)})
+        return rows
 
     def unlike(self, batch: Batch) -> list[float | None]:
         """Say what share of the validation cells is more like the training cells than each cell; None if not known."""

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from torch.distributed.tensor import DTensor
 
 from hemblip.errors import CheckpointError
 from hemblip.models.sharding import finite, whole
+from hemblip.results import digest
 
 if TYPE_CHECKING:
     from hemblip.models.captioner import Captioner
@@ -159,3 +161,11 @@ def load_weights(captioner: "Captioner", path: str | Path) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     captioner.load_state_dict(checkpoint["state_dict"], strict=False)  # compared just now, name by name
+
+
+@cache
+def weights_digest(checkpoint: str | Path | None) -> str | None:
+    """Digest a checkpoint's bytes in 16 hexadecimal digits; None for the base model's own weights."""
+    if checkpoint is None:
+        return None
+    return digest(Path(checkpoint))[:16]

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from hemblip.errors import CheckpointError
 from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import Familiarity
+from hemblip.models.validated import choices_of
 from hemblip.run import EXPORTED, Run
 
 
@@ -28,6 +29,7 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
     """
     run = Run.meant(path)
     captioner = run.captioner()
+    captioner.choices = choices_of(run, captioner, run.weights if run.weights.is_file() else None)
     captioner.familiarity = Familiarity.read(run.folder)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return captioner.to(torch.device(chosen)).eval()
@@ -61,6 +63,7 @@ def exported_settings(captioner: Captioner) -> dict[str, Any]:
         "cells": captioner.preparation.settings(),
         "taught": captioner.taught,
         "constants_taught": captioner.constants_taught,
+        "asked": {key: choice.asked_temperature for key, choice in captioner.choices.items()},
     }
 
 
@@ -82,6 +85,7 @@ def exported_config(folder: Path) -> dict[str, Any]:
             "data": {"class_path": "hemblip.data.ExternalCells", "init_args": {**cells, "sources": [source]}},
             "taught": told["taught"],
             "constants_taught": bool(told.get("constants_taught", False)),
+            "asked": dict(told.get("asked", {})),
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not as `export` wrote it ({error}); export the run again") from error

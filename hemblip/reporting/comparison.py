@@ -31,7 +31,7 @@ class Contestant:
         name: as the tables write it.
         kind: "model" or "baseline".
         scored: split -> scores; a split whose cells it did not describe is absent.
-        validation: validation rows of a captioner's first seed; None without.
+        validation: validation rows of a captioner's first seed, with the confidence that was chosen; None without.
         run: a captioner's first seed.
     """
 
@@ -40,6 +40,12 @@ class Contestant:
     scored: Mapping[str, Scored]
     validation: pd.DataFrame | None = None
     run: Run | None = None
+
+    def validated(self, split: str) -> pd.DataFrame | None:
+        """Give validation rows whose confidences are of the kind that those of a split are: asked or told."""
+        if self.run is not None and not is_asked(self.scored[split].table):
+            return self.run.validation
+        return self.validation
 
 
 class Contest:

@@ -80,7 +80,7 @@ def confidence_table(comparison: Comparison) -> Table | None:
 def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Estimate]:
     if split not in model.scored:
         return [Estimate(None, reason=comparison.absence(model, split))] * 5
-    table, validation = model.scored[split].table, model.validation
+    table, validation = model.scored[split].table, model.validated(split)
     sure, right = statements(table)
     if not len(sure):
         return [Estimate(None, reason=NO_CONFIDENCES)] * 5
@@ -125,6 +125,17 @@ def asked_table(comparison: Comparison) -> Table | None:
     return Table("asked", "Confidence told and asked", "Attribute", columns, rows, notes)
 
 
+def kinds_told(choices: Mapping[str, Choice]) -> str:
+    """Say in a sentence which confidence statements have; empty where that of their words is all there is."""
+    asked = [words(key) for key in KEYS if key in choices and choices[key].asked]
+    if not asked:
+        return ""
+    return (
+        f"Confidence, as validation chose: asked about the cell for {', '.join(asked)}; for other attributes the "
+        "probability of the words."
+    )
+
+
 def _both(model: Contestant, split: str, key: str, choice: Choice) -> list[Estimate]:
     if split not in model.scored or model.run is None or not is_asked(table := model.run.predictions(split)):
         return [Estimate(None, reason="these cells were not asked about")] * 4
@@ -142,12 +153,11 @@ def shortened_captions(comparison: Comparison) -> pd.DataFrame:
     """
     parts = []
     for model in comparison.models:
-        if not has_statement_confidences(model.validation):
-            continue
-        assert model.validation is not None
-        thresholds = fit_thresholds(model.validation, comparison.risk)
         for split, scored in model.scored.items():
-            if has_statement_confidences(scored.table):
+            validation = model.validated(split)
+            if has_statement_confidences(validation) and has_statement_confidences(scored.table):
+                assert validation is not None
+                thresholds = fit_thresholds(validation, comparison.risk)
                 rest = abstain(scored.table, thresholds)
                 told = scored.table[["cell_id", "caption"]].assign(model=model.name, split=split)
                 parts.append(told.assign(shortened=rest["caption"]))
