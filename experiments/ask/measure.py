@@ -27,12 +27,11 @@ for start in range(0, len(table), BATCH):
     pictures = np.stack([captioner.preparation.of_cell(row) for row in rows.to_dict("records")])
     images, captions = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), rows["caption"].tolist()
     batch = {"images": images, "captions": captions, "cell_ids": rows["cell_id"].tolist()}
-    stated = [{key: row[key] for key in KEYS} for row in rows.to_dict("records")]
-    style = nearest_style(captions, stated)
     with torch.inference_mode():
         for key in keys:
             asked[key].append(captioner.answer(batch, key, captions))
-            sentences = [describe({key: value}, style) for value in SCHEMA[key]] * len(rows)
+            styles = [nearest_style(caption) for caption in captions]
+            sentences = [describe({key: value}, style) for style in styles for value in SCHEMA[key]]
             with captioner.repeated(batch, len(SCHEMA[key])) as blank:
                 one = {"images": blank, "captions": sentences, "cell_ids": [""] * len(sentences)}
                 alone[key].append((-captioner.loss_per_cell(one)[0].view(len(rows), -1)).softmax(1))

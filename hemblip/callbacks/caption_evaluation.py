@@ -138,7 +138,7 @@ class CaptionEvaluation(L.Callback):
         if trainer.is_global_zero and not self._force:
             taken = cells.rows.loc[cells.rows["split"] == split, "cell_id"]
             run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
-        described = start_parts(self._parts, trainer, cells, facts, self._go_on, *LOSS)
+        described = start_parts(self._parts, trainer, cells, facts, self.ask, self._go_on, *LOSS)
         if trainer.is_global_zero and cells.described:
             captioner.loss_sums.add(described[list(LOSS)].itertuples(index=False, name=None))
 

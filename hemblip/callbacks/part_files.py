@@ -11,7 +11,13 @@ from hemblip.parts import RowParts
 
 
 def start_parts(
-    parts: RowParts, trainer: L.Trainer, cells: CellDataModule, facts: dict[str, Any], go_on: bool, *columns: str
+    parts: RowParts,
+    trainer: L.Trainer,
+    cells: CellDataModule,
+    facts: dict[str, Any],
+    asked: Any,
+    go_on: bool,
+    *columns: str,
 ) -> pd.DataFrame:
     """Start part files on all ranks, and leave what is described already out of `cells`.
 
@@ -20,6 +26,7 @@ def start_parts(
         trainer: that is about to describe.
         cells: to be described.
         facts: see `hemblip.callbacks.provenance.provenance`; the first rank's count.
+        asked: what cells are asked about beside their captions, plain values.
         go_on: keep rows that are there.
         columns: to read of these rows.
 
@@ -30,7 +37,7 @@ def start_parts(
         DataError: they were made with other settings, or another job is making them.
     """
     if trainer.is_global_zero:
-        parts.start(made_with(facts), go_on)
+        parts.start({**made_with(facts), "confidence": asked}, go_on)
     trainer.strategy.barrier()
     described = parts.columns("cell_id", *columns)
     cells.described = set(described["cell_id"]) if len(described) else set()

@@ -72,7 +72,8 @@ class PredictionWriter(BasePredictionWriter):
             return
         assert isinstance(pl_module, Captioner)
         cells: CellDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        start_parts(self._parts, trainer, cells, provenance(trainer, pl_module, cells), self.go_on)
+        asked = {key: choice.asked_temperature for key, choice in pl_module.choices.items()}
+        start_parts(self._parts, trainer, cells, provenance(trainer, pl_module, cells), asked, self.go_on)
 
     def write_on_batch_end(
         self,

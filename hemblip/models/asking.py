@@ -25,9 +25,6 @@ from hemblip.morphology.schema import Attributes
 if TYPE_CHECKING:
     from hemblip.models.captioner import Captioner
 
-LOOKED_AT = 8
-"""Captions from which the style of all is told."""
-
 
 @torch.no_grad()
 def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) -> Tensor:
@@ -42,9 +39,11 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
     Returns:
         (B, V) on the CPU, float32, rows summing to one; a value that training did not have beside several has 0.
     """
-    stated = [extract_attributes(caption) for caption in captions]
-    style = nearest_style(captions, stated)
-    texts = [describe(_with(attributes, key, value), style) for attributes in stated for value in SCHEMA[key]]
+    texts = [
+        describe(_with(extract_attributes(caption), key, value), nearest_style(caption))
+        for caption in captions
+        for value in SCHEMA[key]
+    ]
     with captioner.repeated(batch, len(SCHEMA[key])) as images:
         again: Batch = {"images": images, "captions": texts, "cell_ids": [""] * len(texts)}
         nll = captioner.loss_per_cell(again)[0].float().cpu()
@@ -55,22 +54,20 @@ def answer(captioner: Captioner, batch: Batch, key: str, captions: list[str]) ->
     return scores.softmax(-1)
 
 
-def nearest_style(captions: list[str], stated: list[dict[str, str | None]]) -> int:
-    """Tell which of the fixed styles captions are nearest to, by the characters in common."""
-    pairs = zip(captions, stated, strict=True)
-    some = [(caption, attributes) for caption, attributes in pairs if any(attributes.values())][:LOOKED_AT]
-    if not some:
+@lru_cache(maxsize=16384)  # captions repeat, and each is asked for every attribute
+def nearest_style(caption: str) -> int:
+    """Tell which of the fixed styles is nearest to a caption, by the words in common; the first if it states nothing.
+
+    Each caption's own, so that no answer depends on the other cells of a batch.
+    """
+    attributes, words = extract_attributes(caption), caption.lower().split()
+    if not any(attributes.values()):
         return 0
 
     def likeness(style: int) -> float:
-        return sum(_likeness(caption.lower(), describe(attributes, style).lower()) for caption, attributes in some)
+        return SequenceMatcher(None, words, describe(attributes, style).lower().split(), autojunk=False).ratio()
 
     return max(range(STYLES), key=likeness)
-
-
-@lru_cache(maxsize=16384)  # captions repeat, and each is compared for every attribute
-def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _with(attributes: Attributes, key: str, value: str) -> dict[str, str | None]:

@@ -126,11 +126,10 @@ def _written(captioner: Captioner, batch: Batch, captions: list[str]) -> list[li
     stated = [extract_attributes(caption) for caption in captions]
     asked = [key for key in RULED if any(cell[key] is not None for cell in stated)]
     chances = {key: captioner.answer(batch, key, captions).numpy() for key in asked}
-    style = nearest_style(captions, stated)
     texts = []
-    for place, cell in enumerate(stated):
+    for place, (caption, cell) in enumerate(zip(captions, stated, strict=True)):
         values = joint_best({key: found[place] for key, found in chances.items() if _is_stated(key, cell)})
-        texts.append(describe({**cell, **values}, style))
+        texts.append(describe({**cell, **values}, nearest_style(caption)))
     ids = captioner.answer_ids(texts)
     scores = captioner.answer_logits(batch, ids).float().log_softmax(-1).gather(2, ids[..., None])[..., 0]
     pad = captioner.tokenizer.pad_token_id

@@ -57,8 +57,18 @@ def test_what_a_value_excludes_is_left_out():
 
 @pytest.mark.parametrize("style", range(STYLES))
 def test_the_style_is_that_of_the_captions(style):
-    assert nearest_style([describe(CELL, style)], [CELL | dict.fromkeys(set(SCHEMA) - set(CELL))]) == style
-    assert nearest_style(["nothing"], [dict.fromkeys(SCHEMA)]) == 0
+    assert nearest_style(describe(CELL, style)) == style
+    assert nearest_style("nothing") == 0
+
+
+def test_an_answer_does_not_depend_on_the_other_cells_of_a_batch():
+    captioner = tiny().eval()
+    cells, said = batch(captioner), [describe(CELL, style) for style in (5, 0, 0)]
+    whole = captioner.answer(cells, "cell_size", said)
+    for place in range(3):
+        one = {**cells, "images": cells["images"][place : place + 1], "cell_ids": cells["cell_ids"][place : place + 1]}
+        alone = captioner.answer({**one, "captions": [""]}, "cell_size", said[place : place + 1])
+        assert torch.allclose(alone[0], whole[place], atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [tiny, twin])

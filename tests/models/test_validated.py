@@ -1,12 +1,14 @@
 """The confidence that a captioner's statements get is the one whose thresholds are compared with it."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import hemblip
 from hemblip.app.reader import Reader
@@ -20,10 +22,9 @@ from hemblip.reporting.comparison import Comparison, Scored
 from hemblip.reporting.sureness import kinds_told
 from hemblip.run import Run
 
-TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 RUN = Path("runs/tiny/version_0")
 CELL = {"cell_type": "monocyte", "cell_size": "large", "chromatin": "open", "cytoplasm_vacuoles": "absent"}
-BEST = str(RUN / "checkpoints" / "best.ckpt")
+BEST, OTHER = str(RUN / "checkpoints" / "best.ckpt"), str(RUN / "checkpoints" / "other.ckpt")
 
 
 def stated(captioner, generated):
@@ -31,16 +32,24 @@ def stated(captioner, generated):
     return [describe(CELL)] * len(generated)
 
 
+def killed(*args):
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """A run whose validation cells were asked about, with confidences that make asking the better for two keys."""
+def asked(_tiny, tmp_path_factory):
+    """A run whose validation and test cells were asked about, and a checkpoint of other weights beside the best."""
     place = tmp_path_factory.mktemp("asked")
+    shutil.copytree(_tiny, place, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(Captioner, "texts", stated)
-        assert main(["fit", "--config", TINY, "--trainer.max_epochs", "3"]) == 0
-        assert main(["validate", "--run", str(RUN), "--evaluation.ask", "true"]) == 0
-        assert main(["test", "--run", str(RUN), "--evaluation.ask", "true"]) == 0
+        patch.setattr("hemblip.callbacks.run_report.RunReport.on_test_end", lambda *_: None)
+        for command in ("validate", "test"):
+            assert main([command, "--run", str(RUN), "--evaluation.ask", "true", "--force", "true"]) == 0
+        other = torch.load(BEST, weights_only=True)
+        next(iter(other["state_dict"].values())).add_(1.0)
+        torch.save(other, OTHER)
     return place
 
 
@@ -99,9 +108,9 @@ def test_other_weights_are_told_as_nobody_has_validated_them(better):
     run = Run(RUN)
     captioner = run.captioner()
     assert validated.choices_of(run, captioner, BEST)
-    assert validated.choices_of(run, captioner, str(Path(BEST).with_name("last.ckpt"))) == {}
-    assert hemblip.load(RUN / "checkpoints" / "last.ckpt").choices == {}
-    assert Reader(RUN / "checkpoints" / "last.ckpt").validation is None
+    assert validated.choices_of(run, captioner, OTHER) == {}
+    assert hemblip.load(OTHER).choices == {}
+    assert Reader(OTHER).validation is None
 
 
 def test_an_exported_captioner_keeps_the_choice(better, tmp_path):
@@ -125,3 +134,16 @@ def test_which_confidence_is_said():
     choice = validated.Choice(True, None, None)
     told = kinds_told({"chromatin": choice, "cell_size": choice._replace(asked=False)})
     assert "asked about the cell for Chromatin;" in told and kinds_told({}) == ""
+
+
+def test_rows_of_another_choice_are_not_gone_on_with(better, monkeypatch, capsys):
+    pd.DataFrame({"image": Run(RUN).predictions("test")["image"].head(2)}).to_csv("two.csv", index=False)
+    words = ["predict", "--run", str(RUN), "--images", "two.csv", "--output", "killed.csv"]
+    with monkeypatch.context() as patch:
+        patch.setattr("hemblip.callbacks.prediction_writer.write_captions", killed)
+        assert main(words) != 0
+    key = next(iter(better))
+    fewer = {key: better[key]}
+    monkeypatch.setattr(validated, "choose", lambda rows: fewer)
+    assert main([*words, "--resume", "true"]) == 2
+    assert "another confidence" in capsys.readouterr().err
