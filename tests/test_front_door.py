@@ -21,6 +21,7 @@ from hemblip.errors import CheckpointError, DataError, ImageError
 from hemblip.models import BlipCaptioner
 from hemblip.morphology import KEYS, describe
 from hemblip.predictions import CONFIDENCE_PREFIX
+from hemblip.reporting.score import runs_of_table
 
 LORA = {"adaptation": "lora", "lora_rank": 4, "train_last_layers": 1}
 TRUTH = [{"cell_type": "neutrophil", "cell_size": "large"}, {"cell_type": "monocyte", "cell_size": "small"}]
@@ -310,3 +311,11 @@ def test_rows_of_captions_are_prediction_rows():
     table = hemblip.rows(["A large neutrophil."], ["A neutrophil."], TRUTH[:1], images=["a.png"], model="mine")
     row = table.iloc[0]
     assert (row["cell_type"], row["true_cell_size"], row["model"], row["group"]) == ("neutrophil", "large", "mine", "0")
+
+
+@pytest.mark.parametrize("box", ["3.0", "[1]", "[[1, 2], [3, 4]]", '{"x": 1}', "NaN"])
+def test_boxes_of_a_scored_table_are_boxes(tmp_path, box):
+    table = tmp_path / "mine.tsv"
+    table.write_text(f"caption\tbbox\na\t[1, 2, 3, 4]\nb\t{box}\n")
+    with pytest.raises(DataError, match="which is no box"):
+        runs_of_table(table)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -224,8 +225,13 @@ class HemblipCLI(LightningCLI):
 
     def _how_to_go_on(self) -> str:
         """Say what an interrupted command leaves."""
-        if self._command != "fit" or not self.run.resume_point.exists():
-            return "; nothing is saved yet" if self._command == "fit" else ""
+        if self._command != "fit":
+            of_run = self.run.rows_of("test").parent.glob("*.parts")
+            parts = [Path(f"{self.config.predict.output}.parts")] if self._command == "predict" else of_run
+            described = any(any(folder.glob("*.parquet")) for folder in parts)
+            return "; what is described is kept, and the same command with --resume true goes on" if described else ""
+        if not self.run.resume_point.exists():
+            return "; nothing is saved yet"
         point = self.run.resume_point
         step = read_checkpoint(point)["global_step"]
         return f"; {point} holds step {step}, and the same command with --resume true goes on from it"

@@ -158,10 +158,12 @@ def _value(column: str, text: str, path: Path) -> object:
         return texts(text) or None
     if not text or column not in (*MEASURES, "bbox"):
         return text or None
+    from hemblip.data.sources.boxes import box_of  # and what decodes images, which no table without boxes needs
+
     try:
-        return json.loads(text) if column == "bbox" else float(text)
+        return box_of({column: text}, [column]) if column == "bbox" else float(text)
     except ValueError as error:
-        kind = "list" if column == "bbox" else "number"
+        kind = "box [x, y, width, height] in pixels" if column == "bbox" else "number"
         raise DataError(f"{path}: {column} holds '{text[:50]}', which is no {kind}; rename this column") from error
 
 

@@ -78,9 +78,10 @@ def test_without_resume_it_begins_anew_and_with_other_settings_it_refuses(descri
     assert describing.run(TEST) == 0 and describing.cells == 24
 
 
-def test_a_stopped_predict_goes_on(describing):
+def test_a_stopped_predict_goes_on(describing, capsys):
     assert describing.run([*PREDICT, "--output", "whole.csv"]) == 0
     assert describing.run(PREDICT, stop_at=64) == 130 and not Path("captions.csv").exists()
+    assert "stopped; what is described is kept, and the same command with --resume true" in capsys.readouterr().err
     assert describing.run([*PREDICT, "--resume", "true"]) == 0 and describing.cells == 120 - 64
     assert Path("captions.csv").read_bytes() == Path("whole.csv").read_bytes()
 
