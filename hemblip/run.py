@@ -329,6 +329,7 @@ class Run:
         if self.exported:
             captioner.taught = self.config["taught"]
             captioner.constants_taught = self.config["constants_taught"]
+            captioner.usual_captions = self.config["captions"]
         # A model that is only tested has no checkpoint, and needs none.
         elif captioner.adaptation != "base" or self.weights.is_file():
             load_weights(captioner, self.weights)

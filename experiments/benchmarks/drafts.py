@@ -1,4 +1,4 @@
-"""Would drafts from training captions make greedy decoding faster? Passes of the decoder counted, and their cost timed.
+"""Count the passes of greedy decoding with drafts from training captions, and time what a pass costs.
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/drafts.py --wbcatt DATA/wbcatt_half --wbcatt_cells 100
 
@@ -13,8 +13,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 import torch
 from decoding import true_size
@@ -23,51 +23,27 @@ from torch import Tensor
 import hemblip
 from hemblip.data import InternalCells
 from hemblip.data.sources import Synthetic, WBCAtt
+from hemblip.data.taught import USUAL
 from hemblip.models.blip import BlipCaptioner
-from hemblip.models.decoding import GREEDY, BlipDecoder
+from hemblip.models.decoding import GREEDY, BlipDecoder, Drafts
 from hemblip.models.fused_attention import fuse_attention
 
 LENGTHS = (4, 8, 16)
 """Tokens that a pass reads, the last one written among them."""
 
-CONTEXT = 24
-"""Most tokens by which a continuation is looked up."""
-
 Caption = tuple[int, ...]
 
 
-class Drafts:
-    """What follows in captions: each end of up to `CONTEXT` tokens -> its likeliest next token."""
-
-    def __init__(self, captions: Iterable[Caption]) -> None:
-        follows: dict[Caption, Counter[int]] = defaultdict(Counter)
-        for caption, times in Counter(captions).items():
-            for place in range(1, len(caption)):
-                for start in range(max(0, place - CONTEXT), place):
-                    follows[caption[start:place]][caption[place]] += times
-        self.next = {context: counts.most_common(1)[0][0] for context, counts in follows.items()}
-
-    def after(self, written: Caption, most: int) -> Caption:
-        """The draft that goes on what is written, of at most so many tokens."""
-        draft: list[int] = []
-        while len(draft) < most:
-            ends = (written + tuple(draft))[-CONTEXT:]
-            found = next((self.next[ends[start:]] for start in range(len(ends)) if ends[start:] in self.next), None)
-            if found is None:
-                break
-            draft.append(found)
-        return tuple(draft)
-
-    def passes(self, caption: Caption, length: int) -> int:
-        """Passes that write a caption, which begins with its start mark."""
-        done, count = 1, 0
-        while done < len(caption):
-            draft = self.after(caption[:done], length - 1)
-            agreed = 0
-            while agreed < len(draft) and done + agreed < len(caption) and draft[agreed] == caption[done + agreed]:
-                agreed += 1
-            done, count = done + agreed + 1, count + 1
-        return count
+def passes(drafts: Drafts, caption: Caption, length: int) -> int:
+    """Passes that write a caption, which begins with its start mark."""
+    done, count = 1, 0
+    while done < len(caption):
+        draft = drafts.after(caption[:done], length - 1)
+        agreed = 0
+        while agreed < len(draft) and done + agreed < len(caption) and draft[agreed] == caption[done + agreed]:
+            agreed += 1
+        done, count = done + agreed + 1, count + 1
+    return count
 
 
 def tokens_of(captioner: BlipCaptioner, captions: Sequence[str]) -> list[Caption]:
@@ -78,11 +54,12 @@ def tokens_of(captioner: BlipCaptioner, captions: Sequence[str]) -> list[Caption
 
 def count(name: str, captioner: BlipCaptioner, training: Sequence[str], written: Sequence[str]) -> dict[int, float]:
     """Passes a token, by the length of passes."""
-    drafts, captions = Drafts(tokens_of(captioner, training)), tokens_of(captioner, written)
+    usual = [text for text, _ in Counter(training).most_common(USUAL)]
+    drafts, captions = Drafts(tokens_of(captioner, usual)), tokens_of(captioner, written)
     tokens = sum(len(caption) - 1 for caption in captions)
     fewer = {}
     for length in LENGTHS:
-        fewer[length] = tokens / sum(drafts.passes(caption, length) for caption in captions)
+        fewer[length] = tokens / sum(passes(drafts, caption, length) for caption in captions)
     told = ", ".join(f"{ratio:.2f} of {length}" for length, ratio in fewer.items())
     seen = sum(text in set(training) for text in set(written)) / len(set(written))
     print(

@@ -29,7 +29,7 @@ from hemblip.data.sampler import EvaluationBatches, TrainingBatches
 from hemblip.data.sources import Source
 from hemblip.data.splits import assign_splits, subset
 from hemblip.data.stored_arrays import GIGABYTES
-from hemblip.data.taught import Taught, constant_keys, taught_values
+from hemblip.data.taught import Taught, constant_keys, taught_values, usual_captions
 from hemblip.data.transforms import Augmentation
 from hemblip.errors import CheckpointError, ConfigError, DataError, check_range
 from hemblip.morphology import KEYS, STYLES, describe
@@ -276,6 +276,10 @@ class InternalCells(CellDataModule):
     def taught(self) -> Taught:
         """List the values of each attribute that the training cells have, after `setup`."""
         return taught_values(self.manifest[self.manifest["split"] == "train"])
+
+    def usual_captions(self) -> list[str]:
+        """List the commonest captions of the training cells, after `setup`."""
+        return usual_captions(self.manifest[self.manifest["split"] == "train"])
 
     def stated_keys(self, manifest: pd.DataFrame) -> list[str]:
         """Leave out what has one value in all training cells."""

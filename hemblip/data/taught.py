@@ -4,6 +4,7 @@ A captioner that has seen healthy cells only calls every cell healthy, and is su
 of the captions that are written for training, and of the scores.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -15,10 +16,20 @@ Taught = Mapping[str, Sequence[str]]
 """The values of each attribute that training cells have, in schema order."""
 
 
+USUAL = 500
+"""Captions that are kept with a run: 100 kB."""
+
+
 def taught_values(training: pd.DataFrame) -> dict[str, list[str]]:
     """List the values of each of the 15 keys in a manifest of training cells."""
     found = {key: set(training[key].dropna()) for key in KEYS}
     return {key: [value for value in SCHEMA[key] if value in found[key]] for key in KEYS}
+
+
+def usual_captions(training: pd.DataFrame) -> list[str]:
+    """List the captions of a manifest of training cells, the commonest first, at most `USUAL`."""
+    counts = Counter(caption for captions in training["captions"] for caption in captions)
+    return [caption for caption, _ in counts.most_common(USUAL)]
 
 
 def constant_keys(taught: Taught) -> list[str]:

@@ -53,6 +53,8 @@ TAUGHT = "hemblip_taught"
 CONSTANTS = "hemblip_constants"
 """Entry of a checkpoint: whether attributes with one value in training were taught all the same."""
 
+CAPTIONS = "hemblip_captions"
+"""Entry of a checkpoint: usual captions of training, of which drafts are made; see `decoding.drafts`."""
 
 CELLS = "hemblip_cells"
 """Entry of a checkpoint: how cells are prepared, see `Preparation.settings`."""
@@ -181,6 +183,7 @@ class Captioner(L.LightningModule, ABC):
         self.strict_loading = False  # `on_load_checkpoint` compares names, and knows what LoRA leaves out
         self.taught: Taught | None = None
         self.constants_taught = False
+        self.usual_captions: list[str] = []  # of training
         self.familiarity: Familiarity | None = None
         self.choices: Mapping[str, Choice] = {}  # attributes whose statements get an asked confidence
         self._shared: _Encoded | None = None  # the features of an evaluation's batch, while it lasts
@@ -278,6 +281,7 @@ class Captioner(L.LightningModule, ABC):
         checkpoint[IDENTITY] = identity(self)
         checkpoint[TAUGHT], checkpoint[CONSTANTS] = self.taught, self.constants_taught
         checkpoint[SETTINGS] = self.settings()
+        checkpoint[CAPTIONS] = self.usual_captions
         if "preparation" in vars(self):  # it is known
             checkpoint[CELLS] = self.preparation.settings()
 
@@ -285,6 +289,7 @@ class Captioner(L.LightningModule, ABC):
         """Refuse weights of another model; see `check_checkpoint`."""
         check_checkpoint(checkpoint, self)
         self.taught, self.constants_taught = checkpoint.get(TAUGHT), bool(checkpoint.get(CONSTANTS, False))
+        self.usual_captions = checkpoint.get(CAPTIONS, [])
         if cells := checkpoint.get(CELLS):
             self.preparation = Preparation.of_settings(cells, "checkpoint")
 
@@ -438,6 +443,7 @@ class Captioner(L.LightningModule, ABC):
         if isinstance(cells := self.trainer.datamodule, InternalCells):  # type: ignore[attr-defined]
             self.preparation = cells.preparation
             self.taught, self.constants_taught = cells.taught(), cells.teach_constants
+            self.usual_captions = cells.usual_captions()
             if cells.kept_features is not None:
                 tower = frozen_tower(self)
                 cells.keep_features(tower)

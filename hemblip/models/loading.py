@@ -64,6 +64,7 @@ def exported_settings(captioner: Captioner) -> dict[str, Any]:
         "taught": captioner.taught,
         "constants_taught": captioner.constants_taught,
         "asked": {key: choice.asked_temperature for key, choice in captioner.choices.items()},
+        "captions": captioner.usual_captions,
     }
 
 
@@ -86,6 +87,7 @@ def exported_config(folder: Path) -> dict[str, Any]:
             "taught": told["taught"],
             "constants_taught": bool(told.get("constants_taught", False)),
             "asked": dict(told.get("asked", {})),
+            "captions": told.get("captions", []),
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not as `export` wrote it ({error}); export the run again") from error

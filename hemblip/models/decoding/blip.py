@@ -88,6 +88,26 @@ class BlipDecoder:
         logits: Tensor = self.head(states)
         return logits
 
+    def read_ahead(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """Read several tokens of each cell at once; those that turn out wrong are overwritten by the next ones.
+
+        Args:
+            tokens: ids (B, K), of one beam a cell; what a cell has no token for is any.
+            places: of each cell's first token in its caption, (B,).
+
+        Returns:
+            Logits (B, K, words) of the tokens that follow each.
+        """
+        columns = places[:, None] + torch.arange(tokens.shape[1])  # (B, K)
+        end = int(columns.max()) + 1
+        mask = (torch.arange(end) <= columns[..., None])[:, None]  # (B, 1, K, end)
+        last = self.embeddings.position_embeddings.num_embeddings - 1
+        states = self.embeddings(tokens, position_ids=columns.clamp(max=last))
+        for layer in self.layers:
+            states = layer(states, columns, end, mask, self.seen)
+        logits: Tensor = self.head(states)
+        return logits
+
     def keep(self, order: Tensor) -> None:
         """Go on with fewer cells; only those that come to another place are copied.
 
@@ -169,10 +189,14 @@ class _Layer:
         self.keys, self.values = self.cross_keys.new_zeros(shape), self.cross_values.new_zeros(shape)
 
     def __call__(self, states: Tensor, columns: Tensor, end: int, mask: Tensor | None, seen: Tensor | None) -> Tensor:
-        """Turn states (B, K, D) into the next layer's; this step's keys are written to `columns` (K), below `end`."""
+        """Turn states (B, K, D) into the next layer's; this step's keys are written to `columns` (K), or (B, K)."""
         own, cross = self.layer.attention, self.layer.crossattention
-        self.keys.index_copy_(2, columns, self._split(own.self.key(states)))
-        self.values.index_copy_(2, columns, self._split(own.self.value(states)))
+        for buffer, new in ((self.keys, own.self.key(states)), (self.values, own.self.value(states))):
+            if columns.dim() == 1:
+                buffer.index_copy_(2, columns, self._split(new))
+            else:
+                split = self._split(new)
+                buffer.scatter_(2, columns[:, None, :, None].expand_as(split), split)
         context = self._attend(own.self.query(states), self.keys[:, :, :end], self.values[:, :, :end], mask)
         states = own.output(context, states)
         context = self._attend(cross.self.query(states), self.cross_keys, self.cross_values, seen)

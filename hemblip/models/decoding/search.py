@@ -76,7 +76,7 @@ def search(
             continue
         for place in done.nonzero().flatten().tolist():
             captions[int(cells[place])] = beams.captions(place)
-        order = _filled(done)
+        order = filled(done)
         if not len(order):
             break
         cells = cells[order]
@@ -98,7 +98,7 @@ def _rules(decoding: Decoding, end: int, device: torch.device) -> LogitsProcesso
     return rules
 
 
-def _filled(done: Tensor) -> Tensor:
+def filled(done: Tensor) -> Tensor:
     """Places (B',) of the cells that go on: the last ones come to where others have ended, the rest stay."""
     live = (~done).nonzero().flatten()
     order = torch.arange(len(live))
