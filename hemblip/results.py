@@ -19,6 +19,9 @@ RECORD = ".hemblip"
 FIX = "move it away, or give another --output"
 """What the user can do about what is in the way."""
 
+LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""Files that a file manager leaves in a folder that is looked at: nobody's."""
+
 Digests = Mapping[str, Sequence[str]]
 """Name of a file -> those that results of one command had or have."""
 
@@ -60,7 +63,7 @@ def _check_own(path: Path, maker: str, fix: str) -> None:
     made = _read(path / RECORD, maker)
     for file in sorted(path.rglob("*"), key=lambda file: (file.name == RECORD, file)):
         name = file.relative_to(path).as_posix()
-        if file.is_dir() or (made and name == RECORD):
+        if file.is_dir() or (made and name == RECORD) or file.name in LEFT_BY_SYSTEMS:
             continue
         if name not in made or not file.is_file():
             raise DataError(f"{path}: holds {name}, which is no earlier result of `{maker}`; {fix}")

@@ -54,6 +54,13 @@ def test_what_the_user_added_or_changed_in_a_folder_stays(workplace, change, why
     assert contents() == before
 
 
+def test_what_a_file_manager_left_is_in_nobodys_way(workplace):
+    write_folder("one")
+    Path("made/.DS_Store").write_bytes(b"Bud1")
+    write_folder("two")
+    assert Path("made/deep/a.md").read_text() == "two" and not Path("made/.DS_Store").exists()
+
+
 def test_a_copied_result_may_be_replaced(workplace):
     write_folder("one")
     shutil.copytree("made", "copy")
