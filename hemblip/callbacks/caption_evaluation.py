@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hemblip.callbacks.part_files import start_parts
-from hemblip.callbacks.provenance import provenance
+from hemblip.callbacks.provenance import changed, provenance
 from hemblip.data.datamodules import CellDataModule, ExternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.reading import exclusion_lines
@@ -138,6 +138,8 @@ class CaptionEvaluation(L.Callback):
         if trainer.is_global_zero and not self._force:
             taken = cells.rows.loc[cells.rows["split"] == split, "cell_id"]
             run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
+        if run.rows_of(split).is_file() and (others := changed(run.provenance.get(split, {}), facts)):
+            trainer.print(f"replaces   {run.rows_of(split)}, described with other {', '.join(others)}")
         described = start_parts(self._parts, trainer, cells, facts, self.ask, self._go_on, *LOSS)
         if trainer.is_global_zero and cells.described:
             captioner.loss_sums.add(described[list(LOSS)].itertuples(index=False, name=None))

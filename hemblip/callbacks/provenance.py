@@ -66,7 +66,7 @@ def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) 
         "precision": str(trainer.precision),
         "ranks": trainer.world_size,
         "captioner": captioner.settings(),
-        "weights": None if trainer.state.fn == "fit" else weights_digest(trainer.ckpt_path),
+        "weights": None if trainer.state.fn == "fit" else weights_digest(_weights(trainer)),
         "seed": cells.training_seed if trainer.state.fn == "fit" else None,
         "data_seed": cells.seed,
         "decoding": asdict(captioner.decoding),
@@ -75,6 +75,11 @@ def provenance(trainer: L.Trainer, captioner: Captioner, cells: CellDataModule) 
         "extractor": extractor_version(),
         "data": data_digest(cells.rows),
     }
+
+
+def _weights(trainer: L.Trainer) -> str | Path | None:
+    """Name the checkpoint that is described with; while a command is set up, Lightning does not know it yet."""
+    return trainer.ckpt_path or getattr(trainer, "described_with", None)
 
 
 def _amounts(trainer: L.Trainer, cells: CellDataModule) -> dict[str, Any]:
@@ -88,6 +93,20 @@ def _amounts(trainer: L.Trainer, cells: CellDataModule) -> dict[str, Any]:
 def made_with(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give those facts of `provenance` on which captions depend: the number of ranks is not among them."""
     return {name: facts[name] for name in DEPENDED_ON}
+
+
+def changed(recorded: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """Name the facts, among those on which captions depend, that are not as they were recorded."""
+    was, now = recorded, json.loads(json.dumps(made_with(facts)))
+    return [name for name in DEPENDED_ON if name in was and _apart(name, was[name]) != _apart(name, now[name])]
+
+
+def _apart(name: str, fact: Any) -> Any:
+    """Give a fact without what another one tells: a captioner's settings hold its decoding."""
+    if name != "captioner" or not isinstance(fact, Mapping):
+        return fact
+    given = {setting: value for setting, value in (fact.get("init_args") or {}).items() if setting != "decoding"}
+    return {**fact, "init_args": given}
 
 
 def data_digest(manifest: pd.DataFrame) -> str:

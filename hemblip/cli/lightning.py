@@ -325,4 +325,5 @@ class HemblipCLI(LightningCLI):
         config.evaluation.write_to(self.run.folder, config.resume, config.force)
         trainer: HemblipTrainer = super().instantiate_trainer(**settings, **kwargs)  # type: ignore[assignment]
         trainer.go_on, trainer.force = config.resume, config.force
+        trainer.described_with = None if self.subcommand == "fit" else config.ckpt_path
         return trainer

@@ -32,6 +32,9 @@ class HemblipTrainer(L.Trainer):
     force = False
     """Whether `predict` replaces a table that exists."""
 
+    described_with: str | None = None
+    """Checkpoint that `validate`, `test` and `predict` describe with."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another

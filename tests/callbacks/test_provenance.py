@@ -8,7 +8,7 @@ import pandas as pd
 from reporting.run_folders import make_run, manifests
 
 import hemblip
-from hemblip.callbacks.provenance import PACKAGES, data_digest
+from hemblip.callbacks.provenance import DEPENDED_ON, PACKAGES, changed, data_digest
 from hemblip.cli.main import main
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
@@ -19,7 +19,7 @@ from hemblip.run import Run
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 
 
-def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workplace):
+def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workplace, capsys):
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1", "--seed_everything", "7"]) == 0
     assert main(["test", "--run", "runs/tiny", "--model.init_args.decoding.max_new_tokens", "9"]) == 0
     run = Run("runs/tiny/version_0")
@@ -31,6 +31,18 @@ def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workpl
     assert (told["fit"]["ranks"], told["fit"]["device"], told["fit"]["precision"]) == (1, "cpu", "32-true")
     page = (run.folder / "report.html").read_text()
     assert f"tiny/version_0, test: hemblip {hemblip.__version__}" in page and "Drawn cells, not photographs" in page
+    assert "replaces" not in capsys.readouterr().out
+    assert main(["test", "--run", "runs/tiny", "--model.init_args.decoding.max_new_tokens", "8"]) == 0
+    assert "test.parquet, described with other decoding\n" in capsys.readouterr().out
+
+
+def test_what_has_changed_since_is_named_once():
+    facts = dict.fromkeys(DEPENDED_ON, "a") | {"ranks": 1, "captioner": {"init_args": {"decoding": 1, "question": "?"}}}
+    assert changed(facts, facts) == [] and changed({}, facts) == []
+    beams = {**facts, "decoding": "b", "captioner": {"init_args": {"decoding": 2, "question": "?"}}}
+    assert changed(facts, beams) == ["decoding"]
+    asked = {**facts, "ranks": 2, "captioner": {"init_args": {"decoding": 1, "question": "What?"}}}
+    assert changed(facts, asked) == ["captioner"]
 
 
 def test_other_cells_or_annotations_are_other_data():
