@@ -101,6 +101,23 @@ def replacing_files(paths: Sequence[Path], maker: str) -> Iterator[Callable[[Pat
                 paths[0].resolve().unlink(missing_ok=True)
 
 
+def remove_files(paths: Sequence[Path], maker: str) -> None:
+    """Remove the earlier result of `maker`, if there is one: it is no longer true, and nothing takes its place.
+
+    Args:
+        paths: see `replacing_files`.
+        maker: command that made them.
+
+    Raises:
+        DataError: see `check_files`.
+    """
+    with alone(paths[0]):
+        check_files(paths, maker)
+        with telling(paths[0]):
+            for path in [*paths, _record(paths)]:
+                path.unlink(missing_ok=True)
+
+
 def check_files(paths: Sequence[Path], maker: str) -> dict[str, list[str]]:
     """Raise what `replacing_files` would, before the work that it would end.
 

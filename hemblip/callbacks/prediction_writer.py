@@ -18,6 +18,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import UNLIKE as LIMIT
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.parts import RowParts
+from hemblip.plain_text import csv_text
 from hemblip.predictions import (
     CONFIDENCE_KEYS,
     CONFIDENCE_PREFIX,
@@ -27,10 +28,12 @@ from hemblip.predictions import (
     write_captions,
 )
 from hemblip.reporting.described import Cell, page
+from hemblip.results import check_files, remove_files, replacing_files
+
+MAKER = "predict"
 
 SHOWN = 20
 """Most flaws that are told on the terminal."""
-
 
 PAGE = 500
 """Most cells on a page: about 10 MB."""
@@ -51,7 +54,8 @@ class PredictionWriter(BasePredictionWriter):
         promise: what `thresholds` promise, for the page.
 
     Raises:
-        DataError: `output` cannot be written, or rows to go on with were made with other settings.
+        DataError: `output` cannot be written, the list of unreadable images would replace what no `predict` made, or rows
+            to go on with were made with other settings.
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         super().__init__("batch")
         self.path, self.thresholds, self.go_on, self.promise = captions_path(str(output)), thresholds, go_on, promise
+        self._listed = self.path.with_name(f"{self.path.stem}_excluded.csv")
+        check_files([self._listed], MAKER)
         self._parts = RowParts(self.path)
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -117,6 +123,8 @@ class PredictionWriter(BasePredictionWriter):
                 print(f"{foreign.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
             if flawed.any():
                 self._tell_excluded(rows[flawed])
+            else:
+                remove_files([self._listed], MAKER)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Keep what was described."""
@@ -146,9 +154,9 @@ class PredictionWriter(BasePredictionWriter):
 
     def _tell_excluded(self, rows: pd.DataFrame) -> None:
         """List the cells whose images cannot be read, the first of them on the terminal."""
-        listed = self.path.with_name(f"{self.path.stem}_excluded.csv")
-        write_captions(rows[["cell_id", "flaw"]], listed)
-        print(f"{len(rows):,} left out   {listed}")
+        with replacing_files([self._listed], MAKER) as partial:
+            partial(self._listed).write_text(csv_text(rows[["cell_id", "flaw"]]), encoding="utf-8")
+        print(f"{len(rows):,} left out   {self._listed}")
         for flaw in rows["flaw"].head(SHOWN):
             print(f"  {flaw}")
 

@@ -1,5 +1,6 @@
 """Settings and classes that are not there: where they were given, and what was meant."""
 
+import dataclasses
 import importlib
 import inspect
 import re
@@ -17,6 +18,7 @@ UNKNOWN_WORD = re.compile(r"unrecognized arguments: (\S+)")
 UNKNOWN_SETTING = re.compile(r"(?:\w+ '[^']+' does not accept option|Option) '([^']+)'( is not accepted)?")
 UNKNOWN_CLASS = re.compile(r"(?:Expected a dot import path string: |module '([\w.]+)' has no attribute ')(\w+)'?")
 CLASS = re.compile(r"Problem with given class_path '([\w.]+)'")
+EXPECTED = re.compile(r"Subtypes: \[<class '([\w.]+)'>")
 OURS = ("hemblip.models", "hemblip.data", "hemblip.data.sources", "hemblip.data.countermeasures")
 """Modules whose classes configs name."""
 
@@ -39,11 +41,26 @@ def told(error: ArgumentError, text: str, words: Sequence[str]) -> str:
         kinds = CLASS.findall(str(error))
         known = _parameters(kinds[-1]) if kinds else []
         return f"{_origin(name.rsplit('.', 1)[-1], None, words)}{text}{near(name, known)}"
+    if (found := UNKNOWN_CLASS.search(text)) and (settings := _settings(str(error))):
+        way, value = text[: found.start()].removesuffix(": "), found[2]
+        names = ", ".join(f"{way.rsplit(' ', 1)[-1]}.{name}" for name in settings)
+        return f"{_origin(value, None, words)}{way}: {value} is no value for it; its settings are {names}"
     if found := UNKNOWN_CLASS.search(text):
         modules = [found[1]] if found[1] else OURS
         return f"{_origin(found[2], None, words)}{text.split('. Got value')[0]}{near(found[2], _classes(modules))}"
     value = re.search(r"[Gg]ot value: (.*)$", text)
     return f"{_origin(text.split(':')[0], value and value[1], words)}{text}"
+
+
+def _settings(text: str) -> list[str]:
+    """Name the fields of the group of settings that the parser expected last; none if it expected something else."""
+    for path in reversed(EXPECTED.findall(text)):
+        module, _, name = path.rpartition(".")
+        if not module.startswith("hemblip."):
+            continue
+        kind = getattr(importlib.import_module(module), name)
+        return [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    return []
 
 
 def near(name: str, known: Iterable[str]) -> str:

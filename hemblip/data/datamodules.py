@@ -233,7 +233,7 @@ class InternalCells(CellDataModule):
             that the captioner can be asked in short sentences; 0 for whole captions.
         questions: ask about the attributes of each cell as well, see `hemblip.data.questions`.
         kept_features: compute what a frozen vision tower makes of each cell once before training, and train from files
-            in `cache`; None to compute it in each step.
+            in `cache`, `.views` of a cell in numbers of `.bits`; None to compute it in each step.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from pathlib import Path
 import lightning as L
 import pandas as pd
 import pytest
+from PIL import Image
 from tiny_blip import tiny
 
 from hemblip import parts
@@ -101,6 +102,24 @@ def test_captions_are_not_replaced_unasked(describing, capsys):
     assert describing.run(PREDICT) == 2 and "captions.csv: exists already" in capsys.readouterr().err
     assert Path("captions.csv").read_text() == "mine"
     assert describing.run([*PREDICT, "--force", "true"]) == 0 and len(pd.read_csv("captions.csv")) == 120
+
+
+def test_a_list_of_unreadable_images_is_of_the_last_call_and_never_the_users(describing, capsys):
+    Path("images").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (32, 32)).save(Path("images", name))
+    Path("captions_excluded.csv").write_text("mine")
+    assert describing.run([*PREDICT[:-1], "images"]) == 2 and describing.cells == 0
+    assert "captions_excluded.csv: no earlier result of `predict`" in capsys.readouterr().err
+    assert Path("captions_excluded.csv").read_text() == "mine" and not Path("captions.csv").exists()
+    Path("captions_excluded.csv").unlink()
+    Path("images", "b.png").write_text("no picture")
+    for _ in range(2):
+        assert describing.run([*PREDICT[:-1], "images", "--force", "true"]) == 0
+        assert pd.read_csv("captions_excluded.csv")["cell_id"].tolist() == ["b.png"]
+    Path("images", "b.png").unlink()
+    assert describing.run([*PREDICT[:-1], "images", "--force", "true"]) == 0
+    assert not [path.name for path in Path().iterdir() if "_excluded" in path.name]
 
 
 @pytest.fixture

@@ -427,6 +427,11 @@ def test_there_are_configs():
             "error: --data.init_args.limt on the command line is no setting; did you mean --data.init_args.limit?",
         ),
         (["--model", "BlipCaptione"], "BlipCaptione; did you mean BlipCaptioner?"),
+        (
+            ["--data.init_args.kept_features", "8"],
+            "kept_features: 8 is no value for it; its settings are kept_features.views, kept_features.bits",
+        ),
+        (["--data.init_args.balance", "true"], "balance: true is no value for it; its settings are balance.keys,"),
         (["--trainer.max_epochs", "three"], "error: trainer.max_epochs: Expected int. Got value: three"),
     ],
 )
