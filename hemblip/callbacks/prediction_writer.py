@@ -54,8 +54,8 @@ class PredictionWriter(BasePredictionWriter):
         promise: what `thresholds` promise, for the page.
 
     Raises:
-        DataError: `output` cannot be written, the list of unreadable images would replace what no `predict` made, or rows
-            to go on with were made with other settings.
+        DataError: `output` cannot be written, the list of unreadable images would replace what no `predict` made, or
+            rows to go on with were made with other settings.
     """
 
     def __init__(
