@@ -105,7 +105,10 @@ class RunSummary(L.Callback):
             monitor = getattr(trainer.checkpoint_callback, "monitor", None)
             weights = getattr(trainer.checkpoint_callback, "best_model_path", "")
             trainer.print(f"best       epoch {self._best_epoch}, {monitor} {self._best:.4g}: {_short(weights)}")
-        trainer.print(f"next       python -m hemblip test --run {trainer.default_root_dir}")
+        if getattr(trainer.checkpoint_callback, "best_model_path", "missing"):
+            trainer.print(f"next       python -m hemblip test --run {trainer.default_root_dir}")
+        else:
+            trainer.print("best       none: training ended before its first validation; train longer")
 
 
 def _minutes(seconds: float) -> str:

@@ -198,6 +198,8 @@ class HemblipCLI(LightningCLI):
             config.checkpoint.save_on_train_epoch_end = True
             told = "no early stopping, and best.ckpt holds the weights of the last epoch"
             rank_zero_only(print)(f"note: no validation ({reason}): {told}")
+        if self.subcommand == "fit" and (config.trainer.max_steps > 0 or config.trainer.max_time is not None):
+            config.early_stopping.strict = False  # training may end within an epoch, before its validation
         if self.subcommand != "fit":
             self.run = (
                 Run.meant(config.ckpt_path, config.name)

@@ -240,6 +240,13 @@ def test_training_without_validation_says_so_and_keeps_the_last_weights(workplac
     assert torch.load(BEST, weights_only=False)["epoch"] == 1
 
 
+def test_training_that_ends_before_its_first_validation_says_so(workplace, capsys):
+    assert main(["fit", "--config", TINY, "--trainer.max_steps", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "best       none: training ended before its first validation" in told and "next " not in told
+    assert not Path(BEST).exists() and Path(BEST).with_name("last.ckpt").exists()
+
+
 def test_validation_more_seldom_than_there_are_batches(workplace, capsys):
     assert main(["fit", "--config", TINY, "--trainer.val_check_interval", "1000"]) == 2
     assert "trainer.val_check_interval: `val_check_interval` (1000) must be" in one_line(capsys)
