@@ -272,9 +272,9 @@ class Run:
             CheckpointError: an exported folder's settings are not as `export` writes them.
             DataError: the file is torn, or holds no settings.
         """
-        from hemblip.models.loading import exported_config
-
         if self.exported:
+            from hemblip.models.loading import exported_config  # brings torch, which a table of captions does without
+
             return exported_config(self.folder)
         path = self.folder / "config.yaml"
         if not path.is_file():

@@ -163,9 +163,16 @@ def load_weights(captioner: "Captioner", path: str | Path) -> None:
     captioner.load_state_dict(checkpoint["state_dict"], strict=False)  # compared just now, name by name
 
 
-@cache
 def weights_digest(checkpoint: str | Path | None) -> str | None:
     """Digest a checkpoint's bytes in 16 hexadecimal digits; None for the base model's own weights."""
     if checkpoint is None:
         return None
-    return digest(Path(checkpoint))[:16]
+    path = Path(checkpoint).resolve()
+    facts = path.stat()
+    return _digest_of(path, facts.st_mtime_ns, facts.st_size)
+
+
+@cache
+def _digest_of(path: Path, modified: int, size: int) -> str:
+    """Digest a file that stays as it is; one that is written again has another time."""
+    return digest(path)[:16]

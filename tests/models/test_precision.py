@@ -104,6 +104,7 @@ def test_the_five_lines_tell_what_is_about_to_happen(workplace, capsys, request)
     assert main(["fit", "--config", str(request.config.rootpath / "tests" / "conf" / "tiny.yaml"), *words]) == 0
     lines = capsys.readouterr().out.splitlines()
     first = next(row for row, line in enumerate(lines) if line.startswith("data "))
-    plan = [line.split(maxsplit=1) for line in lines[first : first + 5]]
+    assert lines[first + 1].startswith("note       This model has never seen")
+    plan = [line.split(maxsplit=1) for line in (lines[first], *lines[first + 2 : first + 6])]
     assert [label for label, _ in plan] == ["data", "model", "training", "precision", "results"]
     assert plan[3][1] == "32-true on cpu" and plan[4][1] == "runs/tiny/version_0"

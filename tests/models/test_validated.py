@@ -17,6 +17,7 @@ from hemblip.metrics.abstention import fit_thresholds
 from hemblip.metrics.asked import at, choose, with_better_confidence
 from hemblip.models import validated
 from hemblip.models.captioner import Captioner
+from hemblip.models.checkpoints import weights_digest
 from hemblip.morphology import KEYS, describe
 from hemblip.reporting.comparison import Comparison, Scored
 from hemblip.reporting.sureness import kinds_told
@@ -111,6 +112,16 @@ def test_other_weights_are_told_as_nobody_has_validated_them(better):
     assert validated.choices_of(run, captioner, OTHER) == {}
     assert hemblip.load(OTHER).choices == {}
     assert Reader(OTHER).validation is None
+
+
+def test_a_checkpoint_of_the_same_name_is_another(tmp_path, monkeypatch):
+    digests = []
+    for folder, content in (("a", b"one"), ("b", b"two"), ("b", b"three")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        Path("best.ckpt").write_bytes(content)
+        digests.append(weights_digest("best.ckpt"))
+    assert len(set(digests)) == 3
 
 
 def test_an_exported_captioner_keeps_the_choice(better, tmp_path):
