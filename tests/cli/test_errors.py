@@ -64,6 +64,7 @@ class Stop:
     def find_spec(self, name, *_):
         if name == "jsonargparse":
             os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in a shell's background ignore it
 sys.meta_path.insert(0, Stop())
 sys.argv = ["hemblip", "configs"]
 runpy.run_module("hemblip", run_name="__main__")
