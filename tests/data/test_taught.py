@@ -64,6 +64,7 @@ def test_what_has_one_value_in_training_is_not_stated(workplace, teach_constants
     assert told.map(any).all() == told.map(any).any() == teach_constants
 
 
+@pytest.mark.slow
 def test_it_is_neither_scored_nor_forgotten_by_the_checkpoint(workplace, capsys):
     source = "[{class_path: data.test_taught.HealthyTraining, init_args: {cells: 40, size: 32}}]"
     words = ["--config", TINY, "--data.init_args.sources", source, "--trainer.max_epochs", "1"]

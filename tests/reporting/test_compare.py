@@ -243,6 +243,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(workplace, capsys, words, c
     assert "\n" not in error
 
 
+@pytest.mark.slow
 def test_options_may_stand_before_the_run_folders(here, capsys):
     assert main(["compare", "--output", "other", "runs/good", "--gallery", "3"]) == 0
     assert (here / "other" / "report.html").is_file()
@@ -342,6 +343,7 @@ def test_runs_need_not_have_everything(workplace, capsys):
     write_report(outside)
 
 
+@pytest.mark.slow
 def test_tables_of_an_earlier_comparison_do_not_stay(workplace):
     folder = make_run(Path("runs/a/version_0"), manifests(cells=10, size=32), 0.8)
     comparison = Comparison([Run(folder)])
