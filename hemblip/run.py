@@ -18,6 +18,7 @@ import yaml
 from hemblip.atomic import alone, no_folder, write_text
 from hemblip.data.records import QUESTION
 from hemblip.errors import CheckpointError, DataError
+from hemblip.exported import EXPORTED, exported_config
 from hemblip.metrics.questions import by_cell, questions_of, stated_by
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
@@ -72,9 +73,6 @@ RESUME_POINT = Path("checkpoints", "last.ckpt")
 
 SHIPPED = Path(__file__).parent / "weights"
 """Exported captioners that come with the package, each in a folder of its name."""
-
-EXPORTED = "hemblip.json"
-"""In a folder that `export` wrote: class, decoding, preparation of cells, and what training had."""
 
 TRAINING_CELLS = "training_cells.parquet"
 """Manifest of the training cells, in the run folder."""
@@ -273,8 +271,6 @@ class Run:
             DataError: the file is torn, or holds no settings.
         """
         if self.exported:
-            from hemblip.models.loading import exported_config  # brings torch, which a table of captions does without
-
             return exported_config(self.folder)
         path = self.folder / "config.yaml"
         if not path.is_file():

@@ -12,7 +12,7 @@ ROOT = Path(hemblip.__file__).parent
 FLOORS = (
     {"errors", "atomic", "results", "ranks", "plain_text"},
     {"morphology"},
-    {"data", "predictions", "parts", "shared_texts", "endpoint", "store"},
+    {"data", "predictions", "parts", "shared_texts", "endpoint", "store", "exported"},
     {"metrics"},
     {"corpus", "run", "models"},
     {"explain", "probing", "reporting", "export"},

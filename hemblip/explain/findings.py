@@ -31,8 +31,8 @@ def write_trial(
     folder: Path, rows: pd.DataFrame, table: pd.DataFrame, changes: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     """Write trial rows, their table and the sentences; give the sentences."""
-    words = in_words(table, changes)
-    parts = ["# Whether to believe the maps", "", *(f"- {line}" for line in words)]
+    told = in_words(table, changes)
+    parts = ["# Whether to believe the maps", "", *(f"- {line}" for line in told)]
     overview = table[table["key"] == EVERY]
     parts += ["", "## All statements", "", *_markdown(overview, ("method",))]
     parts += [
@@ -52,7 +52,7 @@ def write_trial(
         _write_csv(partial(tried), table)
         _write_csv(partial(of_cells), rows)
         partial(text).write_text("\n".join(parts) + "\n", encoding="utf-8")
-    return words
+    return told
 
 
 def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[str]:
@@ -60,7 +60,7 @@ def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[s
     own, other = overall(table)
     often = _often(table)
     leaks = often[often["edited"] != often["key"]].nlargest(3, "rate")
-    words = [
+    told = [
         f"{rows.groupby(['cell_id', 'edited']).ngroups} edits of {rows['cell_id'].nunique()} drawn cells: a statement "
         f"follows its attribute's edit in {own:.0%} (mean over attributes), another one changes in {other:.1%}.",
         "Most leakage: "
@@ -73,30 +73,30 @@ def write_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[s
         ["edited", *(_name(key) for key in _keys(table))],
         [[_name(edited), *(_cell(table, edited, key) for key in _keys(table))] for edited in _edited(table)],
     )
-    lines = ["# Edits of drawn cells", "", *(f"- {line}" for line in words), "", *body, ""]
+    lines = ["# Edits of drawn cells", "", *(f"- {line}" for line in told), "", *body, ""]
     edits, of_cells, text, figure = (folder / name for name in EDITS)
     with replacing_files([edits, of_cells, text, figure], MAKER) as partial:
         _write_csv(partial(edits), table)
         _write_csv(partial(of_cells), rows)
         partial(text).write_text("\n".join(lines), encoding="utf-8")
         draw_matrix(partial(figure), table)
-    return words
+    return told
 
 
 def write_part_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Write edits of masked cells; give sentences."""
-    words = []
+    told = []
     for row in table.itertuples():
         about = "that may depend on it" if row.may else "that may not"
         interval = "" if row.low is None else f" ({row.low:.0%} to {row.high:.0%})"
-        words.append(f"{row.part} {row.kind}: {row.rate:.0%}{interval} of {row.statements} statements {about} changed.")
-    lines = ["# Edits of parts", "", *(f"- {line}" for line in words), ""]
+        told.append(f"{row.part} {row.kind}: {row.rate:.0%}{interval} of {row.statements} statements {about} changed.")
+    lines = ["# Edits of parts", "", *(f"- {line}" for line in told), ""]
     edits, of_cells, text = (folder / name for name in PART_EDITS)
     with replacing_files([edits, of_cells, text], MAKER) as partial:
         _write_csv(partial(edits), table)
         _write_csv(partial(of_cells), rows)
         partial(text).write_text("\n".join(lines), encoding="utf-8")
-    return words
+    return told
 
 
 def draw_matrix(path: Path, table: pd.DataFrame) -> None:

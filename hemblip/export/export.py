@@ -15,16 +15,16 @@ from hemblip.export.card import model_card, notice
 from hemblip.export.onnx import check_packages, write_onnx
 from hemblip.export.processors import write_processor
 from hemblip.export.usage import told
+from hemblip.exported import EXPORTED, exported_settings
 from hemblip.models.access import bars_on_terminals, reaching
 from hemblip.models.adapters import merge_adapters
 from hemblip.models.blip import BlipCaptioner
 from hemblip.models.blip_vqa import BlipVqaCaptioner
 from hemblip.models.familiarity import Familiarity
-from hemblip.models.loading import exported_settings
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.validated import choices_of
 from hemblip.models.vlm import VlmCaptioner
-from hemblip.run import EXPORTED, Run
+from hemblip.run import Run
 
 Exported = BlipCaptioner | MedGemmaCaptioner | VlmCaptioner
 
