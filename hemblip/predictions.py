@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemblip.atomic import check_writable, replacing, write_text
+from hemblip.atomic import check_writable, replacing
 from hemblip.data.records import QUESTION
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA, extract_attributes
@@ -262,11 +262,16 @@ def captions_table(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 
 def write_captions(table: pd.DataFrame, path: Path) -> None:
     """Write a table of captions to a `.csv` or `.parquet` file, atomically."""
-    if path.suffix == ".csv":
-        write_text(path, csv_text(table))
-        return
     with replacing(path) as partial:
-        table.to_parquet(partial, index=False)
+        write_as(table, path.suffix, partial)
+
+
+def write_as(table: pd.DataFrame, suffix: str, path: Path) -> None:
+    """Write a table as CSV or Parquet, as `suffix` says (`.csv`, `.parquet`), to a file of any name."""
+    if suffix == ".csv":
+        path.write_text(csv_text(table), encoding="utf-8")
+    else:
+        table.to_parquet(path, index=False)
 
 
 def annotated_keys(table: pd.DataFrame) -> list[str]:

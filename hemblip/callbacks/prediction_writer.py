@@ -18,13 +18,13 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.familiarity import UNLIKE as LIMIT
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.parts import RowParts
-from hemblip.plain_text import csv_text
 from hemblip.predictions import (
     CONFIDENCE_KEYS,
     CONFIDENCE_PREFIX,
     UNLIKE,
     captions_path,
     captions_table,
+    write_as,
     write_captions,
 )
 from hemblip.reporting.described import Cell, page
@@ -155,7 +155,7 @@ class PredictionWriter(BasePredictionWriter):
     def _tell_excluded(self, rows: pd.DataFrame) -> None:
         """List the cells whose images cannot be read, the first of them on the terminal."""
         with replacing_files([self._listed], MAKER) as partial:
-            partial(self._listed).write_text(csv_text(rows[["cell_id", "flaw"]]), encoding="utf-8")
+            write_as(rows[["cell_id", "flaw"]], ".csv", partial(self._listed))
         print(f"{len(rows):,} left out   {self._listed}")
         for flaw in rows["flaw"].head(SHOWN):
             print(f"  {flaw}")

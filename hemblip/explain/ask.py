@@ -15,7 +15,7 @@ from hemblip.models.captioner import Captioner
 from hemblip.models.loading import load
 from hemblip.morphology import KEYS, SCHEMA
 from hemblip.morphology.questions import Asked, understood
-from hemblip.plain_text import csv_text
+from hemblip.predictions import write_as
 from hemblip.results import check_files, replacing_files
 
 UNTAUGHT = "not something I was taught"
@@ -61,10 +61,7 @@ def ask(run: str, images: str, question: str | None = None, output: str | None =
         print(table.drop(columns="image").to_string(index=False))
     else:
         with replacing_files([path], "ask") as partial:
-            if path.suffix == ".csv":
-                partial(path).write_text(csv_text(table), encoding="utf-8")
-            else:
-                table.to_parquet(partial(path), index=False)
+            write_as(table, path.suffix, partial(path))
         print(f"{len(table):,} answers   {path}")
 
 
