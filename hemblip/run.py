@@ -253,6 +253,11 @@ class Run:
         return self.folder.parent == SHIPPED
 
     @property
+    def checkpoint(self) -> Path | None:
+        """The file of its weights; None where its captioner has those of a base model, or of an exported folder."""
+        return self.weights if self.weights.is_file() else None
+
+    @property
     def results(self) -> Path:
         """Folder of what commands make of the run, unless they are told another."""
         return runs_folder() / self.name if self.shipped else self.folder

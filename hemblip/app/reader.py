@@ -51,10 +51,10 @@ class Reader:
     @cached_property
     def validation(self) -> pd.DataFrame | None:
         """Prediction rows that say how sure each statement was; None where a risk cannot be chosen."""
-        table, weights = self.run.validation, self.run.weights
+        table = self.run.validation
         if table is None or not set(CONFIDENCE_KEYS) <= set(table.columns):
             return None
-        if validated_otherwise(self.run, self.captioner, weights if weights.is_file() else None):
+        if validated_otherwise(self.run, self.captioner, self.run.checkpoint):
             return None
         return with_better_confidence(table, self.captioner.choices)
 

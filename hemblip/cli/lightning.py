@@ -78,7 +78,7 @@ def _of_run(words: Sequence[str]) -> list[str]:
             raise ConfigError(f"--run {given}: it {origin}, to describe your cells: predict --images")
         settings = [f"--{section}={json.dumps(run.config[section])}" for section in ("name", "model", "data")]
         return [kept[0], *settings, "--trainer.logger=false", *kept[1:]]
-    weights = ["--ckpt_path", str(run.weights)] if run.weights.is_file() else []
+    weights = ["--ckpt_path", str(run.checkpoint)] if run.checkpoint else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
 
 

@@ -60,7 +60,7 @@ def export(
     # Adapters cannot be merged into 4-bit weights without rounding what was learnt.
     quantized = trained.model.get("init_args", {}).get("quantize_4bit", False)
     captioner = trained.captioner(**({"quantize_4bit": False} if quantized else {}))
-    captioner.choices = choices_of(trained, captioner, trained.weights if trained.weights.is_file() else None)
+    captioner.choices = choices_of(trained, captioner, trained.checkpoint)
     if not isinstance(captioner, Exported):
         raise ConfigError(f"{type(captioner).__name__} cannot be exported; BLIP, MedGEMMA and VLM can")
     captions = isinstance(captioner, BlipCaptioner) and not isinstance(captioner, BlipVqaCaptioner)

@@ -28,7 +28,7 @@ def load(path: str | Path, device: str | None = None) -> Captioner:
     """
     run = Run.meant(path)
     captioner = run.captioner()
-    captioner.choices = choices_of(run, captioner, run.weights if run.weights.is_file() else None)
+    captioner.choices = choices_of(run, captioner, run.checkpoint)
     captioner.familiarity = Familiarity.read(run.folder)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return captioner.to(torch.device(chosen)).eval()
