@@ -8,6 +8,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from forked import trainer_on
 from tiny_blip import tiny
 
 from hemblip.data import InternalCells, kept_features
@@ -252,15 +253,7 @@ def test_gemma_reads_them_in_training_too(precision):
 
 def on_ranks(devices, captioner, cells, epochs=2):
     """Train on forked processes, without dropout; what was logged last."""
-    quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary"), False)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp_fork" if devices > 1 else "auto",
-        max_epochs=epochs,
-        use_distributed_sampler=False,
-        **quiet,
-    )
+    trainer = trainer_on(devices, max_epochs=epochs)
     trainer.fit(captioner, cells)
     return {name: value.item() for name, value in trainer.callback_metrics.items()}
 

@@ -8,6 +8,7 @@ import lightning as L
 import pandas as pd
 import pytest
 import torch
+from forked import trainer_on
 from tiny_blip import CAPTIONS, tiny
 
 from hemblip.data import InternalCells
@@ -331,14 +332,5 @@ def test_the_evaluated_loss_of_two_ranks_is_that_of_one_to_the_last_bit(workplac
         losses = []
         for devices in (1, 2):
             cells = InternalCells([Synthetic(cells=60, size=32)], 32, batch_size=4, limit=limit, cache="cache")
-            trainer = L.Trainer(
-                accelerator="cpu",
-                devices=devices,
-                strategy="ddp_fork" if devices > 1 else "auto",
-                use_distributed_sampler=False,
-                logger=False,
-                enable_progress_bar=False,
-                enable_checkpointing=False,
-            )
-            losses.append(trainer.test(captioner, cells)[0]["test_loss"])
+            losses.append(trainer_on(devices).test(captioner, cells)[0]["test_loss"])
         assert losses[0] == losses[1] > 0
