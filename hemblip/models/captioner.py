@@ -1,13 +1,11 @@
 """What every captioner shares: losses over cells, optimiser, schedule."""
 
-import inspect
 import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, Self
@@ -30,6 +28,7 @@ from hemblip.errors import CheckpointError, TrainingError, check_range
 from hemblip.metrics.asked import Choice
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
 from hemblip.models.answering import answer_losses
+from hemblip.models.arguments import arguments_of
 from hemblip.models.asking import answer, asked_confidences
 from hemblip.models.caption_limits import CaptionLimits
 from hemblip.models.checkpoints import IDENTITY, check_checkpoint, identity, kept_weights
@@ -37,6 +36,7 @@ from hemblip.models.consistency import consistent_tokens
 from hemblip.models.decoding import GREEDY, Decoding, Generated
 from hemblip.models.familiarity import Familiarity
 from hemblip.models.frozen_tower import frozen_tower
+from hemblip.models.loss_sums import LossSums, mean_loss
 from hemblip.models.optimisation import Schedule, parameter_groups, rate_factor, set_rates
 from hemblip.models.rewards import Rewards, self_critical
 from hemblip.models.sharding import bring_together, spread
@@ -99,22 +99,6 @@ class _Encoded(NamedTuple):
     features: Tensor | None
 
 
-@dataclass
-class _LossSums:
-    """Of an evaluation's cells on one rank: exact, so that the mean does not depend on the number of ranks."""
-
-    first: list[str] = field(default_factory=list)
-    """Cells of the first batch."""
-    nats: Fraction = Fraction()
-    tokens: int = 0
-
-    def add(self, losses: Iterable[tuple[float, int]]) -> None:
-        """Count nats and tokens of cells."""
-        for nats, tokens in losses:
-            self.nats += Fraction(nats)
-            self.tokens += tokens
-
-
 class Captioner(L.LightningModule, ABC):
     """A vision-language model that describes cells.
 
@@ -173,7 +157,7 @@ class Captioner(L.LightningModule, ABC):
         rewards: Rewards | None = None,
     ) -> None:
         super().__init__()
-        self._settings = _arguments(self)
+        self._settings = arguments_of(self)
         check_range("model.init_args.learning_rate", learning_rate, above=0)
         check_range("model.init_args.weight_decay", weight_decay, at_least=0)
         check_range("model.init_args.warmup", warmup, at_least=0, at_most=1)
@@ -190,7 +174,7 @@ class Captioner(L.LightningModule, ABC):
         self._kept: torch.dtype | None = None  # of the features that batches bring
         self._pieces: dict[int, str] = {}  # what each token writes
         self.losses: dict[str, tuple[float, int]] = {}  # nats and tokens by cell, of the batch that is evaluated
-        self.loss_sums = _LossSums()
+        self.loss_sums = LossSums()
         self.not_finite: list[str] = []  # cells of this rank's evaluation without a loss
         self._step_loss = (0.0, 0.0)  # nats and tokens of the step so far, of all ranks
 
@@ -597,13 +581,9 @@ class Captioner(L.LightningModule, ABC):
     def _log_loss(self, name: str, prog_bar: bool = False) -> None:
         """Mean over tokens of all ranks' cells: a mean of ranks' means counts cells unequally."""
         self.check_losses()
-        first, *others = gather(self.loss_sums)
-        # A rank without cells of its own has read the first batch too, and nothing else.
-        sums = [first, *(other for other in others if other.first != first.first)]
-        if tokens := sum(one.tokens for one in sums):  # an endpoint tells none
-            nats = sum((one.nats for one in sums), Fraction())
-            self.log(name, float(nats / tokens), prog_bar=prog_bar, batch_size=1)
-        self.losses, self.loss_sums = {}, _LossSums()
+        if (mean := mean_loss(gather(self.loss_sums))) is not None:  # an endpoint tells none
+            self.log(name, mean, prog_bar=prog_bar, batch_size=1)
+        self.losses, self.loss_sums = {}, LossSums()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what trains; warm-up and schedule by step.
@@ -621,30 +601,6 @@ class Captioner(L.LightningModule, ABC):
         scheduler = self.trainer.lr_scheduler_configs[0].scheduler
         assert isinstance(scheduler, LambdaLR)
         set_rates(self.trainer.optimizers[0], scheduler, self.learning_rate, self.weight_decay)
-
-
-def _arguments(captioner: Captioner) -> dict[str, Any]:
-    """Arguments of the outermost constructor that is making a captioner, as plain values."""
-    frame, found = inspect.currentframe(), None
-    frame = frame.f_back if frame else None
-    while frame is not None and frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is captioner:
-        found, frame = frame, frame.f_back
-    if found is None:
-        return {}
-    given = inspect.getargvalues(found)
-    named = {name: given.locals[name] for name in given.args if name != "self"}
-    return {name: _plain(value) for name, value in {**named, **given.locals.get(given.keywords or "", {})}.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Turn a setting into what YAML and a checkpoint hold."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 def _not_finite(batch: Batch, nll: Tensor) -> list[str]:
