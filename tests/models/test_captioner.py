@@ -313,19 +313,6 @@ def test_the_evaluated_loss_is_the_mean_over_tokens(monkeypatch):
     assert logged == {"val_loss": 0.5} and not captioner.loss_sums.tokens
 
 
-def test_ranks_bring_sums_together_and_the_first_batch_counts_once(monkeypatch):
-    captioner, logged = tiny(), {}
-    monkeypatch.setattr(captioner, "log", lambda name, value, **_: logged.update({name: value}))
-    ranks = [captioner.loss_sums] + [type(captioner.loss_sums)() for _ in range(2)]
-    same = [(0.1, 1), (0.2, 3)]
-    for sums, cells, losses in zip(ranks, ("ab", "cd", "ab"), (same, [(0.3, 5)], same), strict=True):
-        sums.first = list(cells)
-        sums.add(losses)
-    monkeypatch.setattr("hemblip.models.captioner.gather", lambda value: ranks if value is ranks[0] else [value])
-    captioner._log_loss("val_loss")
-    assert logged == {"val_loss": math.fsum([0.1, 0.2, 0.3]) / 9}
-
-
 def test_the_evaluated_loss_of_two_ranks_is_that_of_one_to_the_last_bit(workplace):
     """Three batches on two ranks; one batch on two ranks, of which the second reads it again."""
     for limit, captioner in ((12, tiny()), (4, tiny())):
