@@ -67,7 +67,7 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         super().__init__("batch")
         self.path, self.thresholds, self.go_on, self.promise = captions_path(str(output)), thresholds, go_on, promise
-        self._listed = self.path.with_name(f"{self.path.stem}_excluded.csv")
+        self._listed = self.path.with_name(f"{self.path.name}_excluded.csv")
         check_files([self._listed], MAKER)
         self._parts = RowParts(self.path)
 

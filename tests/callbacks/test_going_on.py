@@ -94,7 +94,7 @@ def test_images_of_which_none_can_be_read(describing, capsys, monkeypatch):
         Path("broken", f"{name}.png").write_text("no picture")
     assert describing.run([*PREDICT[:-1], "broken"]) == 2
     assert "none of the 2 images can be read" in capsys.readouterr().err and not Path("captions.csv").exists()
-    assert pd.read_csv("captions_excluded.csv")["cell_id"].tolist() == ["a.png", "b.png"]
+    assert pd.read_csv("captions.csv_excluded.csv")["cell_id"].tolist() == ["a.png", "b.png"]
 
 
 def test_captions_are_not_replaced_unasked(describing, capsys):
@@ -108,18 +108,29 @@ def test_a_list_of_unreadable_images_is_of_the_last_call_and_never_the_users(des
     Path("images").mkdir()
     for name in ("a.png", "b.png"):
         Image.new("RGB", (32, 32)).save(Path("images", name))
-    Path("captions_excluded.csv").write_text("mine")
+    Path("captions.csv_excluded.csv").write_text("mine")
     assert describing.run([*PREDICT[:-1], "images"]) == 2 and describing.cells == 0
-    assert "captions_excluded.csv: no earlier result of `predict`" in capsys.readouterr().err
-    assert Path("captions_excluded.csv").read_text() == "mine" and not Path("captions.csv").exists()
-    Path("captions_excluded.csv").unlink()
+    assert "captions.csv_excluded.csv: no earlier result of `predict`" in capsys.readouterr().err
+    assert Path("captions.csv_excluded.csv").read_text() == "mine" and not Path("captions.csv").exists()
+    Path("captions.csv_excluded.csv").unlink()
     Path("images", "b.png").write_text("no picture")
     for _ in range(2):
         assert describing.run([*PREDICT[:-1], "images", "--force", "true"]) == 0
-        assert pd.read_csv("captions_excluded.csv")["cell_id"].tolist() == ["b.png"]
+        assert pd.read_csv("captions.csv_excluded.csv")["cell_id"].tolist() == ["b.png"]
     Path("images", "b.png").unlink()
     assert describing.run([*PREDICT[:-1], "images", "--force", "true"]) == 0
     assert not [path.name for path in Path().iterdir() if "_excluded" in path.name]
+
+
+def test_tables_of_one_name_in_two_formats_have_a_list_each(describing):
+    for folder in ("some", "others"):
+        Path(folder).mkdir()
+        Image.new("RGB", (32, 32)).save(Path(folder, "whole.png"))
+        Path(folder, f"{folder}.png").write_text("no picture")
+    for folder, output in (("some", "cells.csv"), ("others", "cells.parquet")):
+        assert describing.run([*PREDICT[:-1], folder, "--output", output]) == 0
+    lists = [pd.read_csv(f"{output}_excluded.csv")["cell_id"].tolist() for output in ("cells.csv", "cells.parquet")]
+    assert lists == [["some.png"], ["others.png"]]
 
 
 @pytest.fixture
