@@ -221,6 +221,22 @@ def test_only_what_is_missing_is_drawn_again(tmp_path, monkeypatch):
     records()
 
 
+@pytest.mark.parametrize("how", ["empty", "cut", "overwritten", "flipped"])
+@pytest.mark.parametrize("place", ["image", "masks"])
+def test_what_is_damaged_is_drawn_again_and_said(tmp_path, capsys, how, place):
+    source = Synthetic(4, size=32, folder=str(tmp_path))
+    path = Path(source.records()[place][2])
+    data = path.read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    path.write_bytes({"empty": b"", "cut": data[:-20], "overwritten": b"x" * len(data), "flipped": flipped}[how])
+    folder = Path(source.records()["image"][2]).parent
+    assert path.read_bytes() == data
+    assert capsys.readouterr().err == f"note: {folder}: damaged; 1 of 4 cells are drawn again\n"
+    source.records()
+    assert not capsys.readouterr().err
+
+
 def test_a_full_disk_is_told_and_drawing_goes_on_when_there_is_room(tmp_path, monkeypatch):
     save, saved = Image.Image.save, []
 

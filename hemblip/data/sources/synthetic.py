@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ class Synthetic(Source):
         seed: of patients and cells.
         size: side of an image in pixels.
         external: another stain, camera and magnification, and other patients.
-        folder: where the images are kept; those that are there are not drawn again.
+        folder: where the images are kept; those that are there and whole are not drawn again.
     """
 
     name = "synthetic"
@@ -46,7 +47,7 @@ class Synthetic(Source):
         self.cells, self.seed, self.size, self.external, self.folder = cells, seed, size, external, folder
 
     def records(self) -> pd.DataFrame:
-        """Draw the cells whose images are not there; see `Source.records`.
+        """Draw the cells whose images are not there or damaged; see `Source.records`.
 
         Raises:
             DataError: an image cannot be written; those drawn before it stay.
@@ -55,7 +56,7 @@ class Synthetic(Source):
         settings = json.dumps([VERSION, self.cells, self.seed, self.size, domain])
         folder = Path(self.folder) / f"{domain}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
         drawn = [self._draw(index) for index in range(self.cells)]
-        if self._missing(folder):
+        if self._lacking(folder):
             with alone(folder, FIX):
                 self._render(folder, drawn)
         rows = [
@@ -87,17 +88,18 @@ class Synthetic(Source):
         batch = patient // len(DIAGNOSES)
         return draw_slide(self.external, np.random.default_rng((self.seed, int(self.external), 0, batch)))
 
-    def _missing(self, folder: Path) -> list[int]:
-        # One look a folder, not one a cell.
-        images, masks = (
-            {path.name for path in place.iterdir()} if place.is_dir() else set() for place in (folder, _masks(folder))
-        )
-        return [index for index in range(self.cells) if _file(index) not in images & masks]
+    def _lacking(self, folder: Path) -> list[int]:
+        """Cells without a whole image and mask."""
+        files = [(folder / _file(index), _masks(folder) / _file(index)) for index in range(self.cells)]
+        return [index for index, both in enumerate(files) if not all(map(_is_whole, both))]
 
     def _render(self, folder: Path, drawn: list[tuple[int, Cell, np.random.Generator]]) -> None:
         for place in (folder, _masks(folder)):
             remove_abandoned(place)
-        for index in tqdm(self._missing(folder), desc="Drawing cells", leave=False, disable=None):
+        lacking = self._lacking(folder)
+        if damaged := [index for index in lacking if (folder / _file(index)).exists()]:
+            print(f"note: {folder}: damaged; {len(damaged)} of {self.cells} cells are drawn again", file=sys.stderr)
+        for index in tqdm(lacking, desc="Drawing cells", leave=False, disable=None):
             patient, attributes, rng = drawn[index]
             pixels, masks = draw(attributes, self.slide(patient), self.size, one_stream(rng))
             labels = np.where(masks.nucleus, NUCLEUS, np.where(masks.cytoplasm, CYTOPLASM, 0)).astype(np.uint8)
@@ -109,6 +111,16 @@ class Synthetic(Source):
 def _masks(folder: Path) -> Path:
     """Folder of the masks, beside that of the images: whoever lists the images finds no masks."""
     return folder.with_name(f"{folder.name}-masks")
+
+
+def _is_whole(image: Path) -> bool:
+    """Whether a PNG is there and as it was written, as the checksums in it tell."""
+    try:
+        with Image.open(image) as opened:
+            opened.verify()
+    except Exception:  # Pillow raises many kinds for torn files
+        return False
+    return True
 
 
 def _file(index: int) -> str:
