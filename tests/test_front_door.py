@@ -286,6 +286,7 @@ def test_a_table_that_test_wrote_is_taken_as_it_is(workplace):
     ("changes", "said"),
     [
         ({"confidence": "high"}, "confidence holds 'high', which is no number; rename this column"),
+        ({"text": None}, "t.csv: no caption in column 'text'; set `columns: {caption: <its name>}`"),
         ({"cell_id": "a"}, "cell_id 'a' stands in several rows of gpt"),
         ({"cell_id": "a", "source": ["s", "t"] * 2}, "cell_id 'a' stands in several rows of gpt"),
         ({"cell_id": "a", "split": ["test", "external"] * 2}, "cell_id 'a' stands in several rows of gpt"),

@@ -114,6 +114,10 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
     found = read_table(path, ["caption"], columns)
     if not found.rows:
         raise DataError(f"{path}: holds no rows; give a table with captions")
+    if not any(row["caption"] for row in found.rows):
+        raise DataError(
+            f"{path}: no caption in column '{found.known['caption']}'; set `columns: {{caption: <its name>}}`"
+        )
     reference, model = (_column(found, name, columns) for name in ("reference", "model"))
     used, known = {reference, model, *KEYS, *TRUE_KEYS, *found.known.values()}, found.known
     further = [column for column in found.columns if column not in used]
