@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
 
-from hemblip.atomic import alone, no_folder, write_text
+from hemblip.atomic import alone, write_text
 from hemblip.data.records import QUESTION
 from hemblip.errors import CheckpointError, DataError
 from hemblip.exported import EXPORTED, exported_config
@@ -23,32 +20,21 @@ from hemblip.metrics.questions import by_cell, questions_of, stated_by
 from hemblip.morphology import KEYS
 from hemblip.morphology.extract import extractor_version
 from hemblip.predictions import read_predictions
+from hemblip.splits import order_of
+from hemblip.versions import (
+    agreed,
+    first_process,
+    is_version,
+    make_version,
+    next_version,
+    runs_folder,
+    version,
+    versions,
+)
 
 if TYPE_CHECKING:
     from hemblip.data.preparation import Preparation
     from hemblip.models.captioner import Captioner
-
-RUNS = "HEMBLIP_RUNS"
-"""Environment variable: the folder of all runs, `runs` unless it is set; `--runs` sets it."""
-
-PLACES: Mapping[str, str] = MappingProxyType({"test": "Internal", "external": "External"})
-"""Split -> where its cells come from, as the paper's tables name it."""
-
-
-def place_of(split: str) -> str:
-    """Name the column of a split; that of an external set with a name of its own is that name."""
-    return PLACES.get(split, split)
-
-
-def cells_of(split: str) -> str:
-    """Name the cells of a split within a sentence."""
-    return f"{PLACES[split].lower() if split in PLACES else split} cells"
-
-
-def order_of(split: str) -> tuple[int, str]:
-    """Sort splits as the paper does, and others by name after them."""
-    return ([*PLACES].index(split) if split in PLACES else len(PLACES)), split
-
 
 SCALES = "scales"
 """Entry of a set's provenance: micrometres a pixel of image files, by source."""
@@ -83,9 +69,6 @@ SWEEP_TABLE = "sweep.csv"
 TABLE3 = "table3.csv"
 """What `probe` leaves in a run folder."""
 
-_CHOSEN = "HEMBLIP_RUN_FOLDER"
-"""Set by the first process, so that the ranks that it starts use the same folder."""
-
 _PER_RUN = ("seed_everything", "name", "resume", "ckpt_path", "wandb", "group")
 """Settings that may differ between seeds of one model."""
 
@@ -111,7 +94,7 @@ class Run:
         else:
             self.folder, self.weights = path, path / BEST
         place = self.folder.resolve()
-        self.name = name or (place.parent.name if _number(place) is not None else place.name)
+        self.name = name or (place.parent.name if is_version(place) else place.name)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
@@ -120,17 +103,17 @@ class Run:
     def create(cls, name: str) -> Run:
         """Make the next free folder of runs called `name`: commands that start at once get one each."""
         while True:
-            folder = _agreed(next_version(runs_folder() / name))
-            if not _first() or make_version(folder):
+            folder = agreed(next_version(runs_folder() / name))
+            if not first_process() or make_version(folder):
                 return cls(folder)
 
     @classmethod
     def resume(cls, name: str) -> Run:
         """Give the newest run called `name` that can go on, else the newest, or a first one."""
         place = runs_folder() / name
-        folders = [version(place, number) for number in _numbers(place)] or [version(place, 0)]
+        folders = versions(place) or [version(place, 0)]
         able = [folder for folder in folders if any((folder / "checkpoints").glob("*last.ckpt"))]
-        return cls(_agreed((able or folders)[-1]))
+        return cls(agreed((able or folders)[-1]))
 
     @classmethod
     def newest(cls, name: str) -> Run:
@@ -139,16 +122,16 @@ class Run:
         Raises:
             CheckpointError: there is none.
         """
-        if not (numbers := _numbers(runs_folder() / name)):
+        if not (folders := versions(runs_folder() / name)):
             raise CheckpointError(
                 f"{runs_folder() / name}: holds no run; run `python -m hemblip fit` with this name first"
             )
-        return cls(version(runs_folder() / name, numbers[-1]))
+        return cls(folders[-1])
 
     @classmethod
     def versions(cls, folder: Path) -> list[Run]:
         """Give the runs of a name's folder, from the oldest to the newest."""
-        return [cls(version(folder, number)) for number in _numbers(folder)]
+        return [cls(version) for version in versions(folder)]
 
     @classmethod
     def meant(cls, path: str | Path, name: str = "") -> Run:
@@ -196,9 +179,9 @@ class Run:
             model: settings of the captioner, as in `config.yaml`.
         """
         place = runs_folder() / name
-        newest = cls(version(place, max(_numbers(place), default=0)))
+        newest = cls((versions(place) or [version(place, 0)])[-1])
         if newest.config.get("model") == model and not (newest.folder / "checkpoints").exists():
-            return cls(_agreed(newest.folder))
+            return cls(agreed(newest.folder))
         return cls.create(name)
 
     @classmethod
@@ -213,13 +196,12 @@ class Run:
             raise DataError(f"{path}: no such run folder; give runs/<name> or runs/<name>/version_<n>")
         if (path / "predictions").is_dir() or (path / TABLE3).is_file():
             return cls(path)
-        versions = [version(path, number) for number in _numbers(path)]
-        if not versions:
+        if not (folders := versions(path)):
             raise DataError(f"{path}: holds neither predictions nor version_<n> folders; give a run folder")
-        told = [cls(version) for version in versions if cls(version).described or (version / TABLE3).is_file()]
+        told = [cls(folder) for folder in folders if cls(folder).described or (folder / TABLE3).is_file()]
         if not told:
             raise DataError(
-                f"{path}: none of its {len(versions)} versions was tested; run `python -m hemblip test` first"
+                f"{path}: none of its {len(folders)} versions was tested; run `python -m hemblip test` first"
             )
         return told[-1]
 
@@ -529,7 +511,7 @@ class Run:
 
     def discard_if_empty(self) -> None:
         """Leave no folder of a command that wrote nothing."""
-        if _first():
+        if first_process():
             with suppress(OSError):  # it is not empty
                 for path in (self.folder, self.folder.parent, runs_folder()):
                     path.rmdir()
@@ -570,59 +552,3 @@ def flat(value: object, name: str = "") -> dict[str, object]:
         for key, part in value.items()
         for dotted, setting in flat(part, f"{name}.{key}" if name else str(key)).items()
     }
-
-
-def runs_folder() -> Path:
-    """Where runs go, and are looked for by name."""
-    return Path(os.environ.get(RUNS) or "runs")
-
-
-def version(folder: Path, number: int) -> Path:
-    """One of the numbered folders of what has a name."""
-    return folder / f"version_{number}"
-
-
-def next_version(folder: Path) -> Path:
-    """The first free number above those that are there."""
-    return version(folder, max(_numbers(folder), default=-1) + 1)
-
-
-def make_version(folder: Path) -> bool:
-    """Make a numbered folder; false if another process has just made it.
-
-    Raises:
-        DataError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        if folder.is_dir():
-            return False
-        raise DataError(f"{folder}: cannot be made, something else has its name; move it away") from None
-    except OSError as error:
-        reason = next(filter(None, map(no_folder, folder.parents)), error.strerror)
-        raise DataError(f"{folder}: cannot be made ({reason}); choose another --name or folder") from error
-    return True
-
-
-def _number(folder: Path) -> int | None:
-    match = re.fullmatch(r"version_(\d+)", folder.name)
-    return int(match[1]) if match else None
-
-
-def _numbers(folder: Path) -> list[int]:
-    """Versions below the folder of a name, from the oldest to the newest."""
-    return sorted(number for path in folder.glob("version_*") if (number := _number(path)) is not None)
-
-
-def _first() -> bool:
-    """Whether this process is the first of its run, as torchrun, SLURM and Lightning tell it."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-
-
-def _agreed(folder: Path) -> Path:
-    """What the first process of this machine chose."""
-    if _CHOSEN in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        return Path(os.environ[_CHOSEN])
-    os.environ[_CHOSEN] = str(folder)
-    return folder

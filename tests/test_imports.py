@@ -10,7 +10,7 @@ import hemblip
 ROOT = Path(hemblip.__file__).parent
 
 FLOORS = (
-    {"errors", "atomic", "results", "ranks", "plain_text"},
+    {"errors", "atomic", "results", "ranks", "plain_text", "splits", "versions"},
     {"morphology"},
     {"data", "predictions", "parts", "shared_texts", "endpoint", "store", "exported"},
     {"metrics"},

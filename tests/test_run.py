@@ -12,12 +12,13 @@ from tiny_blip import TINY, tiny
 from hemblip.errors import CheckpointError, DataError, HemblipError
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.run import Run
+from hemblip.versions import version
 
 
 def test_commands_that_start_at_once_get_a_folder_each(workplace, monkeypatch):
     """The second looked before the first made its folder."""
     seen = iter([[], [], [0], [0, 1]])
-    monkeypatch.setattr("hemblip.run._numbers", lambda folder: next(seen))
+    monkeypatch.setattr("hemblip.versions.versions", lambda name: [version(name, number) for number in next(seen)])
     first, second, third = (Run.create("x").folder for _ in range(3))
     assert [path.name for path in (first, second, third)] == ["version_0", "version_1", "version_2"]
     (first / "config.yaml").touch()
@@ -28,8 +29,8 @@ def test_commands_that_start_at_once_get_a_folder_each(workplace, monkeypatch):
 
 def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
     assert Run.create("x").folder.as_posix() == "runs/x/version_0" == Run.resume("x").folder.as_posix()
-    for version in (0, 9, 10):
-        (workplace / f"runs/x/version_{version}").mkdir(parents=True, exist_ok=True)
+    for number in (0, 9, 10):
+        (workplace / f"runs/x/version_{number}").mkdir(parents=True, exist_ok=True)
     (workplace / "runs/x/version_old").mkdir()
     assert Run.resume("x").folder.name == "version_10" and Run.create("x").folder.name == "version_11"
     last = workplace / "runs/x/version_9/checkpoints/last.ckpt"

@@ -11,7 +11,8 @@ from hemblip.morphology.schema import words
 from hemblip.reporting.html import sheet
 from hemblip.reporting.statements import KINDS
 from hemblip.reporting.sure_marks import MARKS
-from hemblip.run import Run, cells_of
+from hemblip.run import Run
+from hemblip.splits import cells_of
 
 AT_ONCE = 12
 """Cells on one leaf."""

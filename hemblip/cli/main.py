@@ -14,6 +14,7 @@ from hemblip.cli.config_files import check_words, option
 from hemblip.cli.configs import resolved
 from hemblip.cli.errors import error_line, unexpected_line
 from hemblip.cli.help import asked, check_names, help_text, without_all
+from hemblip.versions import RUNS
 
 BEST = "--ckpt_path runs/smoke/version_0/checkpoints/best.ckpt"
 
@@ -81,8 +82,6 @@ def _results_where_told(command: str, words: list[str]) -> Iterator[list[str]]:
     if command in COMMANDS and COMMANDS[command].positional == "runs":
         yield words
         return
-    from hemblip.run import RUNS  # and pandas, which no help needs
-
     folder, others = option(words, "--runs")
     before = os.environ.get(RUNS)
     try:

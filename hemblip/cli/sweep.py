@@ -22,7 +22,8 @@ from hemblip.atomic import write_text
 from hemblip.cli.sweep_file import Sweep, read_sweep
 from hemblip.errors import ConfigError, TrainingError
 from hemblip.plain_text import csv_text
-from hemblip.run import BEST, runs_folder, version
+from hemblip.run import BEST
+from hemblip.versions import runs_folder, version
 
 if TYPE_CHECKING:
     import optuna

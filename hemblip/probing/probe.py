@@ -19,7 +19,7 @@ from hemblip.probing.figure import Map, draw_map, plane
 from hemblip.probing.heads import HEADS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
-from hemblip.run import make_version, next_version
+from hemblip.versions import make_version, next_version
 
 TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
 HeadName = Literal["cosine", "released", "linear", "knn"]

@@ -19,7 +19,7 @@ from hemblip.predictions import CONFIDENCE_PREFIX
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.maps import read_maps
 from hemblip.reporting.statements import VERDICTS, Piece, Statement, judge, marked_caption, pair_in_words
-from hemblip.run import place_of
+from hemblip.splits import place_of
 
 PANEL_SIDE = 160
 """Side in pixels of a cell in Fig. 2 and among the report's examples."""

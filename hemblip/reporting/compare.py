@@ -26,7 +26,8 @@ from hemblip.reporting.score import runs_of_table
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.sureness import asked_table, confidence_table, shortened_captions
 from hemblip.results import check_folder, replacing_folder
-from hemblip.run import SWEEP_TABLE, TABLE3, Run, place_of, sweep_runs
+from hemblip.run import SWEEP_TABLE, TABLE3, Run, sweep_runs
+from hemblip.splits import place_of
 
 if TYPE_CHECKING:
     from hemblip.metrics.bert import BertScore

@@ -17,7 +17,8 @@ from hemblip.morphology.extract import extractor_version
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
 from hemblip.reporting.run_settings import check_same_cells, differing_tests
-from hemblip.run import PLACES, SCALES, TRAINING_CELLS, Run, cells_of, order_of
+from hemblip.run import SCALES, TRAINING_CELLS, Run
+from hemblip.splits import PLACES, cells_of, order_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore

@@ -13,7 +13,7 @@ from hemblip.morphology.schema import words
 from hemblip.predictions import TRUE_PREFIX, annotated_keys
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.statements import MARKS, NAMES, Verdict
-from hemblip.run import cells_of
+from hemblip.splits import cells_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.paper_tables import basis, estimate, features, model_columns
 from hemblip.reporting.statements import pair_in_words
-from hemblip.run import cells_of
+from hemblip.splits import cells_of
 
 KINDS = {"plausible": "Plausible", "other": "Other"}
 

@@ -9,7 +9,7 @@ from hemblip.metrics.jackknife import FEW
 from hemblip.metrics.verdicts import Verdict
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Estimate
-from hemblip.run import cells_of, place_of
+from hemblip.splits import cells_of, place_of
 
 NEARLY_ALL = 0.97
 """Coverage above which silence needs no sentence."""

@@ -21,7 +21,7 @@ from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.statements import pair_in_words
-from hemblip.run import cells_of
+from hemblip.splits import cells_of
 
 NAMED = 3
 """Attributes, types and pairs of values that a sentence names."""

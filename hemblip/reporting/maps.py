@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hemblip.errors import DataError
-from hemblip.run import cells_of
+from hemblip.splits import cells_of
 
 if TYPE_CHECKING:
     from hemblip.reporting.comparison import Comparison

@@ -17,7 +17,7 @@ from hemblip.morphology.schema import words
 from hemblip.reporting import paper_numbers
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.layout import BELOW, PUBLISHED, Column, Estimate, Row, Table
-from hemblip.run import PLACES, cells_of, place_of
+from hemblip.splits import PLACES, cells_of, place_of
 
 TEXT_SCORES = {
     "bleu_raw": "BLEU, as published",

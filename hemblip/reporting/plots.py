@@ -23,7 +23,8 @@ from hemblip.morphology import KEYS
 from hemblip.morphology.schema import words
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.sureness import has_statement_confidences, statements
-from hemblip.run import Run, cells_of
+from hemblip.run import Run
+from hemblip.splits import cells_of
 
 STYLES = (
     ("#0072b2", "-", "o"),

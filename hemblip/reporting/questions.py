@@ -9,7 +9,8 @@ from hemblip.morphology import KEYS
 from hemblip.morphology.schema import words
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.run import TRAINING_CELLS, Run, cells_of
+from hemblip.run import TRAINING_CELLS, Run
+from hemblip.splits import cells_of
 
 COLUMNS: Mapping[str, str] = {"majority": "Majority %", "answers": "Answers %", "captions": "Captions %"}
 

@@ -28,7 +28,8 @@ from hemblip.reporting.run_settings import origins, settings, settings_differenc
 from hemblip.reporting.side_tables import side_tables
 from hemblip.reporting.stress import stress_plot
 from hemblip.reporting.sureness import asked_table, confidence_table
-from hemblip.run import Run, cells_of
+from hemblip.run import Run
+from hemblip.splits import cells_of
 
 if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore

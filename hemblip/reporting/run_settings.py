@@ -8,7 +8,8 @@ from typing import Any
 from hemblip.errors import DataError
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.layout import Column, Row, Table
-from hemblip.run import PLACES, Run, cells_of, flat, order_of, place_of
+from hemblip.run import Run, flat
+from hemblip.splits import PLACES, cells_of, order_of, place_of
 
 NOT_COMPARED = ("name", "resume", "resume_point", "ckpt_path", "wandb", "group", "verbose", "weights_only")
 """Settings of a config that are no part of the experiment."""

@@ -18,7 +18,8 @@ from hemblip.metrics.intervals import Measured
 from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_KEYS, TRUE_KEYS, TRUE_PREFIX, prediction_table, rows, write_predictions
 from hemblip.results import check_folder, replacing_folder
-from hemblip.run import PLACES, Run
+from hemblip.run import Run
+from hemblip.splits import PLACES
 
 SCORES = "scores.json"
 

@@ -21,7 +21,7 @@ from hemblip.reporting.paper_tables import (
     single_valued_notes,
 )
 from hemblip.reporting.questions import questions_table
-from hemblip.run import cells_of, place_of
+from hemblip.splits import cells_of, place_of
 
 NOT_ANNOTATED = "no cell of this source is annotated"
 

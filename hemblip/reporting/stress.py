@@ -12,7 +12,8 @@ from hemblip.metrics.stress import AS_IT_IS, stress_scores
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.plots import STYLES, Plot, as_uri
 from hemblip.reporting.sureness import has_statement_confidences
-from hemblip.run import Run, cells_of
+from hemblip.run import Run
+from hemblip.splits import cells_of
 
 RISK = 0.05
 """Share of wrong statements that abstention aims at in `metrics.json`."""

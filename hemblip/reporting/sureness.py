@@ -15,7 +15,7 @@ from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
-from hemblip.run import place_of
+from hemblip.splits import place_of
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
