@@ -456,14 +456,11 @@ class Run:
         Raises:
             DataError: the file is no JSON.
         """
-        return self._read_json("metrics.json", "test the run again")
+        return self._read_json("metrics.json")
 
     def write_scores(self, split: str, scores: Mapping[str, object]) -> Path:
         """Put the scores of one split into `metrics.json`, atomically, and give its path."""
-        path = self.folder / "metrics.json"
-        with alone(path):  # two commands may test one run
-            write_text(path, json.dumps({**self.scores, split: scores}, indent=2, allow_nan=False) + "\n")
-        return path
+        return self._write_json("metrics.json", split, scores)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -472,13 +469,11 @@ class Run:
         Raises:
             DataError: the file is no JSON.
         """
-        return self._read_json("provenance.json", "remove it, or test the run again")
+        return self._read_json("provenance.json")
 
     def record(self, part: str, facts: Mapping[str, Any]) -> None:
         """Put what one part was made with into `provenance.json`, atomically."""
-        path = self.folder / "provenance.json"
-        with alone(path):
-            write_text(path, json.dumps({**self.provenance, part: facts}, indent=2) + "\n")
+        self._write_json("provenance.json", part, facts)
 
     def extractors(self) -> dict[str, str]:
         """Name the extractor version that each set's captions were read with, where it is known."""
@@ -516,12 +511,18 @@ class Run:
                 for path in (self.folder, self.folder.parent, runs_folder()):
                     path.rmdir()
 
-    def _read_json(self, name: str, fix: str) -> dict[str, Any]:
+    def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
             return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
         except (ValueError, TypeError) as error:
-            raise DataError(f"{path}: not readable as JSON ({error}); {fix}") from error
+            raise DataError(f"{path}: not readable as JSON ({error}); remove it, and test the run again") from error
+
+    def _write_json(self, name: str, part: str, facts: Mapping[str, Any]) -> Path:
+        path = self.folder / name
+        with alone(path):  # two commands may test one run
+            write_text(path, json.dumps({**self._read_json(name), part: facts}, indent=2, allow_nan=False) + "\n")
+        return path
 
 
 def sweep_runs(path: Path) -> list[Run]:
