@@ -1,9 +1,11 @@
 """Answers that were paid for are kept, and those that are damaged are not believed."""
 
+from contextlib import closing
+
 import pytest
 
 from hemblip.errors import DataError
-from hemblip.store import Store
+from hemblip.store import Store, content_key
 
 TEXT = "A large lymphocyte with a round nucleus."
 
@@ -35,12 +37,42 @@ def test_a_damaged_file_is_put_aside_and_begun_again(path, capsys, how):
     damaged = {"empty": b"", "cut": data[: len(data) // 2], "overwritten": b"x" * len(data), "flipped page": flipped}
     path.write_bytes(damaged[how])
     store = Store(path)
-    assert store.get("key 3") is None
-    store.put({"key 3": "new"})
-    assert store.get("key 3") == "new"
+    found = {key: text for number in range(200) if (text := store.get(key := f"key {number}"))}
+    assert found == {key: f"{TEXT} {key[4:]}" for key in found}
+    store.put({"key 199": "new", "another": "text"})
+    assert store.get("another") == "text" and store.get("key 199") == found.get("key 199", "new")
     (line,) = notes(capsys)
-    assert line == f"note: {path}: damaged; put aside as answers.sqlite.damaged, and begun again"
+    told = f"damaged; put aside as answers.sqlite.damaged, and begun again with the {len(found)} texts that are whole"
+    assert line == f"note: {path}: {told}"
     assert path.with_name("answers.sqlite.damaged").read_bytes() == damaged[how]
+
+
+def test_any_flipped_bit_costs_at_most_what_it_is_in(tmp_path, capsys):
+    path = tmp_path / "answers.sqlite"
+    texts = {f"key {number}": f"{TEXT} {number}" for number in range(5)}
+    with closing(Store(path)) as store:
+        store.put(texts)
+    data = path.read_bytes()
+    marks = (
+        b"answers",
+        b"checksum",
+        b"autoindex",
+        b"key 3",
+        TEXT.encode(),
+        content_key("key 3", texts["key 3"]).encode(),
+    )
+    places = [18, *(place(mark) for mark in marks for place in (data.index, data.rindex))]  # in tables and in the index
+    for place in places:
+        flipped = bytearray(data)
+        flipped[place] ^= 128
+        path.unlink()
+        path.write_bytes(flipped)
+        with closing(Store(path)) as store:
+            found = {key: store.get(key) for key in texts}
+            assert all(text in (None, texts[key]) for key, text in found.items()), place
+            store.put(texts)
+            assert {key: store.get(key) for key in texts} == texts, place
+        assert len(notes(capsys)) <= 1, place
 
 
 def test_a_flipped_bit_in_a_text_is_noticed(path, capsys):
