@@ -25,9 +25,9 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}.npz"
-        self.vectors = self._read()
+        self.vectors = self._read(tell=True)
 
-    def _read(self) -> dict[str, NDArray[np.float32]]:
+    def _read(self, tell: bool = False) -> dict[str, NDArray[np.float32]]:
         """What is stored; nothing if the file is damaged, which the checksums in it tell."""
         if not self.path.is_file():
             return {}
@@ -35,7 +35,8 @@ class EmbeddingCache:
             with np.load(self.path) as stored:
                 return dict(zip(stored["digests"].tolist(), stored["embeddings"], strict=True))
         except Exception:  # numpy and zipfile raise many kinds for torn files
-            print(f"note: {self.path}: damaged; embeddings are computed again", file=sys.stderr)
+            if tell:
+                print(f"note: {self.path}: damaged; embeddings are computed again", file=sys.stderr)
             return {}
 
     def save(self) -> None:
