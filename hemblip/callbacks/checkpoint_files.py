@@ -52,3 +52,4 @@ def keep(path: Path, kept: Path) -> None:
         path.replace(kept)
     else:
         link.replace(kept)
+        link.unlink(missing_ok=True)  # the system leaves it where `kept` is that file already

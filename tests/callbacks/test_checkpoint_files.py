@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from hemblip.callbacks import ResumePoint
-from hemblip.callbacks.checkpoint_files import CheckpointFiles
+from hemblip.callbacks.checkpoint_files import CheckpointFiles, keep
 from hemblip.callbacks.resume_point import BEFORE, point_to_resume
 from hemblip.cli.trainer import HemblipTrainer
 from hemblip.errors import CheckpointError, DataError
@@ -146,6 +146,13 @@ def test_killed_in_a_write_the_file_before_is_there_and_what_was_begun_goes(poin
     )
     trainer.fit(BoringModel(), ckpt_path=last, weights_only=True)
     assert (step(last), step(points / BEFORE)) == (7, 6) and not [*last.parent.glob(".*.partial")]
+
+
+def test_a_point_that_is_kept_twice_leaves_nothing_beside_it(tmp_path):
+    (tmp_path / "last.ckpt").write_text("point")
+    for _ in range(2):  # as of a run that is killed in the write that follows
+        keep(tmp_path / "last.ckpt", tmp_path / "before.ckpt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["before.ckpt", "last.ckpt"]
 
 
 def test_rows_of_metrics_are_on_the_disk_before_the_point(tmp_path, monkeypatch):
