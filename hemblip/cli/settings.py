@@ -13,7 +13,7 @@ from jsonargparse import Namespace
 from hemblip.cli.help import CHOSEN, GROUPS
 from hemblip.errors import CheckpointError, ConfigError, check_range
 from hemblip.models.blip import COMPACT
-from hemblip.models.medgemma import NOTHING_TO_TRAIN
+from hemblip.models.chat import NOTHING_TO_TRAIN
 from hemblip.morphology import KEYS
 
 RANGES: dict[str, dict[str, float]] = {
@@ -26,7 +26,8 @@ RANGES: dict[str, dict[str, float]] = {
     "trainer.accumulate_grad_batches": {"at_least": 1},
     "trainer.log_every_n_steps": {"at_least": 0},
     "trainer.val_check_interval": {"above": 0},
-    **{f"trainer.limit_{part}_batches": {"at_least": 0} for part in ("train", "val", "test", "predict")},
+    "trainer.limit_train_batches": {"above": 0},
+    **{f"trainer.limit_{part}_batches": {"at_least": 0} for part in ("val", "test", "predict")},
     "early_stopping.patience": {"at_least": 0},
 }
 """Of Lightning's settings that it takes at any value, or refuses without a name."""

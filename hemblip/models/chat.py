@@ -8,9 +8,18 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from hemblip.data.dataset import Batch
+from hemblip.errors import ConfigError
 from hemblip.models.answering import by_cell, every_beam, generate_answers
 from hemblip.models.captioner import Captioner
 from hemblip.models.decoding import Generated
+
+NOTHING_TO_TRAIN = (
+    "adaptation: base has nothing to train; run `python -m hemblip test` with this config, or set "
+    "model.init_args.adaptation to lora"
+)
+
+OVERFLOWS = ("gemma3", "paligemma")
+"""Kinds whose activations leave the range of float16: their answers are empty."""
 
 
 class ChatCaptioner(Captioner):
@@ -21,6 +30,26 @@ class ChatCaptioner(Captioner):
 
     image_token: int
     """Stands in the prompt for a part of the image, and in no answer."""
+
+    def setup(self, stage: str) -> None:
+        """Refuse what cannot work before anything is loaded into a batch, and compute in float32 where it is asked for.
+
+        Raises:
+            ConfigError: `fit` with `adaptation: base`, or float16 for a model that leaves its range.
+        """
+        if stage == "fit" and self.adaptation == "base":
+            raise ConfigError(NOTHING_TO_TRAIN)
+        precision, kind = str(self.trainer.precision), self.model.config.model_type
+        if precision.startswith("16") and kind in OVERFLOWS:
+            raise ConfigError(
+                f"trainer.precision {precision}: {kind} overflows in float16 and answers nothing; set bf16-mixed, or "
+                "32-true"
+            )
+        if precision == "32-true":
+            # Frozen weights are loaded in bfloat16, and nothing casts between them and what trains.
+            for tensor in (*self.model.parameters(), *self.model.buffers()):
+                if tensor.is_floating_point():  # 4-bit weights are not
+                    tensor.data = tensor.data.float()
 
     @abstractmethod
     def generation_config(self) -> GenerationConfig:

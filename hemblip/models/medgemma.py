@@ -15,7 +15,6 @@ from transformers import GenerationConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError
 from hemblip.models.adapters import add_adapters, last_layers
 from hemblip.models.answering import answer_ids
 from hemblip.models.captioner import Pooling
@@ -27,11 +26,6 @@ from hemblip.models.sharding import shard
 
 LANGUAGE_ATTENTION = r"model\.language_model\.layers\.\d+\.self_attn\.(q|k|v|o)_proj"
 """Anchored on the language model: bare names such as `q_proj` would match the vision tower too."""
-
-NOTHING_TO_TRAIN = (
-    "adaptation: base has nothing to train; run `python -m hemblip test` with this config, or set "
-    "model.init_args.adaptation to lora"
-)
 
 
 class MedGemmaCaptioner(ChatCaptioner):
@@ -110,20 +104,6 @@ class MedGemmaCaptioner(ChatCaptioner):
         layers = [*parts.vision_tower.encoder.layers, *parts.language_model.layers]
         # Generation encodes the image before it calls the model.
         shard(self.device_mesh, [*layers, parts.vision_tower, parts.multi_modal_projector, self.model])
-
-    def setup(self, stage: str) -> None:
-        """Refuse to train what has nothing to train, and compute in float32 where it is asked for.
-
-        Raises:
-            ConfigError: `fit` with `adaptation: base`.
-        """
-        if stage == "fit" and self.adaptation == "base":
-            raise ConfigError(NOTHING_TO_TRAIN)
-        if self.trainer.precision == "32-true":
-            # Frozen weights are loaded in bfloat16, and nothing casts between them and what trains.
-            for parameter in self.model.parameters():
-                if parameter.is_floating_point():  # 4-bit weights are not
-                    parameter.data = parameter.data.float()
 
     def answer_ids(self, captions: list[str]) -> Tensor:
         """Write captions and the end of the turn as token ids (B, A); see `Captioner`."""

@@ -21,7 +21,6 @@ from hemblip.models.chat import ChatCaptioner
 from hemblip.models.decoding import GREEDY, Decoding
 from hemblip.models.gemma_prompt import QUESTION
 from hemblip.models.gemma_weights import MEDGEMMA, MEDGEMMA_REVISION
-from hemblip.models.medgemma import NOTHING_TO_TRAIN
 from hemblip.models.vlm_prompt import BLOCKS, end_of_turn, prompt_ids
 
 TOWERS = ("vision_tower", "visual", "vision_model")
@@ -39,9 +38,6 @@ REVISIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Commits on the hub that results refer to."""
-
-OVERFLOWS = ("gemma3", "paligemma")
-"""Kinds whose activations leave the range of float16: their answers are empty."""
 
 
 class VlmCaptioner(ChatCaptioner):
@@ -132,22 +128,6 @@ class VlmCaptioner(ChatCaptioner):
             if parameter.requires_grad:
                 # Steps of 5e-5 would be lost in the 8 bits of a bfloat16 weight.
                 parameter.data = parameter.data.float()
-
-    def setup(self, stage: str) -> None:
-        """Refuse what cannot work before anything is loaded into a batch.
-
-        Raises:
-            ConfigError: `fit` with `adaptation: base`, or float16 for a model that leaves its range.
-        """
-        if stage == "fit" and self.adaptation == "base":
-            raise ConfigError(NOTHING_TO_TRAIN)
-        if str(self.trainer.precision).startswith("16") and self.kind in OVERFLOWS:
-            raise ConfigError(
-                f"trainer.precision {self.trainer.precision}: {self.kind} overflows in float16 and answers nothing; "
-                "set bf16-mixed, or 32-true"
-            )
-        if self.trainer.precision == "32-true":
-            self.model.float()  # nothing casts between frozen weights in bfloat16 and what trains
 
     def answer_ids(self, captions: list[str]) -> Tensor:
         """Write captions and the end of the turn as token ids (B, A); see `Captioner`."""

@@ -259,6 +259,16 @@ def test_base_has_nothing_to_train():
         Trainer(max_steps=1, logger=False, enable_checkpointing=False, enable_progress_bar=False).fit(captioner, [0])
 
 
+@pytest.mark.parametrize("precision", ["16-true", "16-mixed"])
+def test_float16_is_refused(precision):
+    trainer = Trainer(
+        max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    trainer.strategy.precision_plugin.precision = precision
+    with pytest.raises(ConfigError, match=rf"trainer.precision {precision}: gemma3 overflows in float16"):
+        trainer.fit(MedGemmaCaptioner(pretrained="compact"), [0])
+
+
 def test_building_leaves_the_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
