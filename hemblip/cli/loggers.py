@@ -65,6 +65,10 @@ class RunMetrics(CSVLogger):
             kept = kept[steps < read_checkpoint(checkpoint)["global_step"]]
             self._rows = [{**row.dropna().to_dict(), "step": int(row["step"])} for _, row in kept.iterrows()]
 
+    @property
+    def experiment(self) -> None:
+        """Nothing: Lightning's removes the file of a resumed run, long before the next save."""
+
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, object], step: int | None = None) -> None:
         """Keep what is told of a step until the next save."""

@@ -173,19 +173,22 @@ def test_rows_of_metrics_are_on_the_disk_before_the_point(tmp_path, monkeypatch)
             self.log("train_loss", loss)
             return loss
 
-    trainer = L.Trainer(
-        default_root_dir=folder,
-        max_steps=6,
-        limit_val_batches=0,
-        log_every_n_steps=1,
-        callbacks=[ResumePoint(2)],
-        plugins=[Looks()],
-        **{**QUIET, "logger": RunMetrics(folder)},
-    )
-    trainer.fit(Logs())
-    assert seen == [(2, 2), (4, 4), (6, 6), (6, 6)]
-    resumed = RunMetrics(folder, str(folder / RESUME_POINT))
-    resumed.log_metrics({"train_loss": 1.0}, 6)
-    assert len((folder / "metrics.csv").read_text().splitlines()) == 7  # nothing is gone before the next save
-    resumed.save()
-    assert len((folder / "metrics.csv").read_text().splitlines()) == 8
+    class Started(L.Callback):
+        def on_fit_start(self, trainer, pl_module):
+            path = folder / "metrics.csv"
+            started.append(path.read_text().count("\n") if path.exists() else 0)
+
+    started = []
+    for steps, point in ((6, None), (8, str(folder / RESUME_POINT))):
+        trainer = L.Trainer(
+            default_root_dir=folder,
+            max_steps=steps,
+            limit_val_batches=0,
+            log_every_n_steps=1,
+            callbacks=[ResumePoint(2), Started()],
+            plugins=[Looks()],
+            **{**QUIET, "logger": RunMetrics(folder, point)},
+        )
+        trainer.fit(Logs(), ckpt_path=point, weights_only=True)
+    assert seen == [(2, 2), (4, 4), (6, 6), (6, 6), (8, 8), (8, 8)]
+    assert started == [0, 7]  # whoever is killed before training starts loses nothing
