@@ -27,12 +27,19 @@ def check_timm(what: str) -> None:
         what: names what needs it in the message.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: it is not installed, or its torchvision was built for another torch.
     """
     try:
         import timm  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"{what}: needs timm; install it with `pip install 'hemblip[probing]'`") from error
+        raise ConfigError(
+            f"{what}: needs timm, which cannot be imported ({error}); install it with `pip install 'hemblip[probing]'`"
+        ) from error
+    except RuntimeError as error:  # an operator of torchvision's is missing
+        raise ConfigError(
+            f"{what}: timm cannot be imported ({error}); install the torchvision that was built for torch "
+            f"{torch.__version__}, from where that came from"
+        ) from error
 
 
 def timm_network(model: str, weights: str | None, image_size: int | None, what: str) -> Any:

@@ -113,3 +113,12 @@ def test_what_is_not_installed_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ConfigError, match="umap-learn"):
         plane(torch.zeros(5, 3).numpy(), "umap", 0)
+
+
+def test_a_torchvision_of_another_torch_is_said(monkeypatch, tmp_path):
+    """As one built for GPUs beside a torch for CPUs: timm is there, and cannot be imported."""
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.delitem(sys.modules, "timm")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"nms does not exist\); install the torchvision that was built for torch 2"):
+        TimmEncoder("vit")
