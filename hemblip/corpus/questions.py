@@ -58,5 +58,6 @@ def questions(
     if not known:
         raise DataError(f"--run {run}: has no captions of the {split} cells of {manifest}; test it on them first")
     told = pd.DataFrame([asdict(one) for one in asked if one.cell_id in known]).rename(columns={"answer": "reference"})
+    told["group"] = told["cell_id"].map(cells.set_index("cell_id")["group"])
     scores = question_scores(told, usual_answers(taught if len(taught) else cells), captions)
     print(question_lines(scores))

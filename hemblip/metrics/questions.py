@@ -6,20 +6,26 @@ scored alike.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hemblip.data.questions import NOT_ANNOTATED, OPEN, YES_OR_NO, cell_of, make_questions
 from hemblip.data.records import QUESTION
 from hemblip.metrics.asked import ANSWER_CONFIDENCE_PREFIX, ANSWER_PREFIX, has_answers
+from hemblip.metrics.jackknife import Kinds, Sums, interval, leave_out
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.morphology.questions import read_answer, understood
 
 OTHER = "other"
 """Kind of questions about no attribute of the schema."""
+
+ANSWERS = ("majority", "answers", "captions")
+"""Whose answers are judged: the most frequent one, the captioner's, and what its captions state."""
 
 ORDER = (OPEN, YES_OR_NO, NOT_ANNOTATED, OTHER)
 
@@ -64,11 +70,14 @@ def stated_by(question: str, reference: str, answer: str) -> dict[str, str | Non
 def is_right(question: str, reference: str, answer: str) -> bool:
     """Whether an answer is the right one: its value, its yes or no, or its words."""
     about = topic(question, reference)
-    if about.kind == OPEN and (value := read_answer(about.attribute, reference)) is not None:
-        return value == read_answer(about.attribute, answer)
-    if about.kind == YES_OR_NO:
-        return _plain(answer).split(" ")[0].strip(",.;") == _plain(reference)
-    return _plain(answer) == _plain(reference)
+    return _meant(about, answer) == _meant(about, reference)
+
+
+def _meant(about: Topic, answer: str) -> str:
+    """What counts of an answer: the value that it states, its first word where that is yes or no, else its words."""
+    if about.kind == OPEN and (value := read_answer(about.attribute, answer)) is not None:
+        return value
+    return _plain(answer).split(" ")[0].strip(",.;:!") if about.kind == YES_OR_NO else _plain(answer)
 
 
 def questions_of(table: pd.DataFrame) -> pd.DataFrame:
@@ -113,20 +122,22 @@ def usual_answers(training: pd.DataFrame) -> dict[tuple[bool, str], str]:
     """Find the most frequent answer to questions about each attribute, of equally frequent ones the alphabet's first.
 
     Args:
-        training: manifest of the training cells; of questions about them if it has some, else these are made.
+        training: manifest of the training cells, and of questions about them if it has some; those of the annotation
+            are made.
 
     Returns:
         Whether yes or no is asked for, and the attribute -> answer. Whether the annotation says something is told to
         nobody: questions that it does not answer are open ones.
     """
-    if QUESTION in training:
-        pairs = [(one, texts[0]) for one, texts in zip(training[QUESTION], training["captions"], strict=True) if one]
-    else:
-        pairs = [(one.question, one.answer) for one in make_questions(training, 0)]
+    asked = questions_of(training)
+    cells = training.drop(index=asked.index)
+    pairs = [(one.question, one.answer) for one in make_questions(cells, 0)] if len(cells) else []
+    if len(asked):
+        pairs += [(question, texts[0]) for question, texts in zip(asked[QUESTION], asked["captions"], strict=True)]
     counts: dict[tuple[bool, str], Counter[str]] = {}
     for question, answer in pairs:
         about = topic(question, answer)
-        counts.setdefault((about.kind == YES_OR_NO, about.attribute), Counter())[answer] += 1
+        counts.setdefault((about.kind == YES_OR_NO, about.attribute), Counter())[_meant(about, answer)] += 1
     return {form: min(found, key=lambda one: (-found[one], one)) for form, found in counts.items()}
 
 
@@ -136,18 +147,61 @@ def question_scores(
     """Score answers by kind of question and attribute.
 
     Args:
-        asked: `cell_id`, `question`, `reference` and, if they were answered, `caption`, as rows of predictions have.
+        asked: `cell_id`, `group`, `question`, `reference` and, if they were answered, `caption`, as rows of predictions
+            have.
         usual: see `usual_answers`.
         captions: prediction rows of the cells that are asked about; silence is wrong where the annotation says
             something.
 
     Returns:
         For each kind and attribute, and for each kind over all (attribute `all`): `kind`, `attribute`, `questions`
-        (number), `majority`, `answers` and `captions`, shares right, 0 to 1, or None.
+        (number), and for each of `ANSWERS` the share that is right, 0 to 1, or None, with its 95 % interval over groups
+        (`<name>_low`, `<name>_high`) if there is one.
     """
+    judged = _judged(asked, usual, captions)
+    forms = [(kind, attribute) for kind, attribute, *_ in judged]
+    order = [*KEYS, OTHER, "all"]
+    places = sorted(
+        {*forms, *((kind, "all") for kind, _ in forms)}, key=lambda one: (ORDER.index(one[0]), order.index(one[1]))
+    )
+    number = {place: index for index, place in enumerate(places)}
+    width = len(places) * len(ANSWERS)
+    # Of each question and judge a 1 where it was judged, and a second one, `width` further, where it was right; both
+    # for its attribute and for all of its kind.
+    ones = np.full((len(judged), 4 * len(ANSWERS)), 2 * width, np.int16)
+    for row, (kind, attribute, *found) in enumerate(judged):
+        for column, right in enumerate(found):
+            if right is not None:
+                known = [number[kind, part] * len(ANSWERS) + column for part in (attribute, "all")]
+                ones[row, 4 * column : 4 * column + 4] = [
+                    *known,
+                    *(place + width if right else 2 * width for place in known),
+                ]
+
+    def share(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return sums[..., width:] / sums[..., :width]
+
+    names = tuple(name for _ in places for name in ANSWERS)
+    left = leave_out(
+        Sums(Kinds(ones, 2 * width), share, names, lambda sums: sums[..., :width]), asked["group"].tolist()
+    )
+    asked_for = Counter(forms) + Counter((kind, "all") for kind, _ in forms)
+    scores: list[dict[str, object]] = []
+    for place, (kind, attribute) in enumerate(places):
+        scores.append({"kind": kind, "attribute": attribute, "questions": asked_for[kind, attribute]})
+        for column, name in enumerate(ANSWERS, place * len(ANSWERS)):
+            one = interval(float(left.values[column]), left.without[:, column], int(left.groups[column]), (0.0, 1.0))
+            scores[-1] |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+    return scores
+
+
+def _judged(
+    asked: pd.DataFrame, usual: dict[tuple[bool, str], str], captions: pd.DataFrame | None
+) -> list[tuple[str, str, bool, bool | None, bool | None]]:
+    """Kind and attribute of each question, and for each of `ANSWERS` whether it is right; None if it is not known."""
     stated = {} if captions is None else captions.set_index("cell_id")[list(KEYS)].to_dict("index")
     answers = asked["caption"] if "caption" in asked else [None] * len(asked)
-    groups: dict[tuple[str, str], list[tuple[bool, bool | None, bool | None]]] = {}
+    judged = []
     for row, question, right, answer in zip(
         asked["cell_id"], asked[QUESTION], asked["reference"], answers, strict=True
     ):
@@ -156,22 +210,10 @@ def question_scores(
         told = None
         if about.attribute and (cell := stated.get(cell_of(row) or row)) is not None:
             told = _told(about, right, cell[about.attribute])
-        judged = (most == right, None if answer is None else is_right(question, right, answer), told)
-        for attribute in (about.attribute or OTHER, "all"):
-            groups.setdefault((about.kind, attribute), []).append(judged)
-    places = [*KEYS, OTHER, "all"]
-    return [
-        {
-            "kind": kind,
-            "attribute": attribute,
-            "questions": len(found := groups[kind, attribute]),
-            **{
-                name: _share(column)
-                for name, column in zip(("majority", "answers", "captions"), zip(*found, strict=True), strict=True)
-            },
-        }
-        for kind, attribute in sorted(groups, key=lambda one: (ORDER.index(one[0]), places.index(one[1])))
-    ]
+        usually = most is not None and is_right(question, right, most)
+        said = None if answer is None else is_right(question, right, answer)
+        judged.append((about.kind, about.attribute or OTHER, usually, said, told))
+    return judged
 
 
 def answer_scores(answers: pd.DataFrame, cells: pd.DataFrame, training: pd.DataFrame | None) -> list[dict[str, object]]:
@@ -190,20 +232,14 @@ def answer_scores(answers: pd.DataFrame, cells: pd.DataFrame, training: pd.DataF
 
 
 def _told(about: Topic, right: str, stated: object) -> bool | None:
-    """Whether a caption that states a value of the attribute, or None, answers rightly."""
+    """Whether a caption that states a value of the attribute, or None, answers rightly; None if that cannot be read."""
     if about.kind == NOT_ANNOTATED:
         return stated is None
     if about.kind == YES_OR_NO:
-        return (
-            stated is not None and about.values != frozenset() and (stated in about.values) == (_plain(right) == "yes")
-        )
+        known = stated is not None and (stated in about.values) == (_plain(right) == "yes")
+        return known if about.values else None
     value = read_answer(about.attribute, right)
     return None if value is None else stated == value
-
-
-def _share(judged: Iterable[bool | None]) -> float | None:
-    known = [one for one in judged if one is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _plain(text: str) -> str:
@@ -211,6 +247,6 @@ def _plain(text: str) -> str:
 
 
 def question_lines(scores: Sequence[Mapping[str, object]]) -> str:
-    """Write `question_scores` for the terminal, in percent; columns that hold nothing are left out."""
-    table = pd.DataFrame(scores).dropna(axis="columns", how="all")
+    """Write `question_scores` for the terminal, in percent; columns that hold nothing are left out, and intervals."""
+    table = pd.DataFrame(scores)[["kind", "attribute", "questions", *ANSWERS]].dropna(axis="columns", how="all")
     return str(table.to_string(index=False, float_format=lambda share: f"{100 * share:.1f}", na_rep=""))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import psutil
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub import errors as hub
+from transformers import PretrainedConfig
 from transformers.utils import logging
 
-from hemblip.errors import ModelAccessError
+from hemblip.errors import ConfigError, ModelAccessError
 
 GIB = 2**30
 
@@ -129,6 +130,34 @@ def _status(error: BaseException) -> int | None:
 def local_device() -> int:
     """Number of this process's GPU: models are built before Lightning chooses it."""
     return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0) % torch.cuda.device_count()
+
+
+def weight_bytes(model: type, config: PretrainedConfig, dtype: torch.dtype) -> int:
+    """Count the bytes that the weights of a model take, without allocating them.
+
+    Args:
+        model: class of transformers.
+        config: of it.
+        dtype: that weights are loaded in.
+    """
+    with torch.device("meta"):
+        network = model._from_config(config)  # type: ignore[attr-defined]
+    numbers: int = sum(parameter.numel() for parameter in network.parameters())
+    return numbers * dtype.itemsize
+
+
+def check_found(pretrained: str, report: Mapping[str, Any]) -> None:
+    """Refuse a model of whose weights some would stay random.
+
+    Args:
+        pretrained: hub id or folder, named in the message.
+        report: what `from_pretrained` says of its loading.
+
+    Raises:
+        ConfigError: weights are missing or of another shape.
+    """
+    if absent := {*report["missing_keys"], *(names[0] for names in report["mismatched_keys"])}:
+        raise ConfigError(f"pretrained '{pretrained}' lacks {len(absent)} weights, first: {min(absent)}; get it again")
 
 
 def check_memory(pretrained: str, needed: int, fix: str) -> None:

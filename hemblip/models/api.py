@@ -4,6 +4,7 @@ import base64
 import io
 import threading
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from hemblip.data.datamodules import CellDataModule
 from hemblip.data.dataset import Batch
 from hemblip.data.images import Pixels
 from hemblip.data.preparation import Preparation
+from hemblip.data.records import QUESTION as ASKED
 from hemblip.data.sources.manifest import read_manifest
 from hemblip.endpoint import Completion, Endpoint, MalformedReplyError
 from hemblip.errors import ConfigError, check_range
@@ -47,7 +49,7 @@ class ApiCaptioner(Captioner):
     Args:
         model: name that the server knows; from `OPENAI_MODEL` if empty.
         base_url: address up to and with `/v1`; from `OPENAI_BASE_URL` if empty.
-        question: what it is asked about each cell.
+        question: what it is asked about each cell that comes without a question.
         system_prompt: who it is; may be empty.
         shots: example cells with their captions before each question, of as many cell types as there are.
         examples: manifest whose training cells are the examples; those of the cells' own training split if left out.
@@ -69,6 +71,8 @@ class ApiCaptioner(Captioner):
         ConfigError: there is no model or address, or a number is out of range.
         DataError: the cache or the examples cannot be read.
     """
+
+    answers_questions = True
 
     def __init__(
         self,
@@ -142,35 +146,37 @@ class ApiCaptioner(Captioner):
         chosen = sorted(range(len(rows)), key=lambda index: (turn[index], rows[index]["place"]))[: self.shots]
         self._shown = [(prepared.of_cell(rows[index]), _caption(rows[index])) for index in chosen]
 
-    def messages(self, pixels: Pixels) -> list[dict[str, Any]]:
-        """Write the chat of one cell (H, W, 3)."""
+    def messages(self, pixels: Pixels, question: str = "") -> list[dict[str, Any]]:
+        """Write the chat of one cell (H, W, 3): asked a question of its own, or to be described."""
         assert self._shown is not None
         chat: list[dict[str, Any]] = []
         if self.system_prompt:
             chat.append({"role": "system", "content": self.system_prompt})
         for example, caption in self._shown:
-            chat += [self._turn(example), {"role": "assistant", "content": caption}]
-        return [*chat, self._turn(pixels)]
+            chat += [self._turn(example, self.question), {"role": "assistant", "content": caption}]
+        return [*chat, self._turn(pixels, question or self.question)]
 
-    def _turn(self, pixels: Pixels) -> dict[str, Any]:
+    def _turn(self, pixels: Pixels, question: str) -> dict[str, Any]:
         picture = {"type": "image_url", "image_url": {"url": _data_url(pixels)}}
-        return {"role": "user", "content": [picture, {"type": "text", "text": self.question}]}  # as ours are trained
+        return {"role": "user", "content": [picture, {"type": "text", "text": question}]}  # as ours are trained
 
     def plan(self, cells: CellDataModule, stage: str) -> str:
         """Say what `validate`, `test` or `predict` of these cells, which are set up, would ask at most."""
         self.take_examples(cells)
         split = {"validate": "val", "test": getattr(cells, "split", "test"), "predict": "external"}[stage]
-        return self.estimate(int((cells.manifest["split"] == split).sum()))
+        rows = cells.rows[cells.rows["split"] == split]
+        return self.estimate(rows[ASKED].tolist() if ASKED in rows else [""] * len(rows))
 
-    def estimate(self, cells: int) -> str:
-        """Say how many calls so many cells take at most, and what they cost."""
+    def estimate(self, questions: Sequence[str]) -> str:
+        """Say how many calls questions take at most, empty ones being descriptions, and what they cost."""
         assert self._shown is not None
-        written = len(self.system_prompt) + sum(len(caption) for _, caption in self._shown)
-        turns = len(self._shown) + 1
-        text = (written + turns * len(self.question)) // CHARACTERS_PER_TOKEN
-        sent, received = cells * (text + turns * self.image_tokens), cells * self.max_tokens
+        calls, shots = len(questions), len(self._shown)
+        before = len(self.system_prompt) + sum(len(self.question) + len(caption) for _, caption in self._shown)
+        letters = calls * before + sum(len(question or self.question) for question in questions)
+        sent = letters // CHARACTERS_PER_TOKEN + calls * (shots + 1) * self.image_tokens
+        received = calls * self.max_tokens
         told = (
-            f"at most {cells:,} calls to {self.endpoint.model} at {self.endpoint.host}, {len(self._shown)} examples in "
+            f"at most {calls:,} calls to {self.endpoint.model} at {self.endpoint.host}, {shots} examples in "
             f"each, about {sent:,} tokens sent ({self.image_tokens} an image) and at most {received:,} received"
         )
         if self.price_in is None and self.price_out is None:
@@ -187,7 +193,9 @@ class ApiCaptioner(Captioner):
             ModelAccessError: the server refuses, or stays busy or silent; what it answered is kept.
         """
         self.take_examples(None)
-        chats = [self.messages(image.permute(1, 2, 0).cpu().numpy()) for image in batch["images"]]
+        asked = batch.get("questions", [""] * len(batch["images"]))
+        images = [image.permute(1, 2, 0).cpu().numpy() for image in batch["images"]]
+        chats = [self.messages(image, question) for image, question in zip(images, asked, strict=True)]
         with ThreadPoolExecutor(self.workers) as pool:
             futures = [pool.submit(self._ask, chat) for chat in chats]
             try:
@@ -221,6 +229,7 @@ class ApiCaptioner(Captioner):
 
     def setup(self, stage: str) -> None:
         """Choose the examples before anything is asked, and say what it will cost."""
+        super().setup(stage)
         if stage not in ("validate", "test", "predict"):
             return
         cells: CellDataModule = self.trainer.datamodule  # type: ignore[attr-defined]

@@ -30,6 +30,7 @@ class BlipVqaCaptioner(BlipCaptioner):
         **blip: other settings of `BlipCaptioner` but `vision`; adapters are put into the encoder of questions too.
     """
 
+    answers_questions = True
     kinds = (BlipForQuestionAnswering, ConvStemBlipAnswering)
     commits = MappingProxyType({BLIP_VQA: "787b3d35d57e49572baabd22884b3d5a05acf072"})
     vocabulary = (

@@ -22,9 +22,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from hemblip.data.datamodules import CellDataModule, InternalCells
 from hemblip.data.dataset import Batch
 from hemblip.data.preparation import Picture, Preparation
+from hemblip.data.records import QUESTION
 from hemblip.data.taught import Taught, constant_keys, never_seen
 from hemblip.data.transforms import derived_seed
-from hemblip.errors import CheckpointError, TrainingError, check_range
+from hemblip.errors import CheckpointError, ConfigError, TrainingError, check_range
 from hemblip.metrics.asked import Choice
 from hemblip.metrics.confidence import TokenScore, attribute_confidences, confidences, token_scores
 from hemblip.models.answering import answer_losses
@@ -131,6 +132,9 @@ class Captioner(L.LightningModule, ABC):
 
     takes_features: bool = True
     """Whether it can be trained from features of its vision encoder; see `hemblip.data.kept_features`."""
+
+    answers_questions: bool = False
+    """Whether it reads the question of a row; else it can describe cells only."""
 
     vision_key: str | None = None
     """Model and content of an encoder that is not the base model's own."""
@@ -420,6 +424,25 @@ class Captioner(L.LightningModule, ABC):
             yield
         finally:
             self.decoding = chosen
+
+    def setup(self, stage: str) -> None:
+        """Refuse questions where none are read.
+
+        Raises:
+            ConfigError: the cells bring questions, and the captioner answers none, or is rewarded for descriptions.
+        """
+        cells = getattr(self.trainer, "datamodule", None)
+        if not isinstance(cells, CellDataModule) or QUESTION not in cells.rows:
+            return
+        fix = "set data.init_args.questions to false and leave sources of questions out"
+        if not self.answers_questions:
+            raise ConfigError(
+                f"{type(self).__name__} describes cells and answers no questions; take one that does, or {fix}"
+            )
+        if stage == "fit" and self.rewards is not None:
+            raise ConfigError(
+                f"model.init_args.rewards are for descriptions, not for answers; leave them out, or {fix}"
+            )
 
     def on_fit_start(self) -> None:
         """Remember the run's seed, and what its cells teach."""

@@ -1,5 +1,6 @@
 """What captioners share whose language model answers a chat: the captions are what it writes after the prompt."""
 
+import itertools
 from abc import abstractmethod
 from typing import Any
 
@@ -25,6 +26,8 @@ OVERFLOWS = ("gemma3", "paligemma")
 class ChatCaptioner(Captioner):
     """A captioner over transformers' `generate`."""
 
+    answers_questions = True
+
     model: Any
     """Of transformers, which generates."""
 
@@ -32,22 +35,24 @@ class ChatCaptioner(Captioner):
     """Stands in the prompt for a part of the image, and in no answer."""
 
     def setup(self, stage: str) -> None:
-        """Refuse what cannot work before anything is loaded into a batch, and compute in float32 where it is asked for.
+        """Refuse what cannot work, and compute in float32 what steps or the user ask for.
 
         Raises:
             ConfigError: `fit` with `adaptation: base`, or float16 for a model that leaves its range.
         """
+        super().setup(stage)
         if stage == "fit" and self.adaptation == "base":
             raise ConfigError(NOTHING_TO_TRAIN)
         precision, kind = str(self.trainer.precision), self.model.config.model_type
-        if precision.startswith("16") and kind in OVERFLOWS:
+        if "16" in precision and "bf" not in precision and kind in OVERFLOWS:
             raise ConfigError(
                 f"trainer.precision {precision}: {kind} overflows in float16 and answers nothing; set bf16-mixed, or "
                 "32-true"
             )
-        if precision == "32-true":
-            # Frozen weights are loaded in bfloat16, and nothing casts between them and what trains.
-            for tensor in (*self.model.parameters(), *self.model.buffers()):
+        # On a GPU weights are loaded in bfloat16: nothing casts between them and what trains, and steps of 5e-5 would
+        # be lost in its 8 bits.
+        if precision == "32-true" or (stage == "fit" and self.adaptation == "full"):
+            for tensor in itertools.chain(self.model.parameters(), self.model.buffers()):
                 if tensor.is_floating_point():  # 4-bit weights are not
                     tensor.data = tensor.data.float()
 

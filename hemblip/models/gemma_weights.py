@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BitsAndBytesConfig, Gemma3Config, Gemma3
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from hemblip.errors import ConfigError
-from hemblip.models.access import check_memory, local_device, reaching, where
+from hemblip.models.access import check_found, check_memory, local_device, reaching, weight_bytes, where
 from hemblip.models.compact_gemma import compact_gemma, compact_revision, compact_tokenizer
 
 MEDGEMMA = "google/medgemma-4b-it"
@@ -60,7 +60,8 @@ def load(
     if config.model_type != "gemma3" or not hasattr(tokenizer, "boi_token"):
         raise ConfigError(f"pretrained '{pretrained}' is not a Gemma 3 with images; use for example {MEDGEMMA}")
     quantization = quantized(config, whole_layers) if quantize_4bit else {}
-    check_memory(pretrained, weight_bytes(config, dtype) // (3 if quantize_4bit else 1), SMALLER)
+    needed = weight_bytes(Gemma3ForConditionalGeneration, config, dtype)
+    check_memory(pretrained, needed // (3 if quantize_4bit else 1), SMALLER)
     with reaching(pretrained, revision):
         model, report = Gemma3ForConditionalGeneration.from_pretrained(
             pretrained,
@@ -70,8 +71,7 @@ def load(
             output_loading_info=True,
             **quantization,
         )
-    if absent := {*report["missing_keys"], *(names[0] for names in report["mismatched_keys"])}:
-        raise ConfigError(f"pretrained '{pretrained}' lacks {len(absent)} weights, first: {min(absent)}; get it again")
+    check_found(pretrained, report)
     return model, tokenizer, revision
 
 
@@ -102,14 +102,6 @@ def quantized(config: Gemma3Config, whole_layers: int) -> dict[str, Any]:
     )
     device = local_device() if torch.cuda.is_available() else "cpu"
     return {"quantization_config": settings, "device_map": {"": device}}
-
-
-def weight_bytes(config: Gemma3Config, dtype: torch.dtype) -> int:
-    """Count the bytes that the weights of `config` take, without allocating them."""
-    with torch.device("meta"):
-        model = Gemma3ForConditionalGeneration(config)
-    numbers: int = sum(parameter.numel() for parameter in model.parameters())
-    return numbers * dtype.itemsize
 
 
 def pixel_values(images: Tensor, size: int) -> Tensor:

@@ -9,11 +9,17 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
+from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoImageProcessor,
+    AutoTokenizer,
+    GenerationConfig,
+)
 
 from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError
-from hemblip.models.access import reaching, where
+from hemblip.models.access import check_found, check_memory, reaching, weight_bytes, where
 from hemblip.models.adapters import add_adapters
 from hemblip.models.answering import answer_ids
 from hemblip.models.captioner import Pooling
@@ -27,6 +33,8 @@ TOWERS = ("vision_tower", "visual", "vision_model")
 """What transformers calls the vision encoder of such models."""
 
 KNOWN = ", ".join(BLOCKS)
+
+SMALLER = "use a machine with more, or a smaller model"
 
 WHOLE_IMAGE = {"do_image_splitting", "do_pan_and_scan", "crop_to_patches"}
 """Settings of image processors that would cut an image into tiles: a cell is one."""
@@ -62,7 +70,7 @@ class VlmCaptioner(ChatCaptioner):
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
 
     Raises:
-        ConfigError: the model is of no kind whose prompts are known.
+        ConfigError: the model is of no kind whose prompts are known, or lacks weights.
         ModelAccessError: no network, token, licence or memory.
     """
 
@@ -90,16 +98,20 @@ class VlmCaptioner(ChatCaptioner):
         self.image_size, self.system_prompt, self.question = image_size, system_prompt, question
         with reaching(pretrained, revision):
             found = where(pretrained, revision)
-            self.kind: str = AutoConfig.from_pretrained(pretrained, **found).model_type
+            config = AutoConfig.from_pretrained(pretrained, **found)
+            self.kind: str = config.model_type
             if self.kind not in BLOCKS:
                 raise ConfigError(f"pretrained '{pretrained}' is of kind '{self.kind}'; take one of {KNOWN}")
+            network = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+            dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+            check_memory(pretrained, weight_bytes(network, config, dtype), SMALLER)
             self.tokenizer = AutoTokenizer.from_pretrained(pretrained, **found)
             # The Pillow one: images are the same with and without torchvision.
             self.image_processor = AutoImageProcessor.from_pretrained(pretrained, **found, backend="pil")
             for name in WHOLE_IMAGE & vars(self.image_processor).keys():
                 setattr(self.image_processor, name, False)
-            dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-            self.model = AutoModelForImageTextToText.from_pretrained(pretrained, **found, dtype=dtype)
+            self.model, report = network.from_pretrained(pretrained, **found, dtype=dtype, output_loading_info=True)
+        check_found(pretrained, report)
         config = self.model.config
         self.image_token: int = getattr(config, "image_token_id", None) or config.image_token_index
         self.end = end_of_turn(self.tokenizer)

@@ -26,7 +26,14 @@ def questions_table(comparison: Comparison, split: str) -> Table | None:
     for kind, attribute in places:
         found = [scores.get((kind, attribute), {}) for scores in asked.values()]
         cells = [
-            Estimate(known.get(name), percent=True, digits=1, reason="not asked")  # type: ignore[arg-type]
+            Estimate(
+                known.get(name),  # type: ignore[arg-type]
+                known.get(f"{name}_low"),  # type: ignore[arg-type]
+                known.get(f"{name}_high"),  # type: ignore[arg-type]
+                percent=True,
+                digits=1,
+                reason="not asked",
+            )
             for known in found
             for name in COLUMNS
         ]
@@ -35,10 +42,11 @@ def questions_table(comparison: Comparison, split: str) -> Table | None:
         rows.append(Row(f"{label} ({number:,})", list(cells), section=kind.capitalize()))
     columns = [Column(label, name) for label in asked for name in COLUMNS.values()]
     notes = [
-        "In brackets the number of questions. Majority: the most frequent answer of the training cells to questions "
-        "about the attribute, of those that ask for yes or no and of the others; whether the annotation says something "
-        "is told to nobody. Captions: what the same captioner's description of the cell states, read by attribute; "
-        "silence is wrong where the annotation says something, and right where it does not.",
+        "Behind each attribute the number of its questions, behind each share its 95 % interval over patients or "
+        "slides (cells where no patient is known). Majority: the most frequent answer of the training cells to "
+        "questions about the attribute, of those that ask for yes or no and of the others; whether the annotation says "
+        "something is told to nobody. Captions: what the same captioner's description of the cell states, read by "
+        "attribute; silence is wrong where the annotation says something, and right where it does not.",
     ]
     return Table(f"questions_{split}", f"Questions about {cells_of(split)}", "Question", columns, rows, notes)
 

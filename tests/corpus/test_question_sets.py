@@ -77,7 +77,7 @@ def test_captions_answer_by_what_they_state(cells):
     captions = cells[["cell_id"]].assign(**dict.fromkeys(KEYS) | {"cell_size": "large"})
     captions = captions.astype(object).where(captions.notna(), None)
     asked = make_questions(cells, 0)
-    rows = pd.DataFrame([asdict(one) for one in asked]).rename(columns={"answer": "reference"})
+    rows = pd.DataFrame([asdict(one) for one in asked]).rename(columns={"answer": "reference"}).assign(group="one")
     scores = pd.DataFrame(question_scores(rows, usual_answers(cells), captions)).set_index(["kind", "attribute"])
     size = scores.loc[(OPEN, "cell_size")]
     assert (size["questions"], size["captions"], size["majority"]) == (7, 4 / 7, 4 / 7)

@@ -1,11 +1,17 @@
 """Answers to questions, judged and put beside captions."""
 
+import random
+from collections import Counter
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from hemblip.data.questions import NOT_ANNOTATED, OPEN, YES_OR_NO
+from hemblip.data.questions import NOT_ANNOTATED, OPEN, YES_OR_NO, make_questions
 from hemblip.metrics.asked import ANSWER_CONFIDENCE_PREFIX, ANSWER_PREFIX, as_answered
+from hemblip.metrics.jackknife import interval
 from hemblip.metrics.questions import by_cell, is_right, question_scores, questions_of, stated_by, topic, usual_answers
+from hemblip.morphology import KEYS
 from hemblip.predictions import prediction_table, rows
 
 SIZE, LARGE = "What size is the cell?", "Is the size of the cell large?"
@@ -36,6 +42,7 @@ def test_kind_and_attribute_are_read_from_the_words(question, answer, kind, attr
         (SIZE, "not annotated", "Not annotated.", True),
         (SIZE, "not annotated", "large", False),
         (LARGE, "yes", "Yes, it is.", True),
+        (LARGE, "yes", "Yes! It is.", True),
         (LARGE, "yes", "no", False),
         (LARGE, "no", "nothing", False),
         ("What is the shape of the nucleus?", "segmented-bilobed", "segmented-bilobed", True),
@@ -90,6 +97,88 @@ def test_answers_are_counted_beside_majority_and_captions(table):
     assert found[OPEN, "cell_size"] == found[OPEN, "all"] == (1, 1.0, 0.0, 0.0)
     assert found[YES_OR_NO, "cell_size"] == (1, 0.0, 1.0, 0.0)
     assert found[NOT_ANNOTATED, "cell_size"] == (1, 0.0, 0.0, 0.0)
+
+
+SHAPE = {"cell_size": ("small", "large"), "chromatin": ("dense", "loose"), "nucleoli": ("inconspicuous", "prominent")}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_and_intervals_are_those_of_brute_force(seed):
+    """Questions know what they are about and what is right; no word of them is read here."""
+    draw = random.Random(seed)
+    cells = pd.DataFrame(
+        [
+            {"cell_id": f"c{place:02d}", "image": "", "group": f"p{place % 5}", "split": "test", **dict.fromkeys(KEYS)}
+            | {key: draw.choice((*values, None)) for key, values in SHAPE.items()}
+            for place in range(30)
+        ],
+        dtype=object,
+    )
+    said = {cell: {key: draw.choice((*values, None)) for key, values in SHAPE.items()} for cell in cells["cell_id"]}
+    captions = pd.DataFrame(
+        [{"cell_id": cell, **dict.fromkeys(KEYS), **stated} for cell, stated in said.items()], dtype=object
+    )
+    asked = [one for one in make_questions(cells, seed) if one.attribute in SHAPE]
+    told = [draw.choice(["Yes.", "no", "Not annotated", *SHAPE[one.attribute]]) for one in asked]
+    group = cells.set_index("cell_id")["group"]
+    rows = pd.DataFrame(
+        [
+            (one.cell_id, one.question, one.answer, group[one.cell_id], said)
+            for one, said in zip(asked, told, strict=True)
+        ],
+        columns=["cell_id", "question", "reference", "group", "caption"],
+    )
+
+    def judge(one, answer):
+        most = Counter(
+            other.answer
+            for other in make_questions(cells, 0)
+            if other.attribute == one.attribute and (other.kind == YES_OR_NO) == (one.kind == YES_OR_NO)
+        )
+        usual = min(most, key=lambda answer: (-most[answer], answer))
+        stated = said[one.cell_id][one.attribute]
+        told = {NOT_ANNOTATED: stated is None, OPEN: stated == one.answer}.get(
+            one.kind, stated is not None and (stated == one.value) == (one.answer == "yes")
+        )
+        return usual == one.answer, answer.rstrip(".").lower() == one.answer, told
+
+    judged = [(one, judge(one, answer)) for one, answer in zip(asked, told, strict=True)]
+    scores = question_scores(rows, usual_answers(cells), captions)
+    assert {one["kind"] for one in scores} == {OPEN, YES_OR_NO, NOT_ANNOTATED} and len(scores) > 9
+    for score in scores:
+        found = [
+            (group[one.cell_id], right)
+            for one, right in judged
+            if one.kind == score["kind"] and score["attribute"] in (one.attribute, "all")
+        ]
+        assert score["questions"] == len(found)
+        patients = sorted({patient for patient, _ in found})
+        for column, name in enumerate(("majority", "answers", "captions")):
+            share = np.mean([right[column] for _, right in found])
+            without = [np.mean([right[column] for other, right in found if other != one]) for one in patients]
+            expected = interval(share, np.array(without), len(patients), (0.0, 1.0))
+            low, high = score[f"{name}_low"], score[f"{name}_high"]
+            assert (score[name], low, high) == pytest.approx((share, expected.low, expected.high))
+
+
+def test_the_majority_of_a_file_is_judged_by_what_answers_mean():
+    """And answers of the annotation count beside those of the file."""
+    file = pd.DataFrame({"question": [SIZE] * 3, "captions": [["Large."], ["large"], ["small"]]})
+    assert usual_answers(file) == {(False, "cell_size"): "large"}
+    cells = {"cell_id": ["a", "b", "c"], "image": "", "question": "", "captions": [[], [], []]}
+    cells = pd.DataFrame({**cells, **dict.fromkeys(KEYS), "chromatin": ["dense", "dense", "loose"]}).astype(object)
+    usual = usual_answers(pd.concat([cells, file.assign(**dict.fromkeys(KEYS))], ignore_index=True))
+    assert usual[False, "cell_size"] == "large" and usual[False, "chromatin"] == "dense"
+    asked = [{"cell_id": "x", "group": "x", "question": SIZE, "reference": "Large!", "caption": "It is small."}]
+    (one, _) = question_scores(pd.DataFrame(asked), usual)
+    assert (one["majority"], one["answers"], one["captions"]) == (1.0, 0.0, None)
+
+
+def test_captions_are_not_judged_by_questions_whose_values_are_not_known(table):
+    odd = "Is the chromatin remarkable?"
+    asked = pd.DataFrame([{"cell_id": "a", "group": "g", "question": odd, "reference": "no", "caption": "No."}])
+    (one, _) = question_scores(asked, {}, by_cell(table))
+    assert (one["attribute"], one["answers"], one["captions"]) == ("chromatin", 1.0, None)
 
 
 def test_without_captions_and_training_there_are_answers_alone(table):

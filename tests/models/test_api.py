@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_it_is_tested_compared_and_asked_for_once(config, capsys):
         told = capsys.readouterr().out
         # 24 cells at 300 tokens an image, the question and the system prompt; 200 written at most
         assert "at most 24 calls to served at 127.0.0.1, 0 examples in each" in told
-        sent = 24 * ((len(SYSTEM_PROMPT) + len(QUESTION)) // 4 + 300)
+        sent = 24 * (len(SYSTEM_PROMPT) + len(QUESTION)) // 4 + 24 * 300
         assert f"about {sent:,} tokens sent (300 an image) and at most 4,800 received" in told
         assert f"cost: at most {(sent * 2 + 4800 * 10) / 1e6:.2f}" in told
         assert "24 calls, 7,200 tokens sent, 480 received, cost 0.02; all other captions were cached" in told
@@ -136,6 +137,29 @@ def test_examples_are_training_cells_of_one_type_after_the_other(config, no_repo
         rows = read_predictions(Run.newest("api").rows_of("test"))
         assert not set(shown[1::2]) & {None} and len(rows) == 24
         assert main(["predict", "--config", "api.yaml", "--images", "data/synthetic", "--output", "o.csv"]) == 2
+
+
+def test_questions_are_asked_and_counted(config, no_report, capsys):
+    """Those of a cell beside its description, and right answers are right."""
+
+    def behave(number, body):
+        question = body["messages"][-1]["content"][-1]["text"]
+        return 200, CAPTION if question == QUESTION else "yes" if question.startswith("I") else "large"
+
+    with serving(behave) as server:
+        words = [*config(server), "--data.init_args.questions", "true", "--data.init_args.limit", "2"]
+        assert main(["test", *words]) == 0
+        told, run = capsys.readouterr().out, Run.newest("api")
+        cells, answers = run.predictions("test"), run.answers("test")
+        assert f"at most {len(server.asked)} calls" in told and len(server.asked) == len(cells) + len(answers) > 15
+        sent = [body["messages"][-1]["content"][-1]["text"] for body in server.asked]
+        assert Counter(sent) == Counter([QUESTION] * len(cells) + answers["question"].tolist())
+        letters = sum(map(len, sent)) + len(sent) * len(SYSTEM_PROMPT)
+        assert f"about {letters // 4 + 300 * len(sent):,} tokens sent" in told
+    assert set(cells["caption"]) == {CAPTION}
+    said = dict(zip(answers["question"], answers["caption"], strict=True))
+    assert set(said.values()) == {"Yes", "Large"}  # as captions are printed
+    assert all((answer == "Yes") == question.startswith("I") for question, answer in said.items())
 
 
 def test_a_dry_run_asks_nothing_and_leaves_nothing(config, capsys):

@@ -5,8 +5,8 @@ import torch
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
 from hemblip.models import medgemma
+from hemblip.models.access import weight_bytes
 from hemblip.models.compact_gemma import compact_tokenizer
-from hemblip.models.gemma_weights import weight_bytes
 
 PUBLISHED = {
     "vision_config": {
@@ -46,7 +46,9 @@ def trainable(captioner):
 
 
 def test_weights_take_eight_gibibytes():
-    assert weight_bytes(Gemma3Config(**PUBLISHED), torch.bfloat16) / 2**30 == pytest.approx(8.0, abs=0.1)
+    assert weight_bytes(
+        Gemma3ForConditionalGeneration, Gemma3Config(**PUBLISHED), torch.bfloat16
+    ) / 2**30 == pytest.approx(8.0, abs=0.1)
 
 
 def test_released_adapters_are_a_thousandth_of_the_model(published):

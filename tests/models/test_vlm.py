@@ -1,13 +1,17 @@
 """Any image-text model by name: losses, prompts and images are those of the classes themselves."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from models.vlm_twins import KINDS, SIDE, written
-from transformers import Gemma3Processor, Idefics3Processor
+from safetensors.torch import load_file, save_file
+from transformers import BertConfig, Gemma3Processor, Idefics3Processor
 
-from hemblip.errors import ConfigError
-from hemblip.models import VlmCaptioner
+from hemblip.errors import ConfigError, ModelAccessError
+from hemblip.models import MedGemmaCaptioner, VlmCaptioner
 from hemblip.models.vlm import attention_layers, tower_of
 from hemblip.models.vlm_prompt import turns
 
@@ -131,15 +135,37 @@ def test_prompts_are_those_of_the_processors(folders):
         assert ids.tolist() == captioner.prompt.tolist()
 
 
-def test_other_kinds_and_precisions_are_refused(folders, tmp_path):
-    from types import SimpleNamespace
-
-    from transformers import BertConfig
-
+def test_other_kinds_are_refused(tmp_path):
     BertConfig().save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is of kind 'bert'; take one of gemma3, qwen2_vl"):
         VlmCaptioner(str(tmp_path))
-    captioner = VlmCaptioner(folders["gemma"], image_size=SIDE)
-    captioner._trainer = SimpleNamespace(precision="16-mixed")
-    with pytest.raises(ConfigError, match="overflows in float16 and answers nothing; set bf16-mixed"):
-        captioner.setup("test")
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "16-true", "transformer-engine-float16"])
+def test_gemmas_are_not_computed_in_float16(folders, precision):
+    for captioner in (VlmCaptioner(folders["gemma"], image_size=SIDE), MedGemmaCaptioner("compact")):
+        captioner._trainer = SimpleNamespace(precision=precision)
+        with pytest.raises(ConfigError, match="overflows in float16 and answers nothing; set bf16-mixed"):
+            captioner.setup("test")
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("fit", torch.float32), ("test", torch.bfloat16)])
+def test_what_trains_as_a_whole_is_in_float32(folders, stage, kept):
+    """Weights come in bfloat16 on a GPU, in whose 8 bits small steps are lost."""
+    captioner = VlmCaptioner(folders["smolvlm"], image_size=SIDE, adaptation="full")
+    captioner.model.bfloat16()
+    captioner._trainer = SimpleNamespace(precision="bf16-mixed")
+    captioner.setup(stage)
+    assert {weight.dtype for weight in captioner.model.parameters()} == {kept}
+
+
+def test_a_model_that_lacks_weights_or_room_is_not_loaded(tmp_path, monkeypatch):
+    path = Path(written("smolvlm", tmp_path)) / "model.safetensors"
+    weights = load_file(path)
+    name = next(name for name in weights if name.endswith("q_proj.weight"))
+    save_file({other: weights[other] for other in weights if other != name}, path, metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=f"lacks 1 weights, first: .*{name.split('.', 1)[1]}; get it again"):
+        VlmCaptioner(str(tmp_path), image_size=SIDE)
+    monkeypatch.setattr("hemblip.models.access._free", lambda: 10_000)
+    with pytest.raises(ModelAccessError, match="of memory are free; use a machine with more, or a smaller model"):
+        VlmCaptioner(str(tmp_path), image_size=SIDE)
