@@ -43,6 +43,12 @@ def tiny_run(workplace, _tiny):
 
 
 @pytest.fixture
+def no_card_figure(monkeypatch):
+    """`prepare` leaves an empty file in place of the data card's figure, which takes a second."""
+    monkeypatch.setattr("hemblip.corpus.prepare.draw_card", lambda card, path: path.touch())
+
+
+@pytest.fixture
 def no_report(monkeypatch):
     """`test` describes and scores; its figure and report, which take most of the time, are left out."""
     monkeypatch.setattr("hemblip.callbacks.run_report.RunReport.on_test_end", lambda *_: None)

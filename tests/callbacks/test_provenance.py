@@ -19,7 +19,7 @@ from hemblip.run import Run
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 
 
-def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workplace, capsys):
+def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workplace, request, capsys):
     assert main(["fit", "--config", TINY, "--trainer.max_epochs", "1", "--seed_everything", "7"]) == 0
     assert main(["test", "--run", "runs/tiny", "--model.init_args.decoding.max_new_tokens", "9"]) == 0
     run = Run("runs/tiny/version_0")
@@ -32,6 +32,7 @@ def test_training_and_each_set_tested_are_recorded_and_told_in_the_report(workpl
     page = (run.folder / "report.html").read_text()
     assert f"tiny/version_0, test: hemblip {hemblip.__version__}" in page and "Drawn cells, not photographs" in page
     assert "replaces" not in capsys.readouterr().out
+    request.getfixturevalue("no_report")
     assert main(["test", "--run", "runs/tiny", "--model.init_args.decoding.max_new_tokens", "8"]) == 0
     assert "test.parquet, described with other decoding\n" in capsys.readouterr().out
 

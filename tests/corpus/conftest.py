@@ -20,9 +20,9 @@ def downloads(tmp_path_factory):
 
 @pytest.fixture
 def root(request, downloads, tmp_path, monkeypatch):
-    """A data folder with them, which is also the working directory; the card's figure, a second, only if `drawn`."""
+    """A data folder with them, which is also the working directory; the card's figure only if `drawn`."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("hemblip.corpus.prepare.draw_card", lambda card, path: path.touch())
+        request.getfixturevalue("no_card_figure")
     monkeypatch.setenv("HEMBLIP_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return shutil.copytree(downloads, tmp_path, dirs_exist_ok=True)

@@ -23,7 +23,7 @@ from hemblip.data.sources import Manifest, WBCAtt
 from hemblip.errors import ConfigError, DataError
 
 
-def test_both_halves_and_the_external_cells(root, drawn, capsys):
+def test_both_halves_and_the_external_cells(root, capsys):
     prepare(sources(), low_cost())
     table = pd.read_parquet("data/manifest.parquet")
     assert list(table.columns) == list(MANIFEST_COLUMNS) and len(table) == 32 + 32 + 8
@@ -41,7 +41,6 @@ def test_both_halves_and_the_external_cells(root, drawn, capsys):
     assert "| nucleoli | not stated | 0 | 0 | 32 | 32 | 0 |" in card
     assert "| wbcatt | 20 | 6 | 6 | 0 | 32 |" in card and "confounded with the source" in card
     assert "4 external cells are of patients or slides that are internal too" in card
-    assert (root / "data" / "manifest.png").stat().st_size > 10_000
     assert "4 external cells" in capsys.readouterr().out
 
 
@@ -76,6 +75,7 @@ def test_twice_the_same_bytes(root, drawn):
 
     prepare(sources(), low_cost(), selection=Selection(20, 20))
     first = written()
+    assert len(first["manifest.png"]) > 10_000
     shutil.rmtree(root / "data")
     prepare(sources(), low_cost(), selection=Selection(20, 20), workers=1)
     assert len(first) == 4 and written() == first

@@ -85,7 +85,7 @@ def test_described_images(tmp_path):
     assert sorted(source.excluded.values()) == ["image listed again", "image missing", "no description"]
 
 
-def test_described_cells_stay_in_a_manifest_that_requires_attributes(tmp_path, monkeypatch):
+def test_described_cells_stay_in_a_manifest_that_requires_attributes(tmp_path, no_card_figure, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("in/Blast/1.png", "in/Blast/2.png", "in/Blast/3.png", "out/a.png"):
         image(tmp_path / name)

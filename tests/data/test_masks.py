@@ -34,7 +34,7 @@ def row(**changes):
     return {"cell_id": "1", "image": "set/images/a.png", "bbox": None, "masks": "set/masks/a.png", **changes}
 
 
-def test_sources_find_masks_and_prepare_keeps_them(cells, monkeypatch):
+def test_sources_find_masks_and_prepare_keeps_them(cells, no_card_figure, monkeypatch):
     table = LabelTable("set/labels.csv", "cellavision").records()
     assert [str(path) for path in table["masks"]] == ["set/masks/a.png", "set/masks/b.png"]
     monkeypatch.setenv("HEMBLIP_DATA", str(cells))

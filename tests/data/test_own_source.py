@@ -31,7 +31,7 @@ class MyClinic(Source):
         return manifest_table(rows, self.name)
 
 
-def test_a_source_of_the_users_own_by_class_path(workplace, capsys):
+def test_a_source_of_the_users_own_by_class_path(workplace, no_card_figure, capsys):
     config = {"sources": [{"class_path": "data.test_own_source.MyClinic", "init_args": {"cells": 4}}], "copies": "keep"}
     (workplace / "config.json").write_text(json.dumps(config))
     assert main(["prepare", "--config", "config.json", "--output", "mine.parquet"]) == 0
@@ -41,7 +41,7 @@ def test_a_source_of_the_users_own_by_class_path(workplace, capsys):
 
 
 @pytest.mark.parametrize(("step", "file"), [("pq.write_table", "mine.parquet"), ("draw_card", "mine.png")])
-def test_a_full_disk_is_told_and_the_files_of_before_stay(workplace, monkeypatch, capsys, step, file):
+def test_a_full_disk_is_told_and_the_files_of_before_stay(workplace, no_card_figure, monkeypatch, capsys, step, file):
     def contents():
         return {path.name: path.read_bytes() for path in Path("out").iterdir() if path.name.startswith("mine")}
 
