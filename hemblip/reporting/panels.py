@@ -3,11 +3,12 @@
 import base64
 import io
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
@@ -33,12 +34,11 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
         The files written: PNG, and PDF for a paper.
     """
     blocks = [_blocks(card) for card in cards]
-    figure = Figure(figsize=(WIDTH, 1), dpi=DPI)  # widths of words depend on it
-    axes = figure.add_axes((0, 0, 1, 1))
-    lines = [[_wrapped(axes, words, WIDTH - IMAGE - 0.45) for words in card] for card in blocks]
+    lines = [[_wrapped(words, WIDTH - IMAGE - 0.45) for words in card] for card in blocks]
     heights = [max(IMAGE, LINE * sum(map(len, found)) + 0.04 * len(found)) + 0.25 for found in lines]
     height = sum(heights) + 0.45
-    figure.set_size_inches(WIDTH, height)
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
     _legend(axes)
@@ -86,27 +86,26 @@ def _words(label: str, pieces: Sequence[Word]) -> list[Word]:
     return found
 
 
-def _width(axes: Axes, text: str) -> float:
-    """Width of a text in inches."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    canvas: Any = FigureCanvasAgg(figure)
-    width, _, _ = canvas.get_renderer().get_text_width_height_descent(text, _FONT, ismath=False)
-    return float(width) / figure.dpi
+@cache
+def _width(text: str) -> float:
+    """Width of a text in inches, as it is drawn."""
+    renderer: Any = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
+    width, _, _ = renderer.get_text_width_height_descent(text, _FONT, ismath=False)
+    return float(width) / DPI
 
 
 _FONT = FontProperties(size=SIZE)
 
 
-def _wrapped(axes: Axes, words: Sequence[Word], room: float) -> list[list[tuple[float, Word]]]:
+def _wrapped(words: Sequence[Word], room: float) -> list[list[tuple[float, Word]]]:
     """Break words into lines: places in inches from the left, and words; neighbours of one colour are one text."""
     lines: list[list[tuple[float, Word]]] = [[]]
-    x, space = 0.0, _width(axes, "a a") - 2 * _width(axes, "a")
+    x, space = 0.0, _width("a a") - 2 * _width("a")
     for text, verdict in words:
         glued = text.startswith("\u2060")
         shown = text.removeprefix("\u2060")
         start = x if glued or not lines[-1] else x + space
-        width = _width(axes, shown)
+        width = _width(shown)
         if start + width > room and not glued:
             lines.append([])
             start = 0.0
@@ -144,4 +143,4 @@ def _legend(axes: Axes) -> None:
         if verdict != "omitted":
             text = f"{MARKS[verdict]} {meaning}"
             axes.text(x, 0.1, text, color=COLOURS[verdict], fontproperties=_FONT, va="center")
-            x += _width(axes, text) + 0.3
+            x += _width(text) + 0.3

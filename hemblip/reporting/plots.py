@@ -8,13 +8,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hemblip.metrics.abstention import risk_coverage
 from hemblip.metrics.calibration import expected_calibration_error, judged
@@ -93,28 +95,33 @@ def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
     keys = [key for key, each in found.items() if any(len(sure) for sure, _ in each)]
     if not keys:
         return None
-    columns = 4
+    columns, wide, high = 4, 2.25, 1.75  # inches; all in one `Axes`: thirty of them would take seconds
     lines = -(-len(keys) // columns)
-    height = 2.3 * lines + 0.5
-    figure = Figure(figsize=(10.4, height))  # its margins in inches: constrained layout of so many axes takes seconds
-    figure.subplots_adjust(0.07, 0.55 / height, 0.99, 1 - 0.25 / height, wspace=0.12, hspace=0.25)
-    every = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in every[len(keys) :]:
-        axes.remove()
+    height = (high + 0.45) * lines + 0.55
+    figure = Figure(figsize=(10.4, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 10.4), ylim=(0, height))
+    axes.axis("off")
     told = []
-    for place, (key, axes) in enumerate(zip(keys, every, strict=False)):
-        axes.tick_params(labelbottom=place + columns >= len(keys))
-        axes.plot([0, 1], [0, 1], color="#868c99", linewidth=1, linestyle=(0, (1, 2)))
-        axes.set(xlim=(0, 1), ylim=(0, 1.02))
-        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.set_title(words(key), fontsize=9)
-        axes.spines[["top", "right"]].set_visible(False)
+    for place, key in enumerate(keys):
+        left, low = 0.75 + (wide + 0.15) * (place % columns), height - (high + 0.45) * (place // columns + 1) + 0.1
+
+        def draw(x: ArrayLike, y: ArrayLike, left: float = left, low: float = low, **style: Any) -> None:
+            axes.plot(left + wide * np.asarray(x), low + high * np.asarray(y), **style)
+
+        draw([0, 0.5, 1], [0, 0, 0], color="black", linewidth=0.8, marker=TICKDOWN, markersize=3.5)
+        draw([0, 0, 0], [0, 0.5, 1], color="black", linewidth=0.8, marker=TICKLEFT, markersize=3.5)
+        draw([0, 1], [0, 1], color="#868c99", linewidth=1, linestyle=(0, (1, 2)))
+        axes.text(left + wide / 2, low + high + 0.08, words(key), fontsize=9, ha="center")
+        for share in (0, 0.5, 1):
+            if place % columns == 0:
+                axes.text(left - 0.09, low + high * share, f"{share:g}", ha="right", va="center")
+            if place + columns >= len(keys):
+                axes.text(left + wide * share, low - 0.09, f"{share:g}", ha="center", va="top")
         for (colour, dash, marker), model, (sure, right) in zip(cycle(STYLES), models, found[key], strict=False):
             if len(sure):
                 bins = bins_of(sure, right, ATTRIBUTE_BINS)
                 bins = bins[bins["count"] >= FEWEST]
-                axes.plot(bins["confidence"], bins["accuracy"], color=colour, ls=dash, marker=marker, markersize=4)
+                draw(bins["confidence"], bins["accuracy"], color=colour, ls=dash, marker=marker, markersize=4)
                 told.append(
                     f"{words(key)}, {model.name}: {expected_calibration_error(sure, right, ATTRIBUTE_BINS):.3f}"
                 )

@@ -1,7 +1,9 @@
 """Run folders with drawn cells and captions of make-believe models: what `fit` and `test` would leave."""
 
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,19 @@ from hemblip.metrics.baselines import majority_baseline, modal_caption_baseline
 from hemblip.morphology import KEYS, SCHEMA, describe, extract_attributes
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX, prediction_table, write_predictions
 
+DRAWN = TemporaryDirectory(prefix="hemblip-cells-")
+"""Cells are drawn once a process."""
+
 
 def manifests(cells: int = 60, size: int = 48) -> dict[str, pd.DataFrame]:
-    """Training and test cells, and external ones of two sources; drawn below the working directory."""
-    internal = Synthetic(cells=2 * cells, size=size).records()
-    external = Synthetic(cells=cells // 2, size=size, external=True).records()
+    """Training and test cells, and external ones of two sources."""
+    return {split: table.copy() for split, table in _manifests(cells, size).items()}
+
+
+@cache
+def _manifests(cells: int, size: int) -> dict[str, pd.DataFrame]:
+    internal = Synthetic(cells=2 * cells, size=size, folder=DRAWN.name).records()
+    external = Synthetic(cells=cells // 2, size=size, external=True, folder=DRAWN.name).records()
     external["source"] = np.where(np.arange(len(external)) % 3 == 0, "atlas", "low-cost microscope")
     internal["captions"] = [[describe({key: row[key] for key in KEYS})] for row in internal.to_dict("records")]
     return {

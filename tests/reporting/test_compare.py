@@ -172,7 +172,7 @@ def test_the_report_loads_nothing_and_describes_every_image(here):
 
 def test_captions_in_the_report_are_escaped(workplace):
     cells = manifests(cells=20, size=32)
-    folder = make_run(Path("runs/odd/version_0"), cells, 0.8)
+    folder = make_run(Path("runs/odd/version_0"), cells, 0.8, splits=("test",), baselines=False)
     path = folder / "predictions/test.parquet"
     table = read_predictions(path)
     table.loc[0, "caption"] = "</script><script>alert(1)</script> a large neutrophil"
@@ -368,7 +368,7 @@ def test_external_sets_of_any_name_are_external(workplace):
     """Two sets stand side by side, neither is called internal, and nothing says that there is none."""
     cells = manifests(cells=20, size=32)
     sets = {name: cells["external"].assign(split=name) for name in ("atlas", "munich")}
-    folder = make_run(Path("runs/two/version_0"), {**cells, **sets}, 0.8, splits=("test", *sets))
+    folder = make_run(Path("runs/two/version_0"), {**cells, **sets}, 0.8, splits=("test", *sets), baselines=False)
     text = write_report(folder).read_text()
     assert "no external set" not in text
     assert "atlas cells" in text and "munich cells" in text
