@@ -15,6 +15,7 @@ from hemblip.data.dataset import Batch
 from hemblip.errors import ConfigError, check_range
 from hemblip.models.access import reaching, where
 from hemblip.models.adapters import add_adapters, last_layers
+from hemblip.models.attribute_head import AttributeHead
 from hemblip.models.captioner import Captioner, Pooling
 from hemblip.models.compact_blip import CompactBlip, compact_blip, compact_revision, compact_tokenizer
 from hemblip.models.conv_stem import ConvStemBlip
@@ -74,6 +75,8 @@ class BlipCaptioner(Captioner):
         train_head: train the LM head beside the adapters (paper, Fig. 1); it is tied to the word embeddings.
         train_embeddings: train the decoder's position embeddings and their norm too, and the word embeddings.
         label_smoothing: share of the target spread over all words in training, in [0, 1).
+        attribute_loss: weight, beside the caption's loss, of that of each attribute's value said from the patches in
+            training; see `hemblip.models.attribute_head`.
         decoding: how captions are generated.
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
     """
@@ -102,11 +105,17 @@ class BlipCaptioner(Captioner):
         train_head: bool = True,
         train_embeddings: bool = False,
         label_smoothing: float = 0.0,
+        attribute_loss: float = 0.0,
         decoding: Decoding = GREEDY,
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
         check_range("model.init_args.label_smoothing", label_smoothing, at_least=0, below=1)
+        check_range("model.init_args.attribute_loss", attribute_loss, at_least=0)
+        if attribute_loss and adaptation == "lora":
+            raise ConfigError(
+                "model.init_args.attribute_loss teaches the vision encoder, which adaptation: lora freezes; set it to 0"
+            )
         self.revision: str | None
         self.mean: Tensor
         self.deviation: Tensor
@@ -144,13 +153,28 @@ class BlipCaptioner(Captioner):
         head = self.model.text_decoder.cls.predictions
         if head.bias is not head.decoder.bias:
             head.bias.requires_grad_(False)  # not used where embeddings and head are not tied
+        self.attribute_loss = attribute_loss
+        width = self.model.config.vision_config.hidden_size
+        self.attribute_head = AttributeHead(width) if attribute_loss else None
         self.train()
 
     def configure_model(self) -> None:
         """Spread the weights over the ranks, if the strategy asks for it."""
         vision, decoder = self.model.vision_model, self.model.text_decoder
         layers = vision.encoder.blocks if hasattr(vision, "projection") else vision.encoder.layers
-        shard(self.device_mesh, [*layers, *decoder.bert.encoder.layer, vision, decoder])
+        heads = [self.attribute_head] if self.attribute_head is not None else []
+        shard(self.device_mesh, [*layers, *decoder.bert.encoder.layer, vision, decoder, *heads])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Add the loss of the attributes to that of the captions; see `Captioner`."""
+        if self.attribute_head is None:
+            return super().training_step(batch, batch_idx)
+        annotations = self.annotations(batch, "attribute_loss")
+        with self.encoded_once(batch):
+            losses = self.attribute_head.losses(self.features(batch)[:, 1:], annotations)
+            mean, ranks = losses.detach().mean(), self.trainer.world_size  # which have as many cells each
+            self.log("train_attribute_loss", mean, batch_size=len(losses), sync_dist=ranks > 1)
+            return super().training_step(batch, batch_idx) + self.attribute_loss * losses.sum()
 
     def pixel_values(self, images: Tensor) -> Tensor:
         """Normalise uint8 images (B, 3, H, W) as in pretraining.

@@ -285,6 +285,17 @@ class Captioner(L.LightningModule, ABC):
         """Name the attributes that training had one value of: they are not scored, unless they were taught so."""
         return constant_keys(self.taught) if self.taught and not self.constants_taught else []
 
+    def annotations(self, batch: Batch, setting: str) -> list[dict[str, str]]:
+        """Give the annotated values of a training batch's cells, of attributes that are taught.
+
+        Raises:
+            ConfigError: there are none; the setting that needs them is named.
+        """
+        if "annotations" not in batch:
+            raise ConfigError(f"model.init_args.{setting}: these cells have no annotations to learn from; leave it out")
+        untaught = set(self.untaught())
+        return [{key: row[key] for key in row if key not in untaught} for row in batch["annotations"]]
+
     def never_seen(self) -> str:
         """Say in a sentence what training lacked; empty if it lacked nothing, or if that is not known."""
         return never_seen(self.taught) if self.taught else ""

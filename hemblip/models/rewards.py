@@ -91,14 +91,11 @@ def self_critical(captioner: "Captioner", batch: Batch, rewards: Rewards, seed: 
     Raises:
         ConfigError: the batch has no annotations, or weights are spread over ranks.
     """
-    if "annotations" not in batch:
-        raise ConfigError("model.init_args.rewards: these cells have no annotations to compare captions with")
+    annotations = captioner.annotations(batch, "rewards")
     if captioner.device_mesh is not None:
         raise ConfigError(
             "model.init_args.rewards: captions are sampled with whole weights; set trainer.strategy to ddp"
         )
-    untaught = set(captioner.untaught())
-    annotations = [{key: row[key] for key in row if key not in untaught} for row in batch["annotations"]]
     count, longest, cells = rewards.samples, captioner.decoding.max_new_tokens, len(batch["cell_ids"])
 
     with captioner.encoded_once(batch):
