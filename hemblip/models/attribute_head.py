@@ -26,18 +26,17 @@ class AttributeHead(nn.Linear):
     def __init__(self, width: int) -> None:
         super().__init__(2 * width, sum(map(len, SCHEMA.values())))
 
-    def losses(self, patches: Tensor, annotations: Sequence[Mapping[str, str]]) -> Tensor:
-        """Sum the cross-entropies (B,), in nats, of each cell's annotated values.
+    def loss(self, patches: Tensor, annotations: Sequence[Mapping[str, str]]) -> Tensor:
+        """Sum, over the attributes, the mean cross-entropies in nats of the cells that are annotated with each.
 
         Args:
             patches: (B, P, D).
             annotations: of B cells, attribute -> value; what is missing counts nothing.
         """
         scores = self(torch.cat([patches.mean(1), patches.amax(1)], 1)).float()
-        total = scores.new_zeros(len(scores))
+        total: Tensor = scores.new_zeros(())
         for (key, values), found in zip(SCHEMA.items(), scores.split([*map(len, SCHEMA.values())], 1), strict=True):
-            targets = [values.index(row[key]) if key in row else UNKNOWN for row in annotations]
-            total = total + functional.cross_entropy(
-                found, torch.tensor(targets, device=found.device), ignore_index=UNKNOWN, reduction="none"
-            )
+            targets = torch.tensor([values.index(row[key]) if key in row else UNKNOWN for row in annotations])
+            losses = functional.cross_entropy(found, targets.to(found.device), ignore_index=UNKNOWN, reduction="sum")
+            total = total + losses / max(1, int((targets != UNKNOWN).sum()))
         return total

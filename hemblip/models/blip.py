@@ -171,10 +171,10 @@ class BlipCaptioner(Captioner):
             return super().training_step(batch, batch_idx)
         annotations = self.annotations(batch, "attribute_loss")
         with self.encoded_once(batch):
-            losses = self.attribute_head.losses(self.features(batch)[:, 1:], annotations)
-            mean, ranks = losses.detach().mean(), self.trainer.world_size  # which have as many cells each
-            self.log("train_attribute_loss", mean, batch_size=len(losses), sync_dist=ranks > 1)
-            return super().training_step(batch, batch_idx) + self.attribute_loss * losses.sum()
+            loss = self.attribute_head.loss(self.features(batch)[:, 1:], annotations)
+            cells, ranks = len(annotations), self.trainer.world_size
+            self.log("train_attribute_loss", loss.detach(), batch_size=cells, sync_dist=ranks > 1)
+            return super().training_step(batch, batch_idx) + self.attribute_loss * cells * loss
 
     def pixel_values(self, images: Tensor) -> Tensor:
         """Normalise uint8 images (B, 3, H, W) as in pretraining.

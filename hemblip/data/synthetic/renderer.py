@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemblip.data.masks import Masks
-from hemblip.data.synthetic.shapes import Mask, dots, nucleus, wobbly
+from hemblip.data.synthetic.shapes import Dent, Mask, dots, nucleus, wobbly
 from hemblip.data.synthetic.stain import Colours, Slide, photograph
 from hemblip.morphology import HEALTHY
 
@@ -107,8 +107,8 @@ def draw(cell: Cell, slide: Slide, size: int, streams: Streams) -> Drawing:
 
     irregular = _irregular(cell, streams("irregular"))
     rng = streams("outline")
-    rough, stretch = (0.1, rng.uniform(1.15, 1.35)) if irregular else (0.009, rng.uniform(1.0, 1.06))
-    body = wobbly(side, centre, radius, rough, stretch, rng)
+    rough, stretch = (0.07, rng.uniform(1.1, 1.3)) if irregular else (0.009, rng.uniform(1.0, 1.06))
+    body = wobbly(side, centre, radius, rough, stretch, rng, _projections(rng) if irregular else ())
     _cytoplasm(canvas, body, cell, streams("cytoplasm"))
 
     share = NUCLEUS_SHARE[cell["nuclear_cytoplasmic_ratio"] or cell["cytoplasm_amount"] or "moderate"]
@@ -142,6 +142,13 @@ def _irregular(cell: Cell, rng: np.random.Generator) -> bool:
     if cell["cell_shape"] is not None:
         return cell["cell_shape"] == "irregular"
     return cell["cell_type"] in ("atypical lymphocyte", "promonocyte") or rng.random() < 0.2
+
+
+def _projections(rng: np.random.Generator) -> list[Dent]:
+    """Corners, points and blebs that stand out from an irregular cell, as they do on real ones."""
+    count = int(rng.integers(3, 5))
+    turns = rng.uniform(0, 2 * np.pi) + 2 * np.pi / count * (np.arange(count) + rng.uniform(-0.25, 0.25, count))
+    return [Dent(turn, -rng.uniform(0.14, 0.28), rng.uniform(0.09, 0.2)) for turn in turns]
 
 
 def _granule_kind(cell: Cell) -> tuple[str, str] | None:

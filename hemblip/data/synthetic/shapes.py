@@ -25,7 +25,13 @@ def fill(size: int, points: NDArray[np.float64]) -> Mask:
 
 
 class Dent(NamedTuple):
-    """A smooth hollow of an outline: angle from its long axis, depth over the radius, half-width in radians."""
+    """A smooth hollow of an outline, or a point that stands out from it.
+
+    Attributes:
+        angle: from the outline's long axis, in radians.
+        depth: over the radius; negative for what stands out.
+        width: half of it, in radians.
+    """
 
     angle: float
     depth: float
