@@ -9,12 +9,16 @@ from hemblip.morphology.state import Rule, State
 from hemblip.morphology.tokens import Item, word_set
 
 _WITHOUT = word_set("without|lacking|devoid of|free of|free from|void of|without any|in the absence of")
+_ANSWERS = word_set("no|lacking|lacked|zero")
+_ADJECTIVES = word_set(
+    "absent|missing|invisible|unseen|undetectable|undetected|imperceptible|indiscernible|unapparent|inapparent"
+)
 _LACKS = word_set("lacks|lack|lacked|fails to show|does not|do not")
 
 
 def _not(state: State, place: int, item: Item) -> None:
     before = state.sentence[place - 1]
-    if item.name == "no" and state.sentence.is_answer(place):
+    if item.name in _ANSWERS and state.sentence.is_answer(place):
         _absent(state, place, item)
         return
     state.neither = state.neither or (item.name in ("neither", "nor") and not state.topics)
@@ -23,7 +27,7 @@ def _not(state: State, place: int, item: Item) -> None:
         return
     if item.name in _LACKS and state.topics:
         state.agent = state.topics
-    if item.name == "not" and before.kind == "thing" and state.sentence[place + 1].kind == "value":
+    if item.name == "not" and before.kind == "thing" and state.sentence[place + 1].kind in ("value", "word"):
         state.predicate = True
     if (
         before.kind == "copula" and state.sentence.phrase_ends(place) and not state.pending
@@ -44,7 +48,7 @@ def _likewise(state: State, place: int, item: Item) -> None:
 
 
 def _absent(state: State, place: int, item: Item) -> None:
-    adjective = item.name in ("absent", "missing") and not state.predicate
+    adjective = item.name in _ADJECTIVES and not state.predicate
     before_noun = state.sentence[place + 1].kind in ("thing", "value")
     if adjective and before_noun and state.sentence.next_thing(place).name in DENIABLE:
         state.denied = True

@@ -113,9 +113,7 @@ def _unsure(state: State, place: int, item: Item) -> None:
             return
         state.elsewhere = True
     else:
-        unsure = state.topics or [head for head in [state.last] if head is not None]
-        keys = {key for head in unsure for key in head.keys} | {"cell_type", "diagnosis"}
-        state.statements.withdraw(keys, [head.place for head in unsure])
+        state.leave_open()
     state.pending = []
     state.excluded = True
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hemblip.morphology import denials, exclusions, properties
 from hemblip.morphology.exclusions import AMONG, resumes
-from hemblip.morphology.lexicon import ATYPICAL, OWNED
+from hemblip.morphology.lexicon import ATYPICAL, DENIABLE, OWNED
 from hemblip.morphology.modifiers import Head, is_noun
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.state import Rule, State
@@ -27,6 +27,10 @@ def _word(state: State, place: int, item: Item) -> None:
         state.end_clause(place)
         state.neither = False
         return
+    about = [topic.thing for topic in state.topics]
+    if state.denied and state.predicate and not state.pending and not DENIABLE.keys().isdisjoint(about):
+        state.leave_open()  # "the granules are not evenly spread"
+        state.denied = state.predicate = False
     after = state.sentence[place + 1].kind
     set_off = state.interrupted in state.topics or after == "prep"
     if state.pending and set_off and state.sentence[place - 1].kind == "comma":

@@ -64,13 +64,16 @@ class Sentence:
         return self[place + 1].kind in ("edge", "comma", "and") or self[place + 1].name in _ENDS
 
     def is_answer(self, place: int) -> bool:
-        """Whether "no" at `place` answers alone: "vacuoles: no", "vacuoles (no)", "vacuoles: no texture: clear"."""
-        before, noun = self[place - 1], self[place - 2]
+        """Whether "no" at `place` answers alone: "vacuoles: no", "vacuoles (lacking)", "vacuoles: no texture: clear"."""
+        before = self[place - 1]
         if before.name in (":", "="):
             return self.phrase_ends(place) or any(
                 self[following].name in (":", "=") for following in (place + 2, place + 3)
             )
-        named = noun if before.kind == "comma" else before  # a dash is read as a comma, or not at all
+        first = place - 1
+        while self[first].kind in ("comma", "copula") or self[first].name.endswith("ly"):  # a dash is read as a comma
+            first -= 1
+        named = self[first]
         return named.kind == "thing" and named.name in DENIABLE and self.phrase_ends(place)
 
     def next_thing(self, place: int) -> Item:

@@ -132,7 +132,9 @@ class State:
         rest = []
         for modifier in modifiers:
             if head.thing in DENIABLE and modifier.denied and not tells_kind(modifier.item):
-                self._deny(head)
+                sizes = modifier.place > head.place and "cell_size" in modifier.item.values
+                if head.thing == "nucleolus" or not sizes:  # "vacuoles are not large" leaves them there
+                    self._deny(head)
                 continue
             key = key_of(modifier.item, head)
             sizes_part = key is None and "cell_size" in modifier.item.values and head.names_part()
@@ -227,6 +229,15 @@ class State:
         plural = self.sentence.plural_before() or (aside if aside in DENIABLE else None)
         part = self.sentence.thing_before() or aside or self.before.part
         return Spoken(self.subject or self.before.subject, plural or self.before.plural, part, header)
+
+    def leave_open(self) -> None:
+        """Nothing is known of the topics; of what may not be there, nor by what follows: "nucleoli n/a, large"."""
+        unsure = self.topics or [head for head in [self.last] if head is not None]
+        keys = {key for head in unsure for key in head.keys} | {"cell_type", "diagnosis"}
+        self.statements.withdraw(keys, [head.place for head in unsure])
+        if self.topics and all(head.thing in DENIABLE for head in unsure):
+            self.topics = [head._replace(keys=()) for head in unsure]
+            self.last = self.topics[-1]
 
     def deny_topics(self) -> None:
         """The topics are said not to be there."""

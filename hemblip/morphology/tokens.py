@@ -78,7 +78,8 @@ _SPELLING = (
     (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
     (re.compile(r" ?- ?(?=mono|myelo|blast|cyt|phil)"), lambda gap: "" if _begins_name(gap) else gap[0]),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
-    (re.compile(r"\(\s*-\s*\)"), " absent "),
+    (re.compile(r"\(\s*[-–]\s*\)|(?<=\s)[-–] ?ve\b"), " absent "),
+    (re.compile(r"\+ ?/ ?[-–]|±"), " n/a "),
     (re.compile(r"(?m)(?<=[:=|])[ \t\"]*(?:0|false|[-–])[ \t\"]*(?=$|[|;,}]|\.(?!\d))"), " absent "),
     (re.compile(r"\(\s*[~<>≈]?\s*\d+(?:[._]\d+)?\s*%\s*\)"), " "),
     (re.compile(r"\b(?:t|inv|del)\s?\([\dqp;: ]+\)(?:\([\dqp;:. ]+\))?"), " "),
@@ -112,6 +113,9 @@ HEADING = "§"
 """Begins a sentence that is a heading, or begins with one."""
 
 
+_ANSWERED_BY_SIGN = re.compile(r"(?m)((?:^|[,;•])[ \t]*[a-z]+)[ \t]+[-–—](?=[ \t]*(?:$|[,;]))")
+"""As in "granules –, vacuoles –"; a dash after more than a word may go on."""
+
 _CAPITAL_ALL = re.compile(r"\bALL\b(?!\s+(?:of|the|these|those|other|its|cells?|lobes)\b)")
 
 
@@ -120,7 +124,8 @@ def normalise(text: str) -> str:
     if not text.isupper():
         text = _CAPITAL_ALL.sub("ALL leukemia", text)
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "").replace("−", "-").replace("‐", "-")
-    text = re.sub(r"\s+–\s+", " , ", text)
+    text = re.sub(r"(?m)^[ \t]*[–—](?=[ \t])", "•", text)  # marks an entry of a list
+    text = re.sub(r"[ \t]–[ \t]", " , ", _ANSWERED_BY_SIGN.sub(r"\1 absent ", text))
     for pattern, replacement in _SPELLING + _MARKUP if _MARKS.search(text) else _SPELLING:
         text = pattern.sub(replacement, text)
     for parts, longer, shorter in SAME:
