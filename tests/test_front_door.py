@@ -192,6 +192,21 @@ def test_references_may_lack_for_some_cells_and_be_several_for_others():
     assert one["bleu"] is None and "references state 1 attribute" in one["no_text_scores"]
 
 
+@pytest.mark.parametrize("short", [1, 5])
+def test_full_references_alone_are_compared_where_others_state_one_attribute(short):
+    truths = [{**truth, "chromatin": "dense", "granules": "small"} for truth in TRUTH]
+    full, names = [describe(truth) for truth in truths], ["This is a neutrophil."] * short
+    said = ["A large, round neutrophil with coarse chromatin.", full[1], *[full[0]] * short]
+    few = hemblip.score(said[:2], full, truths)
+    mixed = hemblip.score(said, full + names, truths + truths[:1] * short)
+    for name in ("bleu_raw", "bleu", "rouge_l", "sacrebleu"):
+        assert mixed[name] == few[name] and mixed["intervals"][name] is not None
+    assert mixed["text_cells"] == 2 and mixed["texts_left_out"].startswith(f"{short} of {2 + short} references")
+    assert "texts_left_out" not in few and mixed["cells"] == 2 + short
+    terse = hemblip.score(["A monocyte."] * (2 + short), full + names)  # of other captions, the same cells
+    assert terse["text_cells"] == 2
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -20,6 +20,7 @@ from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics import score
 from hemblip.metrics.confidence import confidences
 from hemblip.metrics.questions import by_cell, questions_of, stated_by
+from hemblip.metrics.score import score_texts
 from hemblip.models.asking import answer_columns
 from hemblip.models.captioner import Captioner
 from hemblip.morphology import KEYS
@@ -258,7 +259,7 @@ class CaptionEvaluation(L.Callback):
             return
         if self.bert is not None:
             self.bert.learn([self.rows])
-            self.scores |= self.bert.summary(self.rows["reference"].tolist(), self.rows["caption"].tolist())
+            self.scores |= score_texts(self.rows, self.bert)
         left_out = exclusion_lines(_cells(trainer).sources)
         Run(self.folder).write_scores(split_of(trainer), {"model": self.scores, "baselines": {}, LEFT_OUT: left_out})
 

@@ -12,7 +12,7 @@ from hemblip.metrics.attributes import attribute_scores, exact_match, single_val
 from hemblip.metrics.diversity import diversity
 from hemblip.metrics.incompatible import incompatible_statements
 from hemblip.metrics.multi_reference import multi_reference_scores
-from hemblip.metrics.references import text_obstacle, with_reference
+from hemblip.metrics.references import comparable
 from hemblip.metrics.text import SENTENCE_SCORES, text_scores
 from hemblip.metrics.verdicts import hallucinated
 from hemblip.morphology import KEYS
@@ -33,6 +33,7 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
 
     Returns:
         Ready for JSON: `cells`; the text scores, over the cells with a reference, or None and `no_text_scores`, why;
+        `text_cells` and `texts_left_out`, how many and why, where only some can be compared;
         `accuracy` and `macro_f1`, means over the attributes that are annotated with more than one value;
         `single_valued`, the others; `hallucination`, mean over all; `exact_match`; `incompatible`, captions that
         contradict themselves; `diversity`, how many captions there are and how they repeat; `attributes`, a mapping
@@ -52,7 +53,7 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     contrasted = [row for key, row in attributes.items() if key not in single]
     return {
         "cells": len(table),
-        **_texts(table, bert),
+        **score_texts(table, bert),
         **{name: mean(row[name] for row in contrasted) for name in ("accuracy", "macro_f1")},
         "single_valued": single,
         "hallucination": mean(made_up.values()),
@@ -64,13 +65,16 @@ def score(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
     }
 
 
-def _texts(table: pd.DataFrame, bert: BertScore | None) -> Scores:
-    obstacle = text_obstacle(table)
-    if obstacle is not None:
-        return {**dict.fromkeys((*SENTENCE_SCORES, "sacrebleu")), "no_text_scores": obstacle}
-    having = table.loc[with_reference(table), table.columns.intersection(["reference", "references", "caption"])]
+def score_texts(table: pd.DataFrame, bert: BertScore | None = None) -> Scores:
+    """The part of `score` that compares captions with references."""
+    rows, note = comparable(table)
+    if not rows.any():
+        return {**dict.fromkeys((*SENTENCE_SCORES, "sacrebleu")), "no_text_scores": note}
+    having = table.loc[rows, table.columns.intersection(["reference", "references", "caption"])]
     references, captions = having["reference"].tolist(), having["caption"].tolist()
     scores: Scores = dict(text_scores(references, captions))
+    if note:
+        scores |= {"text_cells": len(having), "texts_left_out": note}
     if bert is not None:
         scores |= bert.summary(references, captions)
     if (several := having.get("references")) is not None:

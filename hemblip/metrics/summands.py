@@ -21,7 +21,7 @@ from hemblip.metrics.attributes import (
 from hemblip.metrics.corpus_bleu import corpus_bleu_sums
 from hemblip.metrics.incompatible import RULES, broken
 from hemblip.metrics.jackknife import Kinds, Sums
-from hemblip.metrics.references import text_obstacle, with_reference
+from hemblip.metrics.references import comparable
 from hemblip.metrics.text import sentence_columns
 from hemblip.metrics.verdicts import Verdict, annotated, codes, hallucinated, verdicts_of
 from hemblip.morphology import KEYS
@@ -141,9 +141,9 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
     found = [exact_match_sums(table), caption_sums(table)]
     if keys:
         found += [attribute_sums(table, keys), error_sums(table, keys)]
-    if not (text or bert) or text_obstacle(table) is not None:
+    known = comparable(table).rows if text or bert else np.zeros(len(table), dtype=bool)
+    if not known.any():
         return found
-    known = with_reference(table)
     texts = table["reference"][known].tolist(), table["caption"][known].tolist()
     if text:
         found += [_of_some(mean_sums(sentence_columns(*texts)), known), _of_some(corpus_bleu_sums(*texts), known)]
@@ -154,7 +154,7 @@ def all_sums(table: pd.DataFrame, keys: Sequence[str], text: bool = True, bert: 
 
 
 def _of_some(sums: Sums, known: NDArray[np.bool_]) -> Sums:
-    """Give cells without a reference summands that change nothing."""
+    """Give cells whose texts are not compared summands that change nothing."""
     if known.all():
         return sums
     assert isinstance(sums.cells, np.ndarray)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hemblip.metrics.intervals import Measured
 from hemblip.metrics.jackknife import Interval
-from hemblip.metrics.references import text_obstacle
+from hemblip.metrics.references import comparable
 from hemblip.metrics.text import SENTENCE_SCORES
 from hemblip.reporting.layout import Estimate
 
@@ -33,13 +33,13 @@ class Scored:
     def __init__(self, tables: Sequence[pd.DataFrame], bert: BertScore | None = None) -> None:
         self.table, self.tables = tables[0], list(tables)
         self._measured = Measured(tables, bert=bert)
-        self.obstacle = text_obstacle(tables[0])
+        self.compared = comparable(tables[0])
         self.groups, self.keys = self._measured.groups, self._measured.keys
 
     def estimate(self, name: str, reason: str = "", **style: bool | int) -> Estimate:
         """One score with its interval; `accuracy` is the mean over attributes, `accuracy/cell_type` one of them."""
-        if self.obstacle is not None and name in TEXTS:
-            return Estimate(None, reason=self.obstacle, **style)  # type: ignore[arg-type]
+        if name in TEXTS and not self.compared.rows.any():
+            return Estimate(None, reason=self.compared.note, **style)  # type: ignore[arg-type]
         why = reason or ("no cell is annotated with it" if "/" in name else "no attribute has two annotated values")
         if name not in self._measured.names:
             return Estimate(None, reason=why, **style)  # type: ignore[arg-type]

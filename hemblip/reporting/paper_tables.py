@@ -134,6 +134,7 @@ def table1(comparison: Comparison) -> Table:
         f"Texts are normalised alike first: {NORMALISATION}. As published: of the texts as they are, as the paper's "
         "script took them; only this stands beside its figures. BERTScore as published takes an encoder that knows "
         "capitals.",
+        *_left_out(comparison),
         DRAWN if comparison.drawn else THEIRS,
     ]
     if comparison.bert is not None:
@@ -144,6 +145,16 @@ def table1(comparison: Comparison) -> Table:
             f"the paper's: {paper_numbers.ENCODER}. Scores of different encoders cannot be compared.",
         )
     return Table("table1", "Table 1. Caption metrics on internal and external cells", "Model", columns, rows, notes)
+
+
+def _left_out(comparison: Comparison) -> list[str]:
+    """Say of which sets some texts are not compared."""
+    found = []
+    for split in comparison.splits:
+        compared = next(model.scored[split].compared for model in comparison.models if split in model.scored)
+        if compared.note and compared.rows.any():
+            found.append(f"Texts of {cells_of(split)}: {compared.note}.")
+    return found
 
 
 def table2(comparison: Comparison, splits: Sequence[str] | None = None) -> Table:

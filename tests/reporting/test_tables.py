@@ -62,6 +62,20 @@ def test_every_score_of_metrics_json_is_in_a_table(run):
     assert near.low <= near.value <= near.high
 
 
+def test_texts_that_are_not_compared_are_counted_below_the_table(run):
+    path = run / "predictions/test.parquet"
+    rows = read_predictions(path)
+    whole = table1(compared(run))
+    rows.loc[:3, "reference"] = "This is a basophil."
+    write_predictions(rows, path)
+    some = table1(compared(run))
+    (note,) = [note for note in some.notes if "left out" in note]
+    assert note.startswith("Texts of internal test cells: 4 of 20 references")
+    assert not any("left out" in note for note in whole.notes)
+    expected = score(rows[4:])["bleu"]
+    assert shown(some, "a", ("Internal", "BLEU")).value == pytest.approx(expected)
+
+
 def test_contradictions_are_counted_by_pair(run):
     path = run / "predictions/test.parquet"
     rows = read_predictions(path)
