@@ -88,7 +88,7 @@ class RunReport(L.Callback):
         if evaluation.bert is not None:
             evaluation.bert.learn([table, *rows_of.values()])
         others = {name: score(rows, evaluation.bert) for name, rows in rows_of.items()}
-        answers = {ASKED: score(as_answered(table), evaluation.bert)} if has_answers(table) else {}
+        answers = {ASKED: score(as_answered(table)) | {"diversity": None}} if has_answers(table) else {}
         told: dict[str, Any] = {"asked": answers[ASKED]} if answers else {}
         questions = self._questions(trainer, run, evaluation)
         told |= {QUESTIONS: questions} if questions else {}

@@ -73,11 +73,17 @@ def _of_run(words: Sequence[str]) -> list[str]:
         raise ConfigError("--run is of validate, test and predict; fit goes on with --resume true")
     run = Run.meant(given)
     if run.exported:
-        if words[0] != "predict" or not any(word.split("=")[0] == "--images" for word in kept):
-            origin = "comes with HemBLIP" if run.shipped else "is an exported captioner"
+        origin = "comes with HemBLIP" if run.shipped else "is an exported captioner"
+        named = {word.split("=")[0] for word in kept}
+        if words[0] != "predict" or "--images" not in named:
             raise ConfigError(f"--run {given}: it {origin}, to describe your cells: predict --images")
-        settings = [f"--{section}={json.dumps(run.config[section])}" for section in ("name", "model", "data")]
-        return [kept[0], *settings, "--trainer.logger=false", *kept[1:]]
+        if "--risk" in named:
+            raise ConfigError(
+                f"--risk: {given} {origin}, without the captions of validation cells that show how sure is sure "
+                "enough; give a run of yours, or no risk"
+            )
+        settings = [f"--{section}={json.dumps(run.config[section])}" for section in ("model", "data")]
+        return [kept[0], "--name", run.name, *settings, "--trainer.logger=false", *kept[1:]]
     weights = ["--ckpt_path", str(run.checkpoint)] if run.checkpoint else []
     return [kept[0], "--config", str(run.folder / "config.yaml"), "--name", run.name, *weights, *kept[1:]]
 

@@ -15,12 +15,16 @@ from sklearn.metrics import roc_auc_score
 
 from hemblip.metrics.calibration import expected_calibration_error, fit_temperature, judged, scaled
 from hemblip.morphology import KEYS
-from hemblip.predictions import CONFIDENCE_PREFIX
+from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 
 ANSWER_PREFIX, ANSWER_CONFIDENCE_PREFIX, ASKED_PREFIX = "answer_", "answer_confidence_", "asked_confidence_"
 
 ASKED = "asked, not told"
 """How tables call the answers."""
+
+
+ALIKE = 1e-9
+"""Difference of two AUROCs that is rounding."""
 
 
 class Sureness(NamedTuple):
@@ -54,20 +58,24 @@ def is_asked(table: pd.DataFrame | None) -> bool:
 
 
 def as_answered(table: pd.DataFrame) -> pd.DataFrame:
-    """Prediction rows that state the answers, with their probabilities, in place of what captions tell."""
-    changed = {}
+    """Prediction rows that state the answers, with their probabilities, in place of what captions tell.
+
+    Answers about what a cell is not annotated with are left out: who has to answer makes nothing up. Nor is there a
+    text to compare with a reference.
+    """
+    changed: dict[str, object] = {"reference": ""}
     for key in KEYS:
-        answers = table[ANSWER_PREFIX + key].astype(object)
-        changed[key] = answers.where(answers.notna(), None)
-        changed[CONFIDENCE_PREFIX + key] = table[ANSWER_CONFIDENCE_PREFIX + key].astype(float)
+        answers, known = table[ANSWER_PREFIX + key].astype(object), table[TRUE_PREFIX + key].notna()
+        changed[key] = answers.where(answers.notna() & known, None)
+        changed[CONFIDENCE_PREFIX + key] = table[ANSWER_CONFIDENCE_PREFIX + key].astype(float).where(known)
     return table.assign(**changed)
 
 
 def choose(validation: pd.DataFrame) -> dict[str, Choice]:
     """Choose told or asked confidence for each attribute on validation cells.
 
-    Asked where it tells right statements better from wrong ones; where this is no question, because all are right,
-    where it is better calibrated, both after temperature scaling.
+    Asked where it tells right statements better from wrong ones; where this is no question, because all are right or
+    both tell as well, where it is better calibrated, both after temperature scaling.
 
     Args:
         validation: prediction rows with answers.
@@ -78,7 +86,7 @@ def choose(validation: pd.DataFrame) -> dict[str, Choice]:
         temperatures = fit_temperature(told, right), fit_temperature(asked, right)
         one = sureness(told, right, temperatures[0])
         other = sureness(asked, right, temperatures[1])
-        if one.auroc is not None and other.auroc is not None:
+        if one.auroc is not None and other.auroc is not None and abs(other.auroc - one.auroc) > ALIKE:
             better = other.auroc > one.auroc
         else:
             better = other.ece is not None and one.ece is not None and other.ece < one.ece

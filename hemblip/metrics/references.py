@@ -59,9 +59,7 @@ def comparable(table: pd.DataFrame) -> Comparable:
     said = table[list(KEYS)].iloc[np.flatnonzero(known)[:SAMPLE]].notna().sum(axis=1)
     usual = median(stated[known].tolist())
     if usual <= 1 and median(said) >= FULL:
-        return Comparable(
-            np.zeros_like(known), f"references state {usual:g} attribute each, captions {median(said):g}"
-        )
+        return Comparable(np.zeros_like(known), f"references state {usual:g} attribute each, captions {median(said):g}")
     return Comparable(known, "")
 
 

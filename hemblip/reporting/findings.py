@@ -113,6 +113,11 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     """Terms and their meaning."""
     return [
         (
+            "Internal and external cells",
+            "Internal: held out of the data that a captioner was trained on, of other patients or slides; external: of "
+            "other sources. A captioner has the name of its run.",
+        ),
+        (
             "End-to-end accuracy",
             "Share of annotated attributes that the caption states right; silence counts as wrong.",
         ),

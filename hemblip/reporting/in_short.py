@@ -35,7 +35,7 @@ SURE = 0.9
 UNSURE = 0.5
 """Confidence below which a statement is worth a look."""
 
-WHY = ("wrong although sure: caption or annotation", "contradicts itself: ", "wrong, and not sure", "not sure")
+WHY = ("wrong although sure: check caption and annotation", "contradicts itself: ", "wrong, and not sure", "not sure")
 """Why a person should look, the most urgent first."""
 
 LISTED = 2_000
@@ -223,4 +223,4 @@ def _percent(found: Interval) -> str:
     text = f"{100 * (found.value or 0):.0f}\u00a0%"
     if found.low is None or found.high is None:
         return text
-    return f"{text} ({100 * found.low:.0f} to {100 * found.high:.0f})"
+    return f"{text} (95\u00a0% interval {100 * found.low:.0f} to {100 * found.high:.0f})"

@@ -53,6 +53,17 @@ def test_the_confidence_that_tells_right_from_wrong_on_validation_is_used():
     assert asked.ece < 0.15
 
 
+def test_of_two_that_tell_as_well_the_better_calibrated_one_is_used(monkeypatch):
+    monkeypatch.setattr("hemblip.metrics.asked.roc_auc_score", lambda right, sure: 0.7 + 1e-16 * sure.sum())
+    rows = asked_rows(0, sharp=(), blunt=("cell_size", "chromatin"))
+    for key in ("cell_size", "chromatin"):
+        right = rows[key] == rows[f"true_{key}"]
+        better, worse = ("confidence_", ASKED_PREFIX) if key == "cell_size" else (ASKED_PREFIX, "confidence_")
+        rows[worse + key], rows[better + key] = 1 - right * 0.9, 0.05 + right * 0.9
+    choices = choose(rows)
+    assert not choices["cell_size"].asked and choices["chromatin"].asked
+
+
 def test_answers_are_scored_as_statements():
     rows = asked_rows()
     answered = as_answered(rows)
@@ -60,3 +71,12 @@ def test_answers_are_scored_as_statements():
     assert answered["caption"].equals(rows["caption"])
     rows[ANSWER_PREFIX + "chromatin"] = None
     assert score(as_answered(rows))["attributes"]["chromatin"]["coverage"] == 0
+
+
+def test_what_had_to_be_answered_is_no_text_and_not_made_up():
+    rows = asked_rows()
+    rows["true_nucleoli"], rows["true_granules"] = None, "absent"
+    rows[ANSWER_PREFIX + "nucleoli"], rows[ANSWER_PREFIX + "granules"] = "prominent", "small"
+    found = score(as_answered(rows))
+    assert found["bleu"] is None and found["unannotated"]["nucleoli"] == 0
+    assert found["attributes"]["granules"]["hallucination"] == 1  # against what is annotated it is

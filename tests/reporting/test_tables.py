@@ -70,7 +70,7 @@ def test_texts_that_are_not_compared_are_counted_below_the_table(run):
     write_predictions(rows, path)
     some = table1(compared(run))
     (note,) = [note for note in some.notes if "left out" in note]
-    assert note.startswith("Texts of internal test cells: 4 of 20 references")
+    assert note.startswith("Texts of internal cells: 4 of 20 references")
     assert not any("left out" in note for note in whole.notes)
     expected = score(rows[4:])["bleu"]
     assert shown(some, "a", ("Internal", "BLEU")).value == pytest.approx(expected)
