@@ -64,7 +64,7 @@ class Sentence:
         return self[place + 1].kind in ("edge", "comma", "and") or self[place + 1].name in _ENDS
 
     def is_answer(self, place: int) -> bool:
-        """Whether "no" at `place` answers alone: "vacuoles: no", "vacuoles (lacking)", "vacuoles: no texture: clear"."""
+        """Whether "no" at `place` answers alone: "vacuoles: no", "vacuoles (lacking)", "granules: no size: small"."""
         before = self[place - 1]
         if before.name in (":", "="):
             return self.phrase_ends(place) or any(
