@@ -46,11 +46,12 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with the words that stand for it."""
+    """A figure with the words that stand for it; `wide` if its panels need the width of the page."""
 
     image: str
     alt: str
     caption: str
+    wide: bool = False
 
 
 def as_uri(figure: Figure) -> str:
@@ -129,7 +130,7 @@ def reliability_by_attribute(comparison: Comparison, split: str) -> Plot | None:
     figure.supylabel("Statements that are right", fontsize=9)
     title = f"Reliability by attribute, {cells_of(split)}"
     note = f"Lines as above. Bins with at least {FEWEST} statements. Expected calibration error: {'; '.join(told)}."
-    return Plot(as_uri(figure), f"{title}: {'; '.join(told)}", f"{title}. {note}")
+    return Plot(as_uri(figure), f"{title}: {'; '.join(told)}", f"{title}. {note}", wide=True)
 
 
 def coverage_accuracy(comparison: Comparison, split: str) -> Plot | None:

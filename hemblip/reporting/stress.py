@@ -66,4 +66,4 @@ def stress_plot(comparison: Comparison, split: str) -> Plot | None:
         f"{comparison.risk:.0%}, with thresholds of validation, which promise nothing under such conditions. At worst "
         f"right: {'; '.join(told)}."
     )
-    return Plot(as_uri(figure), f"{title}. {note}", f"{title}. {note}")
+    return Plot(as_uri(figure), f"{title}. {note}", f"{title}. {note}", wide=True)

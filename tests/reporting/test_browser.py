@@ -83,6 +83,14 @@ def test_the_gallery_filters_and_sorts(report):
     assert all('class="wrong"' in card.split("<dt>poor")[1] for card in cards)
 
 
+def test_figures_of_many_panels_have_the_width_of_two(report):
+    width = "(name) => document.querySelector(name).offsetWidth"
+    script = f"const w = {width}; document.title = 'wide ' + (w('.plot.wide') / w('.plot:not(.wide)')).toFixed(1);"
+    document, _ = browse(report, script)
+    found = re.search(r"<title>wide ([\d.]+)</title>", document)
+    assert found is not None and float(found[1]) > 1.5
+
+
 def test_nothing_is_wider_than_a_phone(report):
     # A window cannot be as narrow as a phone, a frame can.
     frame = report.with_name("frame.html")
