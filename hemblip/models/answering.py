@@ -78,14 +78,13 @@ def generate_answers(
     if penalty := settings.repetition_penalty:
         processors.append(RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompts.shape[1]))
     settings.no_repeat_ngram_size = settings.repetition_penalty = None
+    settings.return_dict_in_generate = settings.output_logits = True
     output = model.generate(
         input_ids=prompts,
         **inputs,
         attention_mask=asked,
         generation_config=settings,
         logits_processor=processors,
-        return_dict_in_generate=True,
-        output_logits=True,
         synced_gpus=False,  # ranks have whole weights, and different numbers of batches
     )
     answers = output.sequences[:, prompts.shape[1] :].tolist()

@@ -282,8 +282,16 @@ class Captioner(L.LightningModule, ABC):
             self.preparation = Preparation.of_settings(cells, "checkpoint")
 
     def untaught(self) -> list[str]:
-        """Name the attributes that training had one value of: they are not scored, unless they were taught so."""
-        return constant_keys(self.taught) if self.taught and not self.constants_taught else []
+        """Name the attributes that training had one value of: they are not scored, unless they were taught so.
+
+        Of a captioner that was not trained, those that the training cells beside the tested ones have one value of: so
+        it is scored as the trained ones that it is compared with.
+        """
+        taught, constants = self.taught, self.constants_taught
+        cells = getattr(self._trainer, "datamodule", None)
+        if taught is None and isinstance(cells, InternalCells):
+            taught, constants = cells.taught(), cells.teach_constants
+        return constant_keys(taught) if taught and not constants else []
 
     def annotations(self, batch: Batch, setting: str) -> list[dict[str, str]]:
         """Give the annotated values of a training batch's cells, of attributes that are taught.

@@ -43,6 +43,8 @@ REVISIONS: Mapping[str, str] = MappingProxyType(
     {
         MEDGEMMA: MEDGEMMA_REVISION,
         "google/medgemma-1.5-4b-it": "91850547d9f0b2fdd21aa7c5f4f3d1a8a52c243b",
+        "Qwen/Qwen3-VL-4B-Instruct": "ebb281ec70b05090aa6165b016eac8ec08e71b17",
+        "HuggingFaceTB/SmolVLM2-2.2B-Instruct": "482adb537c021c86670beed01cd58990d01e72e4",
     }
 )
 """Commits on the hub that results refer to."""

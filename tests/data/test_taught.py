@@ -96,3 +96,17 @@ def test_what_was_taught_all_the_same_was_still_never_seen(workplace, teach_cons
     for captioner in (trained, loaded):
         assert "never seen leukemic cells" in captioner.never_seen()
         assert ("diagnosis" in captioner.untaught()) != teach_constants
+
+
+@pytest.mark.parametrize("constants", [False, True])
+def test_who_was_not_trained_is_scored_as_who_was(workplace, constants):
+    """By what the training cells beside the tested ones teach: `compare` takes both."""
+    settings = {"image_size": 32, "cache": "cache", "limit": 4, "teach_constants": constants}
+    cells = InternalCells([Synthetic(60, size=32)], **settings)
+    cells.setup()
+    captioner = tiny()
+    captioner._trainer = SimpleNamespace(datamodule=cells)
+    before = captioner.untaught()
+    assert constant_keys(cells.taught()) and before == ([] if constants else constant_keys(cells.taught()))
+    captioner.taught = {key: list(values) for key, values in SCHEMA.items()}
+    assert captioner.untaught() == []

@@ -9,11 +9,14 @@ import pytest
 import torch
 import yaml
 from finished_run import finished_run
-from models.vlm_twins import SIDE, written
+from models.vlm_twins import KINDS, SIDE, written
+from peft import PeftModel
 from PIL import Image
 from tiny_blip import tiny
+from transformers import AutoModelForImageTextToText
 
 from hemblip.cli.main import main
+from hemblip.export.export import write_adapter
 from hemblip.models import BlipCaptioner, VlmCaptioner
 from hemblip.models.decoding import Decoding
 from hemblip.morphology.spelling import printed
@@ -68,6 +71,28 @@ def test_the_cards_lines_caption_as_the_run_does(run, form):
         # The base model lies in a folder here, which has no revisions.
         exec(code.replace(', revision="abc123"', ""), names)
         assert printed(names["caption"]) == caption
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"idefics", "gemma"}))
+def test_peft_answers_with_the_same_tokens(workplace, kind):
+    """Of the other kinds, whose processors need torchvision: inputs are the captioner's own."""
+    torch.manual_seed(0)
+    captioner = made(kind)[0].eval()
+    images = torch.randint(0, 256, (2, 3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    batch = {"images": images, "captions": [], "cell_ids": ["a", "b"]}
+    without = captioner.generate_tokens(batch)
+    with torch.no_grad():
+        for name, weight in captioner.named_parameters():
+            if "lora_" in name:
+                weight.normal_(std=0.5)
+    expected = captioner.generate_tokens(batch)
+    Path("out").mkdir()
+    write_adapter(captioner, Path("out"))
+    base = AutoModelForImageTextToText.from_pretrained("base")
+    captioner.model = PeftModel.from_pretrained(base, "out").eval().get_base_model()
+    again = captioner.generate_tokens(batch)
+    assert [[one.token for one in row] for row in again] == [[one.token for one in row] for row in expected]
+    assert [[one.token for one in row] for row in without] != [[one.token for one in row] for row in expected]
 
 
 def test_card_and_config_name_the_base_model_and_its_revision(run):

@@ -62,6 +62,13 @@ def test_a_batch_is_as_its_cells_alone(captioner, batch):
     assert captions == [captioner.generate(one(batch, place))[0] for place in range(3)]
 
 
+def test_describing_warns_of_nothing(captioner, batch, monkeypatch):
+    told = []
+    monkeypatch.setattr("transformers.generation.utils.logger.warning_once", lambda *words: told.append(words))
+    captioner.generate(batch)
+    assert told == []
+
+
 def test_the_image_matters(captioner, batch):
     with torch.no_grad():
         nll = captioner.loss_per_cell(batch)[0]

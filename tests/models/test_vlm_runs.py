@@ -1,16 +1,19 @@
 """A whole experiment with an image-text model: fit, test, predict, export, and back."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+import yaml
 from models.vlm_twins import KINDS, SIDE, written
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
 from hemblip import load
 from hemblip.cli.main import main
+from hemblip.models.vlm import REVISIONS
 from hemblip.run import Run
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
@@ -62,6 +65,14 @@ def test_fit_test_predict_and_both_exports(words, twin, capsys):
         not torch.equal(weight, merged[name])
         for name, weight in AutoModelForImageTextToText.from_pretrained(twin).state_dict().items()
     )
+
+
+def test_each_model_that_a_config_names_is_pinned():
+    """A checkpoint holds adapters alone: they fit one commit of the base model."""
+    settings = [yaml.safe_load(path.read_text())["model"] for path in CONFIG.glob("*.yaml")]
+    named = {one["init_args"]["pretrained"] for one in settings if one["class_path"].endswith("VlmCaptioner")}
+    assert len(named) == 3 and named <= REVISIONS.keys()
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in REVISIONS.values())
 
 
 @pytest.mark.parametrize("name", ["qwen3_vl_lora", "smolvlm_lora", "medgemma15_lora"])
