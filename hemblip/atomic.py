@@ -3,18 +3,19 @@
 import fcntl
 import glob
 import os
+import re
 import secrets
 import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL, EISDIR, ENOENT
+from errno import EDQUOT, EFBIG, EINVAL, EIO, EISDIR, ENOENT, ENOSPC
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from hemblip.errors import DataError
+from hemblip.errors import DataError, HemblipError
 
 FIX = "make room or choose another folder"
 """What the user can do when a file cannot be written; those who know the setting of the folder name it."""
@@ -185,9 +186,27 @@ def telling(path: Path, fix: str = FIX) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        reason = next(filter(None, map(no_folder, path.parents)), error.strerror or str(error))
+    except HemblipError:
+        raise
+    except Exception as error:
+        if (cause := _of_the_system(error)) is None:
+            raise
+        reason = next(filter(None, map(no_folder, path.parents)), cause.strerror or str(cause))
         raise DataError(f"{path}: cannot be written ({reason}); {fix}") from error
+
+
+def _of_the_system(error: BaseException) -> OSError | None:
+    """The system's error; libraries wrap that of a write in ones of their own (torch), or tell its number (Rust's)."""
+    if isinstance(error, OSError):
+        return error
+    if told := re.search(r"\(os error (\d+)\)", str(error)):
+        return OSError(int(told[1]), os.strerror(int(told[1])))
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.errno in (ENOSPC, EDQUOT, EFBIG, EIO):
+            return link
+        link = link.__cause__ or link.__context__
+    return None
 
 
 def no_folder(path: Path) -> str:

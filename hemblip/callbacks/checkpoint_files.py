@@ -27,19 +27,7 @@ class CheckpointFiles(TorchCheckpointIO):
             DataError: the disk is full, or the folder read-only; the file before it is whole.
         """
         with replacing(Path(path), FIX) as partial, partial.open("wb") as file:
-            try:
-                torch.save(checkpoint, file)
-            except RuntimeError as error:  # in which torch wraps the system's
-                raise _system_error(error) from error
-
-
-def _system_error(error: RuntimeError) -> Exception:
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, OSError):
-            return link
-        link = link.__cause__ or link.__context__
-    return error
+            torch.save(checkpoint, file)
 
 
 def keep(path: Path, kept: Path) -> None:
