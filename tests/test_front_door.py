@@ -231,24 +231,37 @@ def table(workplace):
     return pd.DataFrame(rows).assign(cell_id=["a", "b"] * 2)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_the_command_scores_tables(workplace, table, capsys, suffix):
-    write = {"csv": table.to_csv, "parquet": table.to_parquet}.get(suffix)
-    if write:
-        write(f"t.{suffix}", index=False)
-    else:
-        table.to_json("t.jsonl", orient="records", lines=True)
-    assert main(["score", f"t.{suffix}", "--output", "out"]) == 0
+@pytest.fixture
+def no_page(monkeypatch):
+    """`score` writes scores and rows; tables, figure and page beside them take a second."""
+    monkeypatch.setattr("hemblip.reporting.compare.write_comparison", lambda *_: [])
+
+
+def accuracies():
     scores = json.loads(Path("out/scores.json").read_text())
-    found = {name.split("/")[0]: each["test"]["accuracy"] for name, each in scores.items()}
-    assert found == {"gpt": 0.5, "ours": 1.0}
+    return {name.split("/")[0]: each["test"]["accuracy"] for name, each in scores.items()}
+
+
+@pytest.mark.usefixtures("no_page")
+def test_the_command_scores_tables_of_each_kind(table):
+    table.to_parquet("t.parquet", index=False)
+    table.to_json("t.jsonl", orient="records", lines=True)
+    for path in ("t.parquet", "t.jsonl"):
+        assert main(["score", path, "--output", "out"]) == 0
+        assert accuracies() == {"gpt": 0.5, "ours": 1.0}
+
+
+def test_the_command_scores_a_table(table, capsys):
+    table.to_csv("t.csv", index=False)
+    assert main(["score", "t.csv", "--output", "out"]) == 0
+    assert accuracies() == {"gpt": 0.5, "ours": 1.0}
     assert "gpt" in Path("out/report.html").read_text() and "50.0" in capsys.readouterr().out
     Path("out/notes.txt").write_text("mine")
-    assert main(["score", f"t.{suffix}", "--output", "out"]) == 2
+    assert main(["score", "t.csv", "--output", "out"]) == 2
     assert "out: holds notes.txt" in capsys.readouterr().err and Path("out/notes.txt").exists()
 
 
-def test_what_predict_read_from_its_captions_is_no_annotation(workplace, capsys):
+def test_what_predict_read_from_its_captions_is_no_annotation(workplace, no_page):
     row = {"cell_id": "a", "caption": "A large monocyte.", "cell_type": "monocyte", "confidence_cell_type": 0.9}
     pd.DataFrame([row]).to_csv("captions.csv", index=False)
     assert main(["score", "captions.csv"]) == 0
@@ -273,7 +286,7 @@ assert not {"torch", "lightning", "transformers", "wandb"} & sys.modules.keys()
     assert attributes["cell_type"]["count"] == 2 and "cell_size" not in attributes
 
 
-def test_what_captions_state_is_no_annotation(workplace):
+def test_what_captions_state_is_no_annotation(workplace, no_page):
     row = hemblip.rows(["A large neutrophil."]).iloc[0]
     stated = {key: row[key] for key in KEYS} | {"confidence": 0.75, "confidence_cell_type": 0.5}
     pd.DataFrame([{"cell_id": "a", "image": "a.png", "caption": row["caption"], **stated}]).to_csv("p.csv", index=False)
@@ -283,7 +296,7 @@ def test_what_captions_state_is_no_annotation(workplace):
     assert scored["confidence"] == 0.75 and scored["confidence_cell_type"] == 0.5
 
 
-def test_a_table_that_test_wrote_is_taken_as_it_is(workplace):
+def test_a_table_that_test_wrote_is_taken_as_it_is(workplace, no_page):
     kept = {"bbox": [1.0, 2.0, 3.0, 4.0], "width_factor": 0.5, "confidence": 0.25}
     sources = [
         hemblip.rows(["A large neutrophil."], ["A."], TRUTH[:1], [name], cells=[name], source=name, others=[kept])
