@@ -26,6 +26,7 @@ def test_one_beam_while_fitting_and_the_configured_ones_later(workplace, monkeyp
 
     monkeypatch.setattr(Captioner, "describe_batch", noting)
     words = ["--config", TINY, "--model.init_args.decoding.num_beams", "3", "--trainer.max_epochs", "1"]
+    words += ["--data.init_args.limit", "16"]
     assert main(["fit", *words]) == 0
     assert set(beams) == {1}
     beams.clear()
