@@ -25,12 +25,27 @@ TINY = str(ROOT / "tests" / "conf" / "tiny.yaml")
 RUN = Path("runs/tiny/version_0")
 BEST = str(RUN / "checkpoints" / "best.ckpt")
 
+FEW = ["--data.init_args.limit", "16"]
+
 HUB_LORA = ["--model.init_args.pretrained", "hub/blip", "--model.init_args.adaptation", "lora"]
 
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if "sweeps" not in path.parts)
 CONFIGS.remove(ROOT / "configs" / "parts" / "decoding.yaml")  # a part of others
 COMMANDS = ("audit", "prepare", "probe", "caption")
 """Folders of configs, named like their command; other configs are for `fit`."""
+
+
+@pytest.fixture(scope="module")
+def _drawn(tmp_path_factory):
+    return tmp_path_factory.mktemp("drawn")
+
+
+@pytest.fixture
+def among_cells(workplace, _drawn, monkeypatch):
+    """A working directory in which an earlier refused command has drawn the cells."""
+    monkeypatch.chdir(_drawn)
+    yield
+    shutil.rmtree("runs", ignore_errors=True)
 
 
 def test_fit_test_and_predict(workplace, capsys):
@@ -58,10 +73,13 @@ def test_fit_test_and_predict(workplace, capsys):
     assert "test" in Run(RUN).scores
     assert str(RUN / "predictions" / "test.parquet") in capsys.readouterr().out
 
-    images = str(Path(rows["image"].iloc[0]).parent)
+    images = "mine"
+    Path(images).mkdir()
+    for path in rows["image"]:
+        shutil.copy(path, images)
     assert main([*describe, "--images", images, "--output", "o.csv"]) == 0
     captions = pd.read_csv("o.csv")
-    assert len(captions) == 120 and {"cell_id", "image", "caption", "confidence", *KEYS} <= set(captions.columns)
+    assert len(captions) == 24 and {"cell_id", "image", "caption", "confidence", *KEYS} <= set(captions.columns)
     assert main([*describe, "--images", images, "--output", "less.csv", "--risk", "0.5"]) == 0
     less = pd.read_csv("less.csv")
     assert (
@@ -137,7 +155,7 @@ def one_line(capsys):
         (["probe", "--config", "nope.yaml"], "nope.yaml"),
     ],
 )
-def test_mistakes_give_one_line(workplace, capsys, words, said):
+def test_mistakes_give_one_line(among_cells, capsys, words, said):
     assert main(words) == 2
     assert said in one_line(capsys)
 
@@ -212,7 +230,7 @@ def test_mistakes_give_one_line(workplace, capsys, words, said):
         ("name", "", "name is ''"),
     ],
 )
-def test_values_that_cannot_be(workplace, capsys, setting, value, said):
+def test_values_that_cannot_be(among_cells, capsys, setting, value, said):
     assert main(["fit", "--config", TINY, f"--{setting}", value]) == 2
     assert said in one_line(capsys)
     assert not Path("runs").exists()
@@ -236,13 +254,13 @@ def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
 
 @pytest.mark.parametrize("words", [["--trainer.limit_val_batches", "0"], ["--trainer.check_val_every_n_epoch", "3"]])
 def test_training_without_validation_says_so_and_keeps_the_last_weights(workplace, capsys, words):
-    assert main(["fit", "--config", TINY, *words]) == 0
+    assert main(["fit", "--config", TINY, *FEW, *words]) == 0
     assert "note: no validation (trainer." in capsys.readouterr().out
     assert torch.load(BEST, weights_only=False)["epoch"] == 1
 
 
 def test_training_that_ends_before_its_first_validation_says_so(workplace, capsys):
-    assert main(["fit", "--config", TINY, "--trainer.max_steps", "1"]) == 0
+    assert main(["fit", "--config", TINY, *FEW, "--trainer.max_steps", "1"]) == 0
     told = capsys.readouterr().out
     assert "best       none: training ended before its first validation" in told and "next " not in told
     assert not Path(BEST).exists() and Path(BEST).with_name("last.ckpt").exists()
@@ -316,7 +334,7 @@ NO_CHECKPOINTS = {
 
 
 @pytest.mark.parametrize(("content", "said"), NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS.keys())
-def test_files_that_are_no_checkpoints(workplace, capsys, content, said):
+def test_files_that_are_no_checkpoints(among_cells, capsys, content, said):
     torch.save(content, "some.ckpt")
     for words in (["test"], ["predict", "--images", "."]):
         assert main([*words, "--config", TINY, "--ckpt_path", "some.ckpt"]) == 2
@@ -443,7 +461,7 @@ def test_there_are_configs():
         (["--trainer.max_epochs", "three"], "error: trainer.max_epochs: Expected int. Got value: three"),
     ],
 )
-def test_what_stands_on_the_command_line_is_blamed_on_it(workplace, capsys, words, said):
+def test_what_stands_on_the_command_line_is_blamed_on_it(among_cells, capsys, words, said):
     assert main(["fit", "--config", TINY, *words]) == 2
     line = one_line(capsys)
     assert said in line and TINY not in line
@@ -460,7 +478,7 @@ def test_what_stands_on_the_command_line_is_blamed_on_it(workplace, capsys, word
         ("max_epochs: 2", "max_epochs: two", "trainer.max_epochs: Expected int. Got value: two"),
     ],
 )
-def test_what_stands_in_a_file_is_blamed_on_it(workplace, capsys, right, wrong, said):
+def test_what_stands_in_a_file_is_blamed_on_it(among_cells, capsys, right, wrong, said):
     Path("good.yaml").write_text("name: other\n")
     Path("typo.yaml").write_text(Path(TINY).read_text().replace(right, wrong))
     assert main(["fit", "--config", "typo.yaml", "--config", "good.yaml", "--trainer.max_epochs", "3"]) == 2
