@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -59,17 +60,30 @@ class RowParts:
     def _start(self, made_with: Mapping[str, Any], go_on: bool) -> None:
         told, facts = self.folder / MADE_WITH, json.loads(json.dumps(made_with))
         if go_on and told.is_file():
-            before = json.loads(told.read_text(encoding="utf-8"))
+            try:
+                before = dict(json.loads(told.read_text(encoding="utf-8")))
+            except (ValueError, TypeError) as error:
+                raise DataError(f"{told}: damaged; leave --resume out to begin anew") from error
             if changed := [name for name in {**before, **facts} if before.get(name) != facts.get(name)]:
                 raise DataError(
                     f"{self.folder}: holds rows that were made with another {', '.join(changed)}; give the settings of "
                     "then, or leave --resume out to begin anew"
                 )
+            self._drop_damaged()
             return
         if not told.is_file() and self.folder.is_dir() and any(self.folder.iterdir()):
             raise DataError(f"{self.folder}: holds files that are no rows of {self.folder.stem}; move them elsewhere")
         self._clear()
         write_text(told, json.dumps(facts, indent=2) + "\n")
+
+    def _drop_damaged(self) -> None:
+        parts = sorted(self.folder.glob("*.parquet"))
+        damaged = [part for part in parts if not _is_whole(part)]
+        for part in damaged:
+            part.unlink(missing_ok=True)
+        if damaged:
+            told = f"{len(damaged)} of {len(parts)} files are damaged; their rows are made again"
+            print(f"note: {self.folder}: {told}", file=sys.stderr)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Take the rows of a whole batch.
@@ -85,7 +99,7 @@ class RowParts:
         """Write the rows that wait."""
         if self._rows:
             with replacing(self.folder / f"{secrets.token_hex(8)}.parquet", one_of_many=True) as partial:
-                pq.write_table(pa.Table.from_pylist(self._rows), partial)
+                pq.write_table(pa.Table.from_pylist(self._rows), partial, write_page_checksum=True)
         self._rows, self._written = [], time.monotonic()
 
     def columns(self, *names: str) -> pd.DataFrame:
@@ -128,3 +142,14 @@ class RowParts:
         if not tables:
             return pa.table({})
         return pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()
+
+
+def _is_whole(part: Path) -> bool:
+    """Whether a file is as it was written, as the checksums in it tell."""
+    try:
+        with pq.ParquetFile(part, page_checksum_verification=True) as file:
+            for _ in file.iter_batches():
+                pass
+    except Exception:  # the decoder raises many kinds for damaged files
+        return False
+    return True

@@ -107,3 +107,37 @@ def test_nothing_else_is_removed(table):
     made.add([row("a")])
     made.remove()
     assert [file.name for file in made.folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "overwritten", "flipped"])
+def test_a_damaged_part_is_made_again_and_said(table, capsys, how):
+    killed = RowParts(table)
+    killed.start(MADE_WITH, go_on=False)
+    killed.add([row("a")])
+    (part,) = killed.folder.glob("*.parquet")
+    data = part.read_bytes()
+    flipped = bytearray(data)
+    flipped[data.index(b"a")] ^= 1  # the cell's name, which Parquet itself would read without a word
+    part.write_bytes({"empty": b"", "cut": data[:50], "overwritten": b"x" * len(data), "flipped": flipped}[how])
+    killed.add([row("c")])
+    killed.close()
+    again = RowParts(table)
+    again.start(MADE_WITH, go_on=True)
+    assert again.columns("cell_id")["cell_id"].tolist() == ["c"]
+    told = "1 of 2 files are damaged; their rows are made again"
+    assert capsys.readouterr().err == f"note: {again.folder}: {told}\n"
+    again.close()
+
+
+def test_what_rows_were_made_with_is_damaged(table):
+    killed = RowParts(table)
+    killed.start(MADE_WITH, go_on=False)
+    killed.add([row("a")])
+    killed.close()
+    (killed.folder / parts.MADE_WITH).write_text("{")
+    with pytest.raises(DataError, match=r"made_with\.json: damaged; leave --resume out"):
+        RowParts(table).start(MADE_WITH, go_on=True)
+    again = RowParts(table)
+    again.start(MADE_WITH, go_on=False)
+    assert again.rows().empty
+    again.close()
