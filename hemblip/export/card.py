@@ -41,8 +41,8 @@ LICENCES: dict[str, dict[str, str]] = {
 """Of the base models; a fine-tuned model inherits them."""
 
 PIPELINE = (
-    "A `pipeline` of transformers cuts and resizes images by the processor alone, which is not how the model's cells "
-    "were: prepare them as above"
+    'Version 5 of transformers has no `pipeline("image-to-text")` any more, and every pipeline cuts and resizes '
+    "images by the processor alone, which is not how the model's cells were: prepare them as above"
 )
 LOADED = ', or let `hemblip.load("{folder}").describe(["cell.png"])` do it.'
 

@@ -199,6 +199,7 @@ def test_card_is_filled_from_the_run(blip_run):
     card = (blip_run / "export" / "README.md").read_text()
     _, head, text = card.split("---\n", 2)
     assert yaml.safe_load(head)["license"] == "mit" and yaml.safe_load(head)["pipeline_tag"] == "image-to-text"
+    assert 'Version 5 of transformers has no `pipeline("image-to-text")` any more' in card
     assert "| test | 12 | 71.8 | 45.7 | 61.2 | 0.314 | 0.593 |" in text and "| cell_type | 12 | 100.0 | 50.0 |" in text
     for part in ("central 80%", "num_beams 3", "no medical device", "confounded", "train_last_layers: 1"):
         assert part in text, part
