@@ -310,13 +310,17 @@ class Run:
         if cells := self._cells():
             captioner.preparation = cells
         if self.exported:
-            captioner.taught = self.config["taught"]
-            captioner.constants_taught = self.config["constants_taught"]
-            captioner.usual_captions = self.config["captions"]
+            self.remind(captioner)
         # A model that is only tested has no checkpoint, and needs none.
         elif captioner.adaptation != "base" or self.weights.is_file():
             load_weights(captioner, self.weights)
         return captioner.eval()
+
+    def remind(self, captioner: Captioner) -> None:
+        """Tell a captioner whose weights are those of this exported folder what its training had."""
+        captioner.taught = self.config["taught"]
+        captioner.constants_taught = self.config["constants_taught"]
+        captioner.usual_captions = self.config["captions"]
 
     def _cells(self) -> Preparation | None:
         """How the run's config prepares cells: its own checkpoints of today say it too, older ones do not."""
@@ -397,6 +401,10 @@ class Run:
         if name not in self._tables and self.rows_of(name).is_file():
             self._tables[name] = self._read_anew(read_predictions(self.rows_of(name)), split)
         return self._tables.get(name)
+
+    def keep_baselines(self, split: str, rows: pd.DataFrame) -> None:
+        """Let a run of rows have baselines too, see `baselines`."""
+        self._tables[f"{BASELINES}/{split}"] = rows
 
     def stressed(self, split: str) -> pd.DataFrame | None:
         """Read the prediction rows of a split's cells under bad conditions; None if it was not tested so.

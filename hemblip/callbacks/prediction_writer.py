@@ -52,6 +52,7 @@ class PredictionWriter(BasePredictionWriter):
         thresholds: least confidence by attribute, see `hemblip.metrics.abstention`; None leaves captions as they are.
         go_on: describe only what a killed `predict` with the same output has not described.
         promise: what `thresholds` promise, for the page.
+        model: name of the captioner, for the page.
 
     Raises:
         DataError: `output` cannot be written, the list of unreadable images would replace what no `predict` made, or
@@ -64,9 +65,11 @@ class PredictionWriter(BasePredictionWriter):
         thresholds: dict[str, float | None] | None = None,
         go_on: bool = False,
         promise: str = "",
+        model: str = "",
     ) -> None:
         super().__init__("batch")
-        self.path, self.thresholds, self.go_on, self.promise = captions_path(str(output)), thresholds, go_on, promise
+        self.path, self.thresholds, self.go_on = captions_path(str(output)), thresholds, go_on
+        self.promise, self.model = promise, model
         self._listed = self.path.with_name(f"{self.path.name}_excluded.csv")
         check_files([self._listed], MAKER)
         self._parts = RowParts(self.path)
@@ -150,7 +153,7 @@ class PredictionWriter(BasePredictionWriter):
             seen = cells.preparation.of_cell(manifest.loc[row["cell_id"]].to_dict())
             shown.append(Cell(row["cell_id"], seen, row["caption"], said, sure, left_out, row.get(UNLIKE)))
         warning = captioner.never_seen()
-        write_text(self.path, page(shown, "Described cells", warning, self.promise, flaws, len(table)))
+        write_text(self.path, page(shown, self.model, warning, self.promise, flaws, len(table)))
 
     def _tell_excluded(self, rows: pd.DataFrame) -> None:
         """List the cells whose images cannot be read, the first of them on the terminal."""

@@ -68,14 +68,17 @@ class HemblipTrainer(L.Trainer):
         if Path(output).exists() and not self.force:
             raise ConfigError(f"--output {output}: exists already; give another name, or --force true to replace it")
         assert datamodule is not None and isinstance(model, Captioner)
-        model.choices = choices_of(Run(self.default_root_dir), model, ckpt_path)
+        base, run = Run(model.pretrained), Run(self.default_root_dir)
+        if ckpt_path is None and base.exported:
+            run = base
+            run.remind(model)
+        model.choices, model.familiarity = choices_of(run, model, ckpt_path), Familiarity.read(run.folder)
         thresholds, told = (None, "") if risk is None else self._thresholds(risk, model, ckpt_path)
         if kinds := kinds_told(model.choices):
             rank_zero_only(print)(kinds)
             told = " ".join(filter(None, (told, kinds)))
-        base = Path(model.pretrained)  # an exported folder
-        model.familiarity = Familiarity.read(base if base.is_dir() else Path(self.default_root_dir))
-        self.callbacks.append(PredictionWriter(output, thresholds, self.go_on, told))  # type: ignore[attr-defined]
+        writer = PredictionWriter(output, thresholds, self.go_on, told, run.label)
+        self.callbacks.append(writer)  # type: ignore[attr-defined]
         cells = UnlabelledCells(images, like=datamodule)
         if getattr(model, "dry_run", False):
             cells.setup()

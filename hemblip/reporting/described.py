@@ -77,9 +77,9 @@ def cards(cells: Sequence[Cell], flaws: Sequence[str] = (), asked: bool = False)
 
 
 def page(
-    cells: Sequence[Cell], title: str, warning: str, promise: str, flaws: Sequence[str] = (), total: int = 0
+    cells: Sequence[Cell], model: str, warning: str, promise: str, flaws: Sequence[str] = (), total: int = 0
 ) -> str:
-    """The same as a document of its own, of `total` cells in all."""
-    told: dict[str, Any] = {"title": title, "warning": warning, "promise": promise, "total": total or len(cells)}
+    """The same as a document of its own, of `total` cells in all that `model` described."""
+    told: dict[str, Any] = {"model": model, "warning": warning, "promise": promise, "total": total or len(cells)}
     told |= {"style": sheet("described.css"), "data_uri": data_uri}
     return render("described_page.html.j2", cells=cells, flaws=flaws, asked=False, **told)

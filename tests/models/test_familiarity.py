@@ -86,6 +86,7 @@ def test_a_page_too_short_for_all_keeps_the_unlike_cells_first_and_lists_what_is
     told = Path("o.html").read_text()
     names = re.findall(r'aria-label="([^"]+\.(?:png|jpg))"', told)
     assert sorted(names) == ["empty.png", "noise.png", "photo.png"] and "3 of 4 cells" in told
+    assert "never seen leukemic cells" in told and "Model: <code>wbcatt-compact</code>" in told
     assert "torn.png" in told.split("Not described:")[1].split("</ul>")[0]
 
 

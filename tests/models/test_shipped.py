@@ -43,6 +43,7 @@ def test_predict_takes_it_by_name(workplace, captioner, capsys):
     assert main(["predict", "--run", "wbcatt-compact", "--images", str(CELLS), "--output", "o.csv"]) == 0
     table = pd.read_csv("o.csv")
     assert table["caption"].tolist() == [one.caption for one in captioner.describe(table["image"].tolist())]
+    assert "never seen leukemic cells" in capsys.readouterr().out
     assert main(["predict", "--run", "wbcatt-compact", "--images", str(CELLS), "--risk=0.1", "--output", "p.csv"]) == 2
     assert "--risk: wbcatt-compact comes with HemBLIP, without the captions of validation" in capsys.readouterr().err
     assert main(["test", "--run", "wbcatt-compact"]) == 2
