@@ -1,14 +1,18 @@
 """Where a caption states what `extract_attributes` reads from it, in characters of the text as it was written."""
 
 import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from hemblip.morphology.extract import read_sentences
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.tokens import normalise
 
+_JOINT = re.compile(r"[,;]?\s+(?:(?:and|or|but)\s+)?|[,;]")
+"""What joins two statements without being part of them."""
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|\n")
 
 
@@ -56,6 +60,28 @@ def locate_statements(text: str) -> tuple[Located, ...]:
         words = tuple(sorted({places[place] for place in deciding}))
         located.append(Located(words[0][0], max(end for _, end in words), key, value, words))
     return tuple(sorted(located, key=lambda statement: (statement.start, KEYS.index(statement.key))))
+
+
+def cut(text: str, statements: Iterable[Located]) -> list[tuple[str, tuple[str, ...]]]:
+    """Cut a text where statements begin and end.
+
+    Args:
+        text: any text.
+        statements: of it.
+
+    Returns:
+        Its stretches, each with the keys that it states; none where nothing is, as in "and" between two statements.
+    """
+    at: list[tuple[str, ...]] = [()] * len(text)
+    for place in statements:
+        for index in range(place.start, place.end):
+            at[index] = (*at[index], place.key)
+    for joint in _JOINT.finditer(text):
+        start, end = joint.span()
+        if at[max(0, start - 1)] != at[min(end, len(text) - 1)]:
+            at[start:end] = [()] * (end - start)
+    edges = [0, *(index for index in range(1, len(text)) if at[index] != at[index - 1]), len(text)]
+    return [(text[start:end], at[start]) for start, end in pairwise(edges) if start < end]
 
 
 def _places(text: str, tokens: list[str]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from hemblip.metrics.incompatible import Rule
 from hemblip.metrics.verdicts import Verdict as Kind
 from hemblip.metrics.verdicts import verdict as kind_of
 from hemblip.morphology import KEYS
-from hemblip.morphology.locate import locate_statements
+from hemblip.morphology.locate import cut, locate_statements
 from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 
@@ -118,19 +118,10 @@ def marked_caption(row: Mapping[str, Any]) -> list[Piece]:
     """
     caption = str(row["caption"])
     judged = {statement.key: statement for statement in judge(row)}
-    at: list[list[Statement]] = [[] for _ in caption]
-    for place in locate_statements(caption):
-        statement = judged.get(place.key)
-        if statement is not None and statement.stated == place.value:
-            for index in range(place.start, place.end):
-                at[index].append(statement)
-    pieces: list[Piece] = []
-    start = 0
-    for end in range(1, len(caption) + 1):
-        if end == len(caption) or at[end] != at[start]:
-            pieces.append(_piece(caption[start:end], at[start]))
-            start = end
-    return pieces
+    told = [
+        place for place in locate_statements(caption) if place.key in judged and judged[place.key].stated == place.value
+    ]
+    return [_piece(text, [judged[key] for key in keys]) for text, keys in cut(caption, told)]
 
 
 def _piece(text: str, statements: list[Statement]) -> Piece:

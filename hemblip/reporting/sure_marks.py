@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hemblip.morphology.locate import locate_statements
+from hemblip.morphology.locate import cut, locate_statements
 from hemblip.morphology.schema import words
 
 
@@ -59,16 +59,7 @@ def marked(caption: str, confidence: Mapping[str, float]) -> list[Piece]:
         caption: any text.
         confidence: key -> probability.
     """
-    at: list[tuple[str, ...]] = [()] * len(caption)
-    for place in locate_statements(caption):
-        for index in range(place.start, place.end):
-            at[index] = (*at[index], place.key)
-    pieces, start = [], 0
-    for end in range(1, len(caption) + 1):
-        if end == len(caption) or at[end] != at[start]:
-            pieces.append(_piece(caption[start:end], at[start], confidence))
-            start = end
-    return pieces
+    return [_piece(text, keys, confidence) for text, keys in cut(caption, locate_statements(caption))]
 
 
 def in_percent(confidence: float | None) -> str:
