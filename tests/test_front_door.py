@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -255,7 +256,9 @@ def test_the_command_scores_a_table(table, capsys):
     table.to_csv("t.csv", index=False)
     assert main(["score", "t.csv", "--output", "out"]) == 0
     assert accuracies() == {"gpt": 0.5, "ours": 1.0}
-    assert "gpt" in Path("out/report.html").read_text() and "50.0" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "gpt" in Path("out/report.html").read_text() and "50.0" in told and "No run holds baselines" not in told
+    assert re.search(r"majority value of these cells +50\.0", told)
     Path("out/notes.txt").write_text("mine")
     assert main(["score", "t.csv", "--output", "out"]) == 2
     assert "out: holds notes.txt" in capsys.readouterr().err and Path("out/notes.txt").exists()

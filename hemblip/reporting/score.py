@@ -14,6 +14,7 @@ from hemblip.atomic import write_text
 from hemblip.data.tables import Table, read_table, texts
 from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
+from hemblip.metrics.baselines import MAJORITY, majority_baseline
 from hemblip.metrics.intervals import Measured
 from hemblip.morphology import KEYS
 from hemblip.predictions import CONFIDENCE_KEYS, TRUE_KEYS, TRUE_PREFIX, prediction_table, rows, write_predictions
@@ -85,7 +86,7 @@ def score_command(
     check_folder(Path(output), "score")
     runs = [run for table in tables for run in runs_of_table(Path(table), columns)]
     found = {run.label: {split: _scored(run.predictions(split)) for split in run.described} for run in runs}
-    comparison = Comparison(runs)
+    comparison = Comparison([_beside_majority(run) for run in runs])
     with replacing_folder(Path(output), "score") as folder:
         write_text(folder / SCORES, json.dumps(found, indent=2, allow_nan=False) + "\n")
         scored = [run.predictions(split) for run in runs for split in run.described]
@@ -109,6 +110,17 @@ def runs_of_table(path: Path, columns: Mapping[str, str] | None = None) -> list[
     """
     table = _read(path, columns)
     return [Run.of_rows(part, path, str(model)) for model, part in table.groupby("model", sort=False)]
+
+
+def _beside_majority(run: Run) -> Run:
+    """Give a table's run a baseline of its own annotations: training cells, of which others are, it has none."""
+    for split in run.described:
+        table = run.predictions(split)
+        known = table[["cell_id", *TRUE_KEYS]].set_axis(["cell_id", *KEYS], axis=1)
+        known["captions"] = [[text] for text in table["reference"]]
+        if known[[*KEYS]].notna().any(axis=None):
+            run.keep_baselines(split, majority_baseline(known, table).assign(model=f"{MAJORITY} of these cells"))
+    return run
 
 
 def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
