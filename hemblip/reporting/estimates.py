@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,7 +24,7 @@ TEXTS = (*SENTENCE_SCORES, "sacrebleu", "bertscore", "bertscore_raw")
 
 
 class Scored:
-    """Scores of one model on one set of cells, over all its seeds.
+    """Scores of one model on one set of cells, over all its seeds; measured when the first is asked for.
 
     Args:
         tables: prediction rows, one table a seed, of the same cells.
@@ -31,10 +32,22 @@ class Scored:
     """
 
     def __init__(self, tables: Sequence[pd.DataFrame], bert: BertScore | None = None) -> None:
-        self.table, self.tables = tables[0], list(tables)
-        self._measured = Measured(tables, bert=bert)
+        self.table, self.tables, self._bert = tables[0], list(tables), bert
         self.compared = comparable(tables[0])
-        self.groups, self.keys = self._measured.groups, self._measured.keys
+
+    @cached_property
+    def _measured(self) -> Measured:
+        return Measured(self.tables, bert=self._bert)
+
+    @property
+    def groups(self) -> int:
+        """Number of groups, see `hemblip.metrics.intervals.Measured`."""
+        return self._measured.groups
+
+    @property
+    def keys(self) -> list[str]:
+        """Attributes that have scores."""
+        return self._measured.keys
 
     def estimate(self, name: str, reason: str = "", **style: bool | int) -> Estimate:
         """One score with its interval; `accuracy` is the mean over attributes, `accuracy/cell_type` one of them."""

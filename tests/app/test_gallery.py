@@ -49,6 +49,12 @@ def test_each_choice_is_that_of_the_rows_themselves(runs):
     assert len(sizes) > 10 and gallery.find("test") == [row["cell_id"] for row in rows]
 
 
+def test_nothing_is_scored_to_show_cells(runs, monkeypatch):
+    monkeypatch.setattr("hemblip.reporting.estimates.Measured", None)  # seconds, of which no card shows anything
+    gallery = Gallery(runs)
+    assert gallery.cards("test", gallery.find("test", "wrong")[:2])
+
+
 def test_sources_are_told_apart(runs):
     gallery = Gallery(runs[:1])
     parts = [gallery.find("external", source=name) for name in gallery.sources("external")]
