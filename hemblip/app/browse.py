@@ -24,8 +24,8 @@ def browsing(run: Run, tab: gr.Tab) -> None:
     """Lay out the tab; nothing is read before it is opened."""
     if not run.described:
         gr.Markdown(
-            f"`{run.label}` comes without tested cells. `python -m hemblip test` describes some; open the page with "
-            "that run: `python -m hemblip app --run runs/demo/version_0`."
+            f"`{run.label}` comes without tested cells. Open the page with a run that `python -m hemblip test` has "
+            "tested to see them here:\n\n    python -m hemblip app --run runs/demo/version_0"
         )
         return
     others = runs_beside(run)

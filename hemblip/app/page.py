@@ -1,7 +1,5 @@
 """The page itself, by gradio: what is on it, and what happens when something is changed."""
 
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import gradio as gr
@@ -72,7 +70,7 @@ def build(reader: Reader, folder: Path) -> gr.Blocks:
         folder: of uploads; nothing outside of it is read for a visitor.
     """
     with gr.Blocks(title="HemBLIP", analytics_enabled=False, delete_cache=(600, 3600)) as blocks:
-        gr.Markdown(f"# HemBLIP\n{_about(reader)}")
+        gr.Markdown(f"# HemBLIP\nDescribes white blood cells, one cell per image. {_about(reader)}")
         with gr.Tabs():
             with gr.Tab("Describe cells"):
                 _describing(reader, folder)
@@ -98,32 +96,24 @@ def _describing(reader: Reader, folder: Path) -> None:
         with gr.Column():
             choose = gr.UploadButton("Choose a folder", file_count="directory")
             examples = gr.Button("Show example cells", elem_id="examples")
-            risk = gr.Slider(
-                1,
-                100,
-                value=100,
-                step=1,
-                label="Tolerated risk: share of statements that may be wrong (%)",
-                interactive=reader.validation is not None,
-                elem_id="risk",
-            )
-            promised = gr.Markdown(reader.promise(1.0))
+            with gr.Column(visible=reader.validation is not None):
+                risk = gr.Slider(
+                    1,
+                    100,
+                    value=100,
+                    step=1,
+                    label="Tolerated risk: share of statements that may be wrong (%)",
+                    elem_id="risk",
+                )
+                promised = gr.Markdown(reader.promise(1.0))
     gr.Markdown(f"Signs beside a statement, by the model's own probability: {SIGNS}.")
     gr.Markdown("Click a statement, or press Enter on it, to see where in the image it comes from.")
     shown = gr.HTML(elem_id="cells", js_on_load=ASK_WHERE, apply_default_css=False)
     found = gr.JSON(visible="hidden")
-    with gr.Row():
-        question = gr.Textbox(
-            label="Ask about these cells",
-            placeholder="Is the nucleus lobed?",
-            elem_id="ask",
-            min_width=300,
-        )
-        answer = gr.Markdown(elem_id="answer")
+    question = gr.Textbox(label="Ask about these cells", placeholder="Is the nucleus lobed?", elem_id="ask")
+    answer = gr.Markdown(elem_id="answer")
     with gr.Accordion("Correct what is wrong, and keep it", open=False):
-        gr.Markdown(
-            "Change a value; an empty one states nothing. The table is read as annotations by `score` and `fit`."
-        )
+        gr.Markdown("Change a value; an empty one states nothing. `compare` and `fit` read the table as annotations.")
         table = gr.Dataframe(headers=["cell_id", *KEYS], interactive=True, elem_id="corrections")
         keep = gr.Button("Check and make the file", elem_id="keep")
         with gr.Row():
@@ -143,7 +133,7 @@ def _describing(reader: Reader, folder: Path) -> None:
 
     for upload in (drop, choose):
         upload.upload(take, upload, [upload, described, flawed])
-    examples.click(lambda: (reader.describe(example_cells()), []), None, [described, flawed])
+    examples.click(lambda: (reader.describe(reader.examples()), []), None, [described, flawed])
 
     def located(cells: list[Cell], event: gr.EventData) -> dict[str, object]:
         place, keys = int(event.place), [key for key in KEYS if key in str(event.about).split()]
@@ -163,19 +153,18 @@ def _describing(reader: Reader, folder: Path) -> None:
     def asked(text: str, cells: list[Cell]) -> str:
         found = reader.ask(text, cells)
         if found is None:
-            return UNTAUGHT if cells else "Hand in cells first."
+            return f"{UNTAUGHT[0].upper()}{UNTAUGHT[1:]}." if cells else "Hand in cells first."
         told = ((one["cell_id"], one["answer"], in_percent(one["probability"])) for one in found.to_dict("records"))
         return "\n".join(f"- {cell}: **{said}**, {sure}" for cell, said, sure in told)
 
     question.submit(asked, [question, described], answer)
-    described.change(lambda cells: statements_of(cells), described, table)
+
+    def anew(cells: list[Cell]) -> tuple[pd.DataFrame, str, gr.DownloadButton, gr.DownloadButton, str]:
+        """What belongs to the cells before these goes."""
+        none = gr.DownloadButton(value=None, interactive=False)
+        return statements_of(cells), "", none, none, ""
+
+    described.change(anew, described, [table, answer, csv, parquet, told])
     keep.click(corrected, [table, described], [csv, parquet, told])
     for changed in (described, flawed, risk):
         changed.change(show, [described, flawed, risk], [shown, promised])
-
-
-@cache
-def example_cells() -> list[tuple[str, str]]:
-    """Real cells that come with the package: name and path of each."""
-    found = sorted(Path(str(files("hemblip.data") / "cells")).glob("*.jpg"))
-    return [(path.name, str(path)) for path in found[::2]]

@@ -1,8 +1,10 @@
 """A run's captioner as the page asks it: cells in, descriptions out, shorter where less risk is tolerated."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 
@@ -21,8 +23,12 @@ from hemblip.models.validated import validated_otherwise
 from hemblip.morphology import KEYS
 from hemblip.morphology.questions import understood
 from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
+from hemblip.reporting.cards import cell_pixels
 from hemblip.reporting.described import Cell
 from hemblip.run import Run
+
+EXAMPLES = 6
+"""Cells that are shown to whoever has none at hand."""
 
 NO_VALIDATION = (
     "This model comes without captions of validation cells, so nobody knows what risk a shorter caption carries."
@@ -42,6 +48,15 @@ class Reader:
         self._alike = AlikeCells(self.captioner, self.run.folder)
         self._alone = Lock()  # a captioner describes one batch at a time
         self._thresholds = lru_cache(maxsize=100)(self._fitted)
+
+    def examples(self) -> list[tuple[str, Picture]]:
+        """Cells to try it on: those that the run was tested on, or real ones that come with the package."""
+        for split in self.run.described:
+            with suppress(DataError):  # its images are gone
+                rows = self.run.predictions(split).drop_duplicates("reference").head(EXAMPLES)
+                return [(str(row["cell_id"]), cell_pixels(row)) for row in rows.to_dict("records")]
+        found = sorted(Path(str(files("hemblip.data") / "cells")).glob("*.jpg"))
+        return [(path.name, path) for path in found[:: len(found) // EXAMPLES]]
 
     @property
     def warning(self) -> str:

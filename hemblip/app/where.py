@@ -19,8 +19,8 @@ from hemblip.reporting.maps import overlay, scale_of
 TRIAL = Path("explain", "trial.csv")
 """Within a run folder, or beside exported weights; `explain --trial` writes it."""
 
-QUICKEST = ("attention", "integrated", "occlusion")
-"""Methods by the time that they take; `parts` needs masks, which handed-in cells lack."""
+QUICKEST = {"attention": "attention times gradient", "integrated": "integrated gradients", "occlusion": "occlusion"}
+"""Methods by the time that they take, in words; `parts` needs masks, which handed-in cells lack."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_trial(folder: Path) -> pd.DataFrame | None:
         table = pd.read_csv(path, usecols=["method", "key", "cells", "faithful"])
     except ValueError as error:
         raise DataError(f"{path}: not as `explain --trial` writes it ({error}); try the maps again") from error
-    table = table[table["method"].isin(QUICKEST)]
+    table = table[table["method"].isin(list(QUICKEST))]
     return table.assign(faithful=table["faithful"].astype(str) == "True")
 
 
@@ -75,8 +75,8 @@ def where(captioner: Captioner, cell: Cell, keys: Sequence[str], trial: pd.DataF
             continue
         picture = picture or drawn
         said.append(
-            f"{words(key)}: the darker, the more these words rest on that place ({method} method; such maps of this "
-            "attribute did better than a random map and a blob in the middle)."
+            f"{words(key)}: the darker, the more these words rest on that place ({QUICKEST[method]}; such maps of "
+            "this attribute did better than a random map and a blob in the middle)."
         )
     return Where(" ".join(said), picture)
 
@@ -93,8 +93,9 @@ def _why_none(trial: pd.DataFrame | None, key: str) -> str:
     tried = trial[trial["key"] == key]
     if tried.empty:
         return "no map is shown, because maps of this attribute were never tested."
+    methods = " and ".join(QUICKEST[method] for method in tried["method"])
     return (
-        f"no map is worth showing. Tested on {tried['cells'].max()} cells, {' and '.join(tried['method'])} "
+        f"no map is worth showing. Tested on {tried['cells'].max()} cells, {methods} "
         "did no better than a random map or a blob in the middle."
     )
 

@@ -48,6 +48,7 @@ def visit(server):
 
         def opened(width=1280):
             seen = browser.new_page(viewport={"width": width, "height": 900})
+            seen.set_default_timeout(120_000)  # a busy machine
             seen.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             seen.on("pageerror", lambda error: errors.append(str(error)))
             seen.on("request", lambda request: requests.append(request.url))
@@ -88,6 +89,13 @@ def test_a_torn_file_is_told_and_the_others_are_described(visit, tmp_path):
     page.wait_for_selector(".hb-flaws")
     assert "torn.png" in page.inner_text(".hb-flaws") and page.locator(".hb-cell").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.fill("#ask textarea, #ask input", "Is the nucleus lobed?")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#answer li")
+    assert page.locator("#answer li").bounding_box()["width"] > 200
+    page.click("#examples")
+    page.wait_for_function("document.querySelectorAll('.hb-cell').length === 6")
+    page.wait_for_selector("#answer li", state="detached")  # it was about the cells before
 
 
 def test_a_statement_tells_where_it_comes_from_by_mouse_and_by_keyboard(visit):

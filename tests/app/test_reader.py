@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from reporting.run_folders import make_run, manifests
 
 import hemblip
 from hemblip.app.alike import AlikeCells
@@ -22,7 +23,7 @@ from hemblip.models.familiarity import Familiarity, features_of, sample_of
 from hemblip.morphology import KEYS
 from hemblip.reporting.described import cards, page
 from hemblip.reporting.sure_marks import in_percent, mark_of, marked
-from hemblip.run import TRAINING_CELLS
+from hemblip.run import TRAINING_CELLS, Run
 
 CELLS = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))
 
@@ -42,6 +43,18 @@ def test_cells_are_described_as_by_the_front_door(reader, described):
     assert [cell.caption for cell in described] == [one.caption for one in told]
     assert described[0].seen.shape == (112, 112, 3) and described[0].confidence == told[0].confidence
     assert "never seen leukemic cells" in reader.warning
+
+
+def test_examples_are_the_cells_that_a_run_was_tested_on(reader, tmp_path):
+    assert [name for name, _ in reader.examples()] == [path.name for path in CELLS[::2]]
+    run = make_run(tmp_path / "run" / "version_0", manifests(cells=40), 0.9)
+    tested = object.__new__(Reader)
+    tested.run = Run(run)
+    rows = tested.run.predictions("test")
+    examples = tested.examples()
+    assert len(examples) == 6 and {name for name, _ in examples} <= set(rows["cell_id"])
+    assert len(set(rows.set_index("cell_id").loc[[name for name, _ in examples], "reference"])) == 6
+    assert all(pixels.ndim == 3 for _, pixels in examples)
 
 
 def test_a_risk_needs_validation_captions(reader, described):
@@ -105,9 +118,9 @@ def test_text_on_the_page_is_escaped_and_sureness_is_told_in_words(described):
     told = cards([cell], ["<b>torn</b>"])
     assert "<script>" not in told and "<b>torn" not in told and "&lt;script&gt;" in told
     assert "very sure" in told and "data:image/png;base64," in told
-    whole = page([cell], "Title & more", "", "", total=5)
+    whole = page([cell], "mine & yours", "", "", total=5)
     assert "Research software, not for diagnosis." in whole and "1 of 5 cells, those unlike" in whole
-    assert "Title &amp; more" in whole and "http" not in whole.replace("http-equiv", "")
+    assert "Model: <code>mine &amp; yours</code>" in whole and "http" not in whole.replace("http-equiv", "")
 
 
 def test_marks():
@@ -124,6 +137,8 @@ def test_marks():
         ("large", "guess"),
         ("monocyte", "sure"),
     ]
+    joined = [piece.text for piece in marked("It contains vacuoles and no granules.", {}) if piece.mark]
+    assert joined == ["contains vacuoles", "no granules"]
     assert np.all([is_loopback(host) for host in ("127.0.0.1", "localhost", "::1")]) and not is_loopback("0.0.0.0")
 
 
@@ -134,9 +149,12 @@ def test_a_statement_is_shown_by_the_quickest_faithful_method_and_in_words_where
     rows += [("attention", stated[1], 40, False), ("integrated", stated[1], 40, False)]
     trial = pd.DataFrame(rows, columns=["method", "key", "cells", "faithful"])
     shown = where(reader.captioner, cell, [stated[0]], trial)
-    assert "integrated method" in shown.said and shown.picture.startswith("data:image/webp;base64,")
+    assert "(integrated gradients; such" in shown.said and shown.picture.startswith("data:image/webp;base64,")
     barred = where(reader.captioner, cell, [stated[1]], trial)
-    assert barred.picture is None and "Tested on 40 cells, attention and integrated did no better" in barred.said
+    assert (
+        barred.picture is None
+        and "Tested on 40 cells, attention times gradient and integrated gradients did no better" in barred.said
+    )
     assert "never tested" in where(reader.captioner, cell, [stated[2]], trial).said
     assert "nobody has tested" in where(reader.captioner, cell, [stated[0]], None).said
     assert where(reader.captioner, cell, stated[:2], trial).picture == shown.picture
