@@ -9,7 +9,7 @@ from hemblip.data.sources.label_table import LabelTable
 from hemblip.data.sources.leukemiaattri import LeukemiaAttri
 from hemblip.data.sources.manifest import Manifest
 from hemblip.data.sources.question_file import QuestionFile
-from hemblip.data.sources.source import Source
+from hemblip.data.sources.source import Source, locate
 from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.sources.wbcatt import WBCAtt
 
@@ -26,4 +26,5 @@ __all__ = [
     "Synthetic",
     "WBCAtt",
     "check_source",
+    "locate",
 ]

@@ -20,6 +20,11 @@ class Source(ABC):
 
     A new dataset is one class in one file. Configs name it by its `class_path`, wherever the class lives:
 
+        import pandas as pd
+
+        from hemblip.data.sources import Source, locate
+
+
         class MyClinic(Source):
             name = "my_clinic"
 
