@@ -4,15 +4,17 @@
 # From images to a table of scores in plain Lightning, on drawn cells, in about a minute. The command line does the
 # same with checkpoints, resuming, a report and provenance; here nothing is hidden.
 
-# %%
+# %% tags=["quiet"]
 import logging
 import os
 import warnings
 
 os.environ["TQDM_DISABLE"] = "1"
 warnings.filterwarnings("ignore")  # what notebooks lack, and tips
-logging.getLogger("lightning").setLevel(logging.ERROR)
+for part in ("fabric", "pytorch"):
+    logging.getLogger(f"lightning.{part}").setLevel(logging.ERROR)
 
+# %%
 import lightning as L
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -27,15 +29,15 @@ from hemblip.models.compact_blip import CompactBlip
 from hemblip.models.decoding import Decoding
 
 L.seed_everything(0)
-cells = InternalCells(sources=[Synthetic(cells=600, size=64)], image_size=64, batch_size=32, styles=[0])
+drawn = Synthetic(cells=600, size=64)
+cells = InternalCells(sources=[drawn], image_size=64, batch_size=16, styles=[0])
 
 # %% [markdown]
 # Four of them, with what they were drawn from:
 
 # %%
-manifest = Synthetic(cells=600, size=64).records()
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.5))
-for axis, row in zip(axes, manifest.head(4).to_dict("records"), strict=True):
+for axis, row in zip(axes, drawn.records().head(4).to_dict("records"), strict=True):
     axis.imshow(Image.open(row["image"]))
     axis.set_title(row["cell_type"])
     axis.axis("off")

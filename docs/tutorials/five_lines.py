@@ -4,7 +4,7 @@
 # The captioner and the cells come with the package: nothing is downloaded. The cells are WBCAtt's (Acevedo et al.,
 # 2020, CC BY 4.0); the captioner has not seen them.
 
-# %%
+# %% tags=["quiet"]
 import os
 import warnings
 
@@ -12,6 +12,7 @@ os.environ["TQDM_DISABLE"] = "1"
 warnings.filterwarnings("ignore")  # of bars that notebooks lack
 
 # %%
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -20,14 +21,15 @@ from PIL import Image
 import hemblip
 
 captioner = hemblip.load("wbcatt-compact")
-paths = sorted((Path(hemblip.__file__).parent / "data" / "cells").glob("*.jpg"))[::3]
+folder = Path(hemblip.__file__).parent / "data" / "cells"
+paths = sorted(folder.glob("*.jpg"))[::3]
 described = captioner.describe(paths)
 
 # %%
 figure, axes = plt.subplots(1, len(paths), figsize=(9, 3))
 for axis, path, cell in zip(axes, paths, described, strict=True):
     axis.imshow(Image.open(path))
-    axis.set_title(f"{cell.attributes['cell_type']}, {cell.confidence['cell_type']:.0%} sure")
+    axis.set_title(cell.attributes["cell_type"])
     axis.axis("off")
 
 # %% [markdown]
@@ -36,12 +38,14 @@ for axis, path, cell in zip(axes, paths, described, strict=True):
 # %%
 for cell in described:
     doubt = min(cell.confidence, key=cell.confidence.get)
-    print(f"{cell.caption}\n  least sure: {doubt} = {cell.attributes[doubt]}, {cell.confidence[doubt]:.0%}\n")
+    print(textwrap.fill(cell.caption, 76))
+    print(f"  least sure: {doubt} = {cell.attributes[doubt]}, {cell.confidence[doubt]:.0%}\n")
 
 # %% [markdown]
 # Files of WBCAtt are named by their class, so the cell type can be scored:
 
 # %%
-names = {"ba": "basophil", "bne": "neutrophil", "eo": "eosinophil", "ly": "lymphocyte", "mo": "monocyte"}
+names = {"ba": "basophil", "bne": "neutrophil", "eo": "eosinophil", "ly": "lymphocyte"}
 truth = [{"cell_type": names[path.name.split("_")[0]]} for path in paths]
-hemblip.score([cell.caption for cell in described], annotations=truth)["accuracy"]
+captions = [cell.caption for cell in described]
+hemblip.score(captions, annotations=truth)["accuracy"]
