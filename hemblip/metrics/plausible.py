@@ -1,4 +1,4 @@
-"""Values that hematologists themselves mistake for each other, to tell plausible errors from others.
+"""Values that haematologists themselves mistake for each other, to tell plausible errors from others.
 
 The paper sorts errors into biologically plausible ones, "e.g., coarse vs. open chromatin, small vs. medium cell size",
 without giving the list. This table is ours; each pair has its source:

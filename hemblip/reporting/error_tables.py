@@ -33,7 +33,7 @@ def error_shares(comparison: Comparison, split: str) -> Table:
     columns = [Column(who.name, kind, who.kind) for who in comparison.contestants for kind in KINDS.values()]
     notes = [
         *basis(comparison),
-        "Plausible: a neighbouring value, which hematologists confuse as well; other: any other wrong value. Silence "
+        "Plausible: a neighbouring value, which haematologists confuse as well; other: any other wrong value. Silence "
         "is in neither: it is omission.",
     ]
     title = f"Errors by kind, % of annotated cells – {cells_of(split)}"

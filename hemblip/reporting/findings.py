@@ -134,7 +134,7 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Plausible error",
-            "A neighbouring value that hematologists themselves confuse, for instance medium for large; everything "
+            "A neighbouring value that haematologists themselves confuse, for instance medium for large; everything "
             "else is another error.",
         ),
         (

@@ -89,7 +89,7 @@ def _sentences(table: pd.DataFrame) -> list[str]:
     if len(types) > 1 and (worst := _worst(types)):
         told.append(f"Cells described worst: {worst} of the annotated statements.")
     if pairs := _plausible_pairs(table, judged):
-        told.append(f"{pairs} These are values that hematologists mistake for each other too.")
+        told.append(f"{pairs} These are values that haematologists mistake for each other too.")
     return told + _undiagnosed(table)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # an encoder is loaded only where BERTScore is asked for
     from hemblip.metrics.bert import BertScore
 
 ERRORS_NOTE = (
-    "Percent of the annotated cells. Near: a neighbouring value, which hematologists confuse as well (biologically "
+    "Percent of the annotated cells. Near: a neighbouring value, which haematologists confuse as well (biologically "
     "plausible); other: any other wrong value; silent: the caption does not say. Of several seeds the first is shown."
 )
 
