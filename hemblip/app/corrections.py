@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.atomic import replacing
+from hemblip.data.records import manifest_table
 from hemblip.errors import DataError
 from hemblip.morphology import KEYS, SCHEMA
 from hemblip.reporting.described import Cell
@@ -19,7 +20,7 @@ def statements_of(cells: Sequence[Cell]) -> pd.DataFrame:
 
 
 def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) -> tuple[Path, Path]:
-    """Write a corrected table as CSV and Parquet, captions as they were: `cell_id`, `image`, `caption`, the 15 keys.
+    """Write a corrected table as CSV and Parquet: a manifest, and the captions as they were in the column `caption`.
 
     Args:
         table: as of `statements_of`, changed by hand.
@@ -27,7 +28,7 @@ def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) 
         folder: to write into, under a new name.
 
     Raises:
-        DataError: a value is not in the schema, or a cell is none of `cells`.
+        DataError: a value is not in the schema, two cells have one name, or a cell is none of `cells`.
     """
     captions = {cell.name: cell.caption for cell in cells}
     if not len(table):
@@ -41,8 +42,11 @@ def write_corrections(table: pd.DataFrame, cells: Sequence[Cell], folder: Path) 
                 raise DataError(
                     f"{row['cell_id']}: {key} is '{value}'; it is one of {', '.join(SCHEMA[key])}, or empty"
                 )
-    kept = table.assign(image=table["cell_id"], caption=table["cell_id"].map(captions))
-    kept = kept[["cell_id", "image", "caption", *KEYS]].replace({"": None})
+    said = [
+        {key: str(row[key] or "").strip() or None for key in ("cell_id", *KEYS)} for row in table.to_dict("records")
+    ]
+    kept = manifest_table([{**row, "image": row["cell_id"], "source": "corrected"} for row in said], "corrected table")
+    kept = kept.assign(captions="[]", caption=kept["cell_id"].map(captions))  # to be written from what is corrected
     place = folder / secrets.token_hex(8)
     csv, parquet = place / "corrected.csv", place / "corrected.parquet"
     with replacing(csv) as partial:

@@ -113,7 +113,10 @@ def _describing(reader: Reader, folder: Path) -> None:
     question = gr.Textbox(label="Ask about these cells", placeholder="Is the nucleus lobed?", elem_id="ask")
     answer = gr.Markdown(elem_id="answer")
     with gr.Accordion("Correct what is wrong, and keep it", open=False):
-        gr.Markdown("Change a value; an empty one states nothing. `compare` and `fit` read the table as annotations.")
+        gr.Markdown(
+            "Change a value; an empty one states nothing. "
+            "`compare` reads the table as annotations, `fit` as a `Manifest`."
+        )
         table = gr.Dataframe(headers=["cell_id", *KEYS], interactive=True, elem_id="corrections")
         keep = gr.Button("Check and make the file", elem_id="keep")
         with gr.Row():

@@ -17,6 +17,7 @@ from hemblip.app.serve import is_loopback
 from hemblip.app.uploads import MOST_FILES, describe_uploads, read_uploads
 from hemblip.app.where import where
 from hemblip.cli.main import main
+from hemblip.data.sources import Manifest
 from hemblip.errors import DataError
 from hemblip.explain.statement import as_batch
 from hemblip.models.familiarity import Familiarity, features_of, sample_of
@@ -85,8 +86,11 @@ def test_corrections_are_read_as_annotations(described, workplace):
     csv, parquet = write_corrections(table, described, Path("made"))
     for path in (csv, parquet):
         assert main(["score", str(path), "--output", f"scores{path.suffix}"]) == 0
-    kept = pd.read_csv(csv)
-    assert pd.read_parquet(parquet).fillna("").equals(kept.fillna("")) and pd.isna(kept.loc[1, "cell_size"])
+        cells = Manifest(str(path)).records()  # what `fit` trains on
+        assert cells.loc[0, "cell_type"] == "eosinophil" and cells.loc[1, "cell_size"] is None
+        assert cells["captions"].tolist() == [[]] * len(cells) and cells["image"].tolist() == cells["cell_id"].tolist()
+    kept, same = pd.read_csv(csv), pd.read_parquet(parquet)
+    assert same.fillna("").astype(str).equals(kept.fillna("").astype(str)) and pd.isna(kept.loc[1, "cell_size"])
     assert kept.loc[0, "cell_type"] == "eosinophil" and kept["caption"].tolist() == [one.caption for one in described]
     for changed, said in (({"cell_type": "leucocyte"}, "cell_type is 'leucocyte'"), ({"cell_id": "x"}, "cell 'x'")):
         with pytest.raises(DataError, match=said):
