@@ -59,6 +59,9 @@ def error_line(error: BaseException, words: Sequence[str], example: str = "") ->
                 what = "--config" if missing[1].endswith((".data", ".model")) else names
                 return f"no {what} on the command line; for example: {example}"
             return shown(told(link, text, words), MOST)
+        if isinstance(link, RuntimeError) and str(link).startswith("operator torchvision::"):
+            fix = "install the torchvision that was built for this torch, or remove it"
+            return shown(f"the torchvision here does not fit torch ({link}); {fix}", MOST)
         if isinstance(link, OSError) and (link.filename or link.errno in MENDS):
             place = f"{os.fsdecode(link.filename)}: " if isinstance(link.filename, str | bytes | os.PathLike) else ""
             return shown(f"{place}{link.strerror}; {MENDS.get(link.errno or 0, 'give another path')}", MOST)

@@ -53,6 +53,12 @@ def test_what_the_system_refuses_is_the_users_to_mend(ending, capsys, error, sai
     assert capsys.readouterr().err.startswith(said)
 
 
+def test_a_torchvision_of_another_torch_is_named(ending, capsys):
+    """Importing torchmetrics fails so."""
+    assert ending(RuntimeError("operator torchvision::nms does not exist")) == 2
+    assert "error: the torchvision here does not fit torch" in capsys.readouterr().err
+
+
 def test_ctrl_c(ending, capsys):
     assert ending(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "stopped\n"

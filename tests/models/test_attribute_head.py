@@ -27,7 +27,7 @@ def test_each_attribute_counts_alike_over_the_cells_that_have_it():
     for key, values in SCHEMA.items():
         start = sum(len(SCHEMA[before]) for before in KEYS[: KEYS.index(key)])
         logs = [
-            float(scores[row, start : start + len(values)].log_softmax(0)[values.index(annotation[key])])
+            float(scores.detach()[row, start : start + len(values)].log_softmax(0)[values.index(annotation[key])])
             for row, annotation in enumerate(ANNOTATIONS)
             if key in annotation
         ]

@@ -41,7 +41,7 @@ def test_log_probabilities_are_those_of_reading_the_caption_again():
             ids = torch.tensor([[1, *(token for token, _ in caption)]])
             logits = decoder(input_ids=ids[:, :-1], encoder_hidden_states=cell[None], is_decoder=True).logits
             chosen = logits[0].log_softmax(-1).gather(1, ids[0, 1:, None]).squeeze(1)
-            assert [value for _, value in caption] == pytest.approx(chosen.tolist(), abs=1e-4)
+            assert [value for _, value in caption] == pytest.approx(chosen.tolist(), abs=5e-4)
 
 
 def varied(beams):
