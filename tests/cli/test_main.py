@@ -217,7 +217,7 @@ def test_mistakes_give_one_line(among_cells, capsys, words, said):
         ("checkpoint.every_n_epochs", "5", "checkpoint.every_n_epochs is 5, trainer.max_epochs 2; a run keeps"),
         ("trainer.devices", "99", "trainer.devices is 99; on a CPU it is a number of processes"),
         ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
-        ("trainer.limit_train_batches", "0", "trainer.limit_train_batches is 0"),
+        ("trainer.limit_train_batches", "0.0", "limit_train_batches is 0.0; it is above 0"),
         ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
         ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
         ("model.init_args.decoding.max_new_tokens", "300", "max_new_tokens is 300; it is at most 256"),

@@ -36,12 +36,13 @@ def test_tokens_are_those_of_transformers_in_hundreds_of_cases(block):
 
 def test_log_probabilities_are_those_of_reading_the_caption_again():
     for seed in range(20):
-        captions, decoder, patches, _ = check(seed)
-        for caption, cell in zip(captions, patches, strict=True):
+        _, decoder, patches, settings = check(seed)
+        decoder, patches = decoder.double(), patches.double()  # the search itself keeps single ones
+        for caption, cell in zip(ours(decoder, patches, settings), patches, strict=True):
             ids = torch.tensor([[1, *(token for token, _ in caption)]])
             logits = decoder(input_ids=ids[:, :-1], encoder_hidden_states=cell[None], is_decoder=True).logits
             chosen = logits[0].log_softmax(-1).gather(1, ids[0, 1:, None]).squeeze(1)
-            assert [value for _, value in caption] == pytest.approx(chosen.tolist(), abs=5e-4)
+            assert [value for _, value in caption] == pytest.approx(chosen.tolist(), abs=1e-5)
 
 
 def varied(beams):
@@ -66,7 +67,7 @@ def test_captions_do_not_depend_on_the_batch(beams):
         for other in (alone[cell], mixed[place]):
             assert [token for token, _ in other] == [token for token, _ in captions[cell]]
             expected = [value for _, value in captions[cell]]
-            assert [value for _, value in other] == pytest.approx(expected, abs=1e-9)
+            assert [value for _, value in other] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -77,7 +78,7 @@ def test_steps_of_unchanged_shape_give_the_same(beams):
         found = [cell[0] for cell in search(state, torch.full((len(patches),), 1), 2, settings)]
     for ours_, expected in zip(found, captions, strict=True):
         assert [token for token, _ in ours_] == [token for token, _ in expected]
-        assert [value for _, value in ours_] == pytest.approx([value for _, value in expected], abs=1e-9)
+        assert [value for _, value in ours_] == pytest.approx([value for _, value in expected], abs=1e-5)
 
 
 @pytest.mark.parametrize("beams", [1, 3])
