@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from jsonargparse import auto_cli
 
+from hemblip.cli.parser import Parser
+
 
 class Command(NamedTuple):
     """One command.
@@ -131,6 +133,7 @@ def run_command(name: str, words: Sequence[str]) -> None:
         as_positional=False,
         exit_on_error=False,
         allow_abbrev=False,
+        parser_class=Parser,
         prog=f"python -m hemblip {name}",
         epilog=f"example: python -m hemblip {name} {command.example}",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -85,10 +86,7 @@ def check_config(given: str) -> None:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{given}: not a text in UTF-8; save it in this encoding") from error
     except yaml.YAMLError as error:
-        mark: yaml.Mark | None = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(f"{given}:{where} {problem}") from error
+        raise _yaml_error(error, given) from error
     if not isinstance(root, yaml.MappingNode):
         held = "" if root is None else f" but {text[:50].strip()!r}"
         raise ConfigError(
@@ -96,15 +94,42 @@ def check_config(given: str) -> None:
         )
     _size(root, given, {}, set())
     _check_classes(root, given)
+    try:
+        _Values("").construct_document(root)
+    except ConfigError as error:
+        raise ConfigError(f"{given}: {error}") from error
+    except yaml.YAMLError as error:  # a tag of another program
+        raise _yaml_error(error, given) from error
+
+
+def _yaml_error(error: yaml.YAMLError, given: str) -> ConfigError:
+    mark: yaml.Mark | None = getattr(error, "problem_mark", None)
+    where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    return ConfigError(f"{given}:{where} {problem}")
+
+
+class _Values(yaml.SafeLoader):
+    """Make values of nodes, and tell where one stands of which none can be made."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ConfigError, yaml.YAMLError):
+            raise
+        except Exception as error:  # of many kinds: a thirteenth month, a number without digits
+            told = f"line {node.start_mark.line + 1}: {_short(node)} is no value that YAML knows; put it in quotes"
+            raise ConfigError(told) from error
 
 
 def _check_classes(node: yaml.Node, given: str) -> None:
-    """Refuse classes whose name is no text or whose settings have no names: parsers tell no value of these."""
+    """Refuse names that are no text, and classes whose settings have no names: parsers tell no value of these."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name, where = key.value, f"{given}: line {value.start_mark.line + 1}:"
-            is_null = value.tag == "tag:yaml.org,2002:null"
-            if name == "init_args" and not (isinstance(value, yaml.MappingNode) or is_null):
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{where} {_short(key)} stands where the name of a setting is expected")
+            if name == "init_args" and not isinstance(value, yaml.MappingNode):
                 raise ConfigError(f"{where} init_args are `setting: value` lines, not {_short(value)}")
             if name == "class_path" and value.tag != "tag:yaml.org,2002:str":
                 raise ConfigError(f"{where} class_path is the name of a class, not {_short(value)}")
@@ -118,6 +143,8 @@ def _short(node: yaml.Node) -> str:
     """What a node holds, as it stands there if it is short."""
     if isinstance(node, yaml.CollectionNode):
         return "a list" if isinstance(node, yaml.SequenceNode) else "settings"
+    if not node.value:
+        return "nothing"
     return repr(str(node.value)[:LONGEST_SHOWN])
 
 

@@ -94,4 +94,5 @@ def _innermost(text: str) -> str:
     values = [line.strip() for line in lines if line.strip().startswith("Given value:")]
     if values and "Expected" in line and "value" not in line:
         line += f". Got {values[0].removeprefix('Given ')}"  # the innermost comes first
-    return " ".join(line.split())
+    line = re.sub("([Gg]ot value: )None$", r"\1null", " ".join(line.split()))
+    return re.sub(r"(Expected str\. Got value: [^\[{]*)$", r"\1; put it in quotes if it is text", line)

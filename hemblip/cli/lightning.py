@@ -26,6 +26,7 @@ from hemblip.cli.config_files import option
 from hemblip.cli.errors import error_line
 from hemblip.cli.help import GONE, MOVED, own_settings
 from hemblip.cli.loggers import fit_loggers, wandb_logger
+from hemblip.cli.parser import Parser
 from hemblip.cli.settings import BEST_NAME, check_settings, without_validation
 from hemblip.cli.trainer import HemblipTrainer, usual_precision
 from hemblip.data.conditions import conditions
@@ -106,6 +107,10 @@ def _load_settings(text: str) -> Any:
     return settings
 
 
+class TrainerParser(Parser, LightningArgumentParser):
+    """Of `fit`, `validate`, `test` and `predict`."""
+
+
 class HemblipCLI(LightningCLI):
     """`fit`, `validate`, `test` and `predict` for any captioner and any cells.
 
@@ -131,6 +136,7 @@ class HemblipCLI(LightningCLI):
                 CellDataModule,
                 save_config_callback=RunConfig,
                 trainer_class=HemblipTrainer,
+                parser_class=TrainerParser,
                 seed_everything_default=0,
                 subclass_mode_model=True,
                 subclass_mode_data=True,

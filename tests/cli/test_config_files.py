@@ -25,6 +25,12 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("x" * 1_000_001, "1,000,001 bytes"),
         ("model:\n  init_args: [1]\n", "line 2: init_args are `setting: value` lines, not a list"),
         ("data: {sources: [{class_path: no, init_args: {}}]}\n", "line 1: class_path is the name of a class, not 'no'"),
+        ("model:\n  init_args:\n", "init_args are `setting: value` lines, not nothing"),
+        ("a: {[1]: 2}\n", "line 1: a list stands where the name of a setting is expected"),
+        ("a: 1\nwhen: 2024-13-45\n", "line 2: '2024-13-45' is no value that YAML knows; put it in quotes"),
+        ("a: !!bool maybe\n", "line 1: 'maybe' is no value that YAML knows"),
+        ("a: !!python/name:os.system x\n", "line 1, column 4: could not determine a constructor for the tag"),
+        ("a: <<\n", "line 1, column 4: could not determine a constructor"),
         ("# Größe\n".encode("latin-1"), "not a text in UTF-8"),
     ],
 )

@@ -153,6 +153,7 @@ def one_line(capsys):
         (["fits"], "no command 'fits'; did you mean fit?"),
         (["fit", "--config"], "--config on the command line names no file"),
         (["probe", "--config", "nope.yaml"], "nope.yaml"),
+        (["caption", "--k", "null"], "error: k: Expected int. Got value: null"),
     ],
 )
 def test_mistakes_give_one_line(among_cells, capsys, words, said):
@@ -226,6 +227,8 @@ def test_mistakes_give_one_line(among_cells, capsys, words, said):
         ("checkpoint.monitor", "val_los", "checkpoint.monitor is 'val_los'"),
         ("checkpoint.mode", "up", "got up"),
         ("seed_everything", "-1", "seed_everything is -1; it is at least 0 and at most 4294967295"),
+        ("model.init_args.learning_rate", "null", "learning_rate: Expected float. Got value: null"),
+        ("report.maps", "null", "error: report.maps: Expected int. Got value: null"),
         ("name", "../x", "name is '../x'; results go to runs/<name>"),
         ("name", "", "name is ''"),
     ],
@@ -244,6 +247,15 @@ def test_sections_that_are_none(workplace, capsys, section, value):
     assert main(["fit", "--config", "mine.yaml"]) == 2
     assert f"mine.yaml: {section} is " in one_line(capsys)
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("name", ["no", "12:30:45", "null"])
+def test_names_that_yaml_takes_for_something_else(workplace, capsys, name):
+    Path("mine.yaml").write_text(Path(TINY).read_text().replace("name: tiny", f"name: {name}"))
+    assert main(["fit", "--config", "mine.yaml"]) == 2
+    assert re.search(
+        r"mine.yaml: name: Expected str. Got value: \w+; put it in quotes if it is text$", one_line(capsys)
+    )
 
 
 def test_scores_are_no_monitors_without_a_sample(workplace, capsys):
