@@ -8,7 +8,10 @@ from hemblip.morphology.schema import NEGATIVE_VALUES
 from hemblip.morphology.state import Rule, State
 from hemblip.morphology.tokens import Item, word_set
 
-_WITHOUT = word_set("without|lacking|devoid of|free of|free from|void of|without any|in the absence of")
+_WITHOUT = word_set(
+    "without|lacking|devoid of|free of|free from|void of|without any|in the absence of|deficient in|deficient of"
+    "|depleted of"
+)
 _ANSWERS = word_set("no|lacking|lacked|zero")
 _ADJECTIVES = word_set(
     "absent|missing|invisible|unseen|undetectable|undetected|imperceptible|indiscernible|unapparent|inapparent"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hemblip.morphology.lexicon import OWNED
+from hemblip.morphology.lexicon import DENIABLE, OWNED
 from hemblip.morphology.modifiers import Head
 from hemblip.morphology.schema import SCHEMA
 from hemblip.morphology.state import Rule, State
@@ -126,6 +126,12 @@ def _either(state: State, place: int, item: Item) -> None:
 
 
 def _reject(state: State, place: int, item: Item) -> None:
+    if item.name.endswith(("excluded", "ruled out")) and state.topics and state.topics[0].thing in DENIABLE:
+        first = state.topics[0].place if state.topics[0].first is None else state.topics[0].first
+        opening = state.sentence[first - 2 if state.sentence[first - 1].kind == "det" else first - 1]
+        if opening.kind in ("edge", "comma", "and"):  # "granules are ruled out", not "a blast with granules is"
+            state.deny_topics()
+            return
     before = state.sentence[place - 1].kind
     earlier = range(place) if before in ("but", "and") else None  # "an eosinophil was considered but rejected"
     state.statements.withdraw(("cell_type", "diagnosis"), earlier)

@@ -56,6 +56,21 @@ def _begins_name(gap: re.Match[str]) -> bool:
     return gap.string.endswith(_NAME_BEGINS, 0, gap.start())
 
 
+_THERE_OR_NOT = "|".join(re.escape(noun) for thing in DENIABLE for noun in NOUNS[thing])
+_COUNTED = (
+    (
+        re.compile(
+            rf"\b(?:(?:number|count|no\.?) of )?({_THERE_OR_NOT})(?: ?[:=]| is| are)? ?\b0"
+            r"(?![\w%]|[._]\d| ?[-–/+]| to\b)"
+        ),
+        r"\1 absent ",
+    ),
+    (re.compile(rf"(?<![\d._/–-])\b0 (?={_THERE_OR_NOT})"), "no "),
+    (re.compile(rf"\b({_THERE_OR_NOT}) ?[:=]? ?0 ?(?:[-–]|to) ?\d+"), r"\1 n/a "),
+)
+"""What is counted as 0 is not there: "vacuoles 0"; of "0-2" nothing is known."""
+_ANSWER = "no|none|nil|absent|negative|not seen|not present|yes|present|positive"
+
 _SPELLING = (
     (re.compile(r"leuk?aemi|leukæmi"), "leukemi"),
     (re.compile(r"h(?:a|æ)emat"), "hemat"),
@@ -78,6 +93,8 @@ _SPELLING = (
     (re.compile(r"(?<=\d)\.(?=\d)"), "_"),
     (re.compile(r" ?- ?(?=mono|myelo|blast|cyt|phil)"), lambda gap: "" if _begins_name(gap) else gap[0]),
     (re.compile(r"['\"](?=\s+\w+\s?=)"), " ; "),
+    (re.compile(rf"(?<=\w) [-/] ({_ANSWER})(?: [-/] |(?=\s*(?:$|[.,;\n])))"), r" : \1 , "),
+    (re.compile(rf"(?<=[:=] )({_ANSWER}) [-/] "), r"\1 , "),
     (re.compile(r"\(\s*[-–]\s*\)|(?<=\s)[-–] ?ve\b"), " absent "),
     (re.compile(r"\+ ?/ ?[-–]|±"), " n/a "),
     (re.compile(r"(?m)(?<=[:=|])[ \t\"]*(?:0|false|[-–])[ \t\"]*(?=$|[|;,}]|\.(?!\d))"), " absent "),
@@ -126,7 +143,8 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "").replace("−", "-").replace("‐", "-")
     text = re.sub(r"(?m)^[ \t]*[–—](?=[ \t])", "•", text)  # marks an entry of a list
     text = re.sub(r"[ \t]–[ \t]", " , ", _ANSWERED_BY_SIGN.sub(r"\1 absent ", text))
-    for pattern, replacement in _SPELLING + _MARKUP if _MARKS.search(text) else _SPELLING:
+    counted, marked = _COUNTED if "0" in text else (), _MARKUP if _MARKS.search(text) else ()
+    for pattern, replacement in (*counted, *_SPELLING, *marked):
         text = pattern.sub(replacement, text)
     for parts, longer, shorter in SAME:
         if any(part in text for part in parts):
