@@ -176,8 +176,9 @@ def test_lobes_are_joined_by_filaments(shape, counts):
     assert drawn_counts <= counts and len(drawn_counts) >= min(2, len(counts))
 
 
-def test_every_slide_has_as_many_patients_of_each_diagnosis():
-    source, people = Synthetic(500), patients(500)
+@pytest.mark.parametrize("cells", [7, 450, 500, 555])
+def test_every_slide_has_as_many_patients_of_each_diagnosis(cells):
+    source, people = Synthetic(cells), patients(cells)
     shared = Counter((source.slide(patient.number), patient.diagnosis) for patient in people)
     slides = {slide for slide, _ in shared}
     for slide in slides:

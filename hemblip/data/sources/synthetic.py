@@ -19,7 +19,7 @@ from hemblip.data.synthetic.renderer import Cell, draw, one_stream
 from hemblip.data.synthetic.stain import Slide, draw_slide
 from hemblip.errors import check_range
 
-VERSION = 6
+VERSION = 7
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
 
 FIX = "make room or set the `folder` of Synthetic to another one"

@@ -151,8 +151,11 @@ class Patient:
 
 
 def patients(cells: int) -> list[Patient]:
-    """Enough patients for `cells` cells, half of them healthy, and at least 4 of each leukemia to split."""
-    count = max(4 * len(DIAGNOSES), round(cells / CELLS_PER_PATIENT))
+    """Enough patients for `cells` cells, half of them healthy, and at least 4 of each leukemia to split.
+
+    As many of each diagnosis as of the others in `DIAGNOSES`: the last slide is shared by all of them too.
+    """
+    count = len(DIAGNOSES) * max(4, round(cells / CELLS_PER_PATIENT / len(DIAGNOSES)))
     return [Patient(number, DIAGNOSES[number % len(DIAGNOSES)]) for number in range(count)]
 
 
