@@ -91,6 +91,21 @@ def test_figures_of_many_panels_have_the_width_of_two(report):
     assert found is not None and float(found[1]) > 1.5
 
 
+def test_on_paper_headings_stay_with_what_follows_and_figures_are_whole(report, tmp_path):
+    page = tmp_path / "paper.html"
+    page.write_text(report.read_text().replace("@media print", "@media all"))
+    count = (
+        "const those = (names, rule) =>"
+        " [...document.querySelectorAll(names)].map((one) => getComputedStyle(one)[rule]);"
+        "const torn = [...those('h2, h3, summary, figcaption', 'breakAfter'),"
+        " ...those('.plot, .matrix, .card, tr', 'breakInside')].filter((value) => value !== 'avoid').length;"
+        "document.title = `torn ${torn} of ${those('h2, summary', 'breakAfter').length}`;"
+    )
+    document, _ = browse(page, count)
+    found = re.search(r"<title>torn (\d+) of (\d+)</title>", document)
+    assert found is not None and found[1] == "0" and int(found[2]) > 10
+
+
 def test_nothing_is_wider_than_a_phone(report):
     # A window cannot be as narrow as a phone, a frame can.
     frame = report.with_name("frame.html")
