@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemblip.errors import DataError
-from hemblip.metrics.jackknife import Interval, interval, leave_out, numbered, p_value
+from hemblip.metrics.jackknife import Interval, interval, leave_out_of_all, numbered, p_value
 from hemblip.metrics.summands import all_sums
 from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_PREFIX
@@ -25,31 +26,34 @@ class Measured:
     """Scores of one model, over its seeds.
 
     Args:
-        tables: prediction rows, one table a seed, of the same cells.
+        tables: prediction rows, one table a seed. Seeds of other splits describe other cells: then scores are the mean
+            over the sets of cells, and a group is left out of all of them.
         text: whether to score the texts as well.
         bert: encoder of BERTScore; None leaves it out.
 
     Raises:
-        DataError: there are no rows, or the seeds describe different cells.
+        DataError: there are no rows.
     """
 
     def __init__(self, tables: Sequence[pd.DataFrame], text: bool = True, bert: BertScore | None = None) -> None:
         ordered = [_by_cell(table) for table in tables]
-        self.cells = ordered[0]["cell_id"].tolist()
-        for table in ordered[1:]:
-            _same(self.cells, table["cell_id"].tolist(), "two seeds")
-        self.keys = [key for key in KEYS if ordered[0][TRUE_PREFIX + key].notna().any()]
-        group = numbered(ordered[0]["group"].tolist()) if len(ordered[0]) else np.empty(0, dtype=np.int64)
-        self.groups = len(np.unique(group))
+        sets = [tuple(table["cell_id"]) for table in ordered]
+        self.sets = Counter(sets)
+        self.keys = [key for key in KEYS if any(table[TRUE_PREFIX + key].notna().any() for table in ordered)]
+        names = numbered([group for table in ordered for group in table["group"]]) if any(sets) else np.empty(0, int)
+        groups = np.split(names, np.cumsum([len(cells) for cells in sets])[:-1])
+        self.groups = len(np.unique(names))
         each = [all_sums(table, self.keys, text, bert) for table in ordered]
-        left = [[leave_out(sums, group) for sums in parts] for parts in each]
-        self._limits = {name: sums.limits for sums in each[0] for name in sums.names}
+        weights = [1 / len(self.sets) / self.sets[cells] for cells in sets]
+        # Where one set of cells has no texts to score, none has: their sums come last.
+        left = [leave_out_of_all(parts, groups, weights) for parts in zip(*each, strict=False)]
+        self._limits = {name: sums.limits for sums, _ in zip(each[0], left, strict=False) for name in sums.names}
         self.names = tuple(self._limits)
-        values = np.array([np.concatenate([part.values for part in parts]) for parts in left])  # (seeds, M)
-        self._values = values.mean(0)
+        self._values = np.concatenate([part.values for part in left])
+        values = np.concatenate([part.each for part in left], axis=1)  # (seeds, M)
         self._spread = values.std(0, ddof=1) if len(tables) > 1 else None
-        self._without = np.mean([np.concatenate([part.without for part in parts], axis=1) for parts in left], axis=0)
-        self._behind = np.concatenate([part.groups for part in left[0]])
+        self._without = np.concatenate([part.without for part in left], axis=1)
+        self._behind = np.concatenate([part.groups for part in left])
 
     def interval(self, name: str) -> Interval:
         """A score with its interval: `accuracy/cell_type`, or `accuracy` for the mean over attributes.
@@ -79,7 +83,11 @@ class Measured:
         return p_value(*self._paired(other, name), self._limits[name])
 
     def _paired(self, other: Measured, name: str) -> tuple[float, Values, int]:
-        _same(self.cells, other.cells, "two models")
+        if self.sets.keys() != other.sets.keys():
+            ids, rest = ({cell for cells in who.sets for cell in cells} for who in (self, other))
+            raise DataError(
+                f"two models describe different cells ({len(ids ^ rest)} are in one only); test both on the same data"
+            )
         (one, without, groups), (two, based, others) = self._of(name), other._of(name)
         return one - two, without - based, min(groups, others)
 
@@ -96,9 +104,3 @@ class Measured:
 def _by_cell(table: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order of cells; as they are if they are in it."""
     return table if table["cell_id"].is_monotonic_increasing else table.sort_values("cell_id", ignore_index=True)
-
-
-def _same(cells: Sequence[str], others: Sequence[str], who: str) -> None:
-    if list(cells) != list(others):
-        missing = len(set(cells) ^ set(others))
-        raise DataError(f"{who} describe different cells ({missing} are in one only); test both on the same data")

@@ -87,11 +87,13 @@ class LeftOut:
         values: (M,), NaN where there is nothing to score.
         without: (G, M), each without one group.
         groups: (M,), groups with cells that the score is about.
+        each: (T, M), values of each table, of which `values` are the mean.
     """
 
     values: Values
     without: Values
     groups: NDArray[np.int64]
+    each: Values
 
 
 @dataclass(frozen=True)
@@ -111,36 +113,59 @@ class Interval:
     groups: int
 
 
-def leave_out(sums: Sums, groups: Sequence[object] | NDArray[np.int64]) -> LeftOut:
+def leave_out(sums: Sums, groups: Sequence[object]) -> LeftOut:
     """Score the cells with and without each group.
 
     Args:
         sums: of N cells.
-        groups: slide or patient of each cell (N,); or an array, their numbers as of `numbered`.
+        groups: slide or patient of each cell (N,).
 
     Raises:
         DataError: there are no cells, or not as many as groups.
     """
-    if not len(groups):
-        raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
-    if len(sums.cells) != len(groups):
-        raise DataError(f"{len(sums.cells)} cells were scored but {len(groups)} have a group; give the same cells")
-    group = groups if isinstance(groups, np.ndarray) else numbered(groups)
-    count = int(group.max()) + 1
-    order = np.argsort(group, kind="stable")
-    ends = np.searchsorted(group[order], np.arange(count + 1))
-    sets = np.zeros((min(MOST, count), sums.cells.shape[1]))
-    behind = np.zeros(len(sums.names), dtype=np.int64)
+    return leave_out_of_all([sums], [numbered(groups)], [1.0])
+
+
+def leave_out_of_all(tables: Sequence[Sums], groups: Sequence[NDArray[np.int64]], weights: Sequence[float]) -> LeftOut:
+    """Score several tables of cells, each with and without each group, and average.
+
+    Args:
+        tables: sums of the cells of each table (T), of one list of scores.
+        groups: number of each cell's group, from 0, the same in all tables; a table need not have them all.
+        weights: of the tables in the mean (T,), summing to 1.
+
+    Raises:
+        DataError: a table has no cells, or not as many as groups.
+    """
+    for sums, group in zip(tables, groups, strict=True):
+        if not len(group):
+            raise DataError("no prediction rows to score; run `python -m hemblip test` on a split that has cells")
+        if len(sums.cells) != len(group):
+            raise DataError(f"{len(sums.cells)} cells were scored but {len(group)} have a group; give the same cells")
+    count = 1 + max(int(group.max()) for group in groups)
+    order = [np.argsort(group, kind="stable") for group in groups]
+    ends = [np.searchsorted(group[rows], np.arange(count + 1)) for group, rows in zip(groups, order, strict=True)]
+    sets = [np.zeros((min(MOST, count), sums.cells.shape[1])) for sums in tables]
+    behind = np.zeros(len(tables[0].names), dtype=np.int64)
     for start in range(0, count, MOST):  # one group of each set at a time
         stop = min(start + MOST, count)
-        each = _summed(sums.cells, order[ends[start] : ends[stop]], ends[start : stop + 1] - ends[start])
-        sets[: len(each)] += each
-        behind += len(each) if sums.count is None else (sums.count(each) > 0).sum(0)
-    whole = sets.sum(0)
-    rest = whole - sets
+        having = np.zeros((stop - start, len(behind)), dtype=bool)
+        for sums, rows, last, sets_of in zip(tables, order, ends, sets, strict=True):
+            each = _summed(sums.cells, rows[last[start] : last[stop]], last[start : stop + 1] - last[start])
+            sets_of[: len(each)] += each
+            there = np.diff(last[start : stop + 1])[:, None] > 0
+            having |= there if sums.count is None else sums.count(each) > 0
+        behind += having.sum(0)
+    values, without = [], []
     with np.errstate(invalid="ignore", divide="ignore"):
-        parts = [sums.score(rest[start : start + BLOCK]) for start in range(0, len(rest), BLOCK)]
-        return LeftOut(sums.score(whole), np.concatenate(parts), behind)
+        for sums, sets_of in zip(tables, sets, strict=True):
+            whole = sets_of.sum(0)
+            rest = whole - sets_of
+            values.append(sums.score(whole))
+            without.append([sums.score(rest[start : start + BLOCK]) for start in range(0, len(rest), BLOCK)])
+    each_value = np.stack(values)
+    mean = sum(weight * np.concatenate(parts) for weight, parts in zip(weights, without, strict=True))
+    return LeftOut(np.asarray(weights) @ each_value, np.asarray(mean), behind, each_value)
 
 
 def numbered(groups: Sequence[object]) -> NDArray[np.int64]:
@@ -151,7 +176,9 @@ def numbered(groups: Sequence[object]) -> NDArray[np.int64]:
 def _summed(cells: Values | NDArray[np.bool_] | Kinds, rows: NDArray[np.int64], ends: NDArray[np.int64]) -> Values:
     """Sum cells by group, (G, S): `rows` come group by group, those of group g from ends[g] to ends[g + 1]."""
     if not isinstance(cells, Kinds):
-        sums: Values = np.add.reduceat(cells[rows], ends[:-1], axis=0, dtype=np.float64)
+        sums, there = np.zeros((len(ends) - 1, cells.shape[1])), np.diff(ends) > 0
+        if there.any():
+            sums[there] = np.add.reduceat(cells[rows], ends[:-1][there], axis=0, dtype=np.float64)
         return sums
     wide, count = cells.width + 1, len(ends) - 1
     group = np.repeat(np.arange(count), np.diff(ends))

@@ -14,9 +14,11 @@ from hemblip.data.sources.synthetic import Synthetic
 from hemblip.data.taught import never_seen, taught_values
 from hemblip.metrics.asked import ASKED, as_answered, choose, has_answers, is_asked, with_better_confidence
 from hemblip.morphology.extract import extractor_version
+from hemblip.morphology.schema import words
+from hemblip.predictions import TRUE_PREFIX
 from hemblip.reporting.estimates import Scored
 from hemblip.reporting.layout import Estimate, Kind
-from hemblip.reporting.run_settings import check_same_cells, differing_tests
+from hemblip.reporting.run_settings import annotated_by_some, check_same_cells, differing_tests
 from hemblip.run import SCALES, TRAINING_CELLS, Run
 from hemblip.splits import PLACES, cells_of, order_of
 
@@ -86,6 +88,11 @@ class Contest:
         """Whether a captioner was trained more than once."""
         return any(len(scored.tables) > 1 for model in self.models for scored in model.scored.values())
 
+    @property
+    def has_splits(self) -> bool:
+        """Whether a captioner was tested on the cells of several splits."""
+        return any(scored.sets > 1 for model in self.models for scored in model.scored.values())
+
     def absence(self, who: Contestant | None, split: str) -> str:
         """Say why a contestant, or the baselines if it is None, has no scores on a split."""
         if split not in self.splits:
@@ -146,14 +153,21 @@ class Comparison(Contest):
         self.runs = list(runs)
         for run in self.runs:
             run.check_described()
-        self.warnings = check_same_cells(self.runs)
+        gathered = _seeds(self.runs) if gather else [[run] for run in self.runs]
+        self.warnings = check_same_cells(gathered)
+        self._unscored = {split: annotated_by_some(self.runs, split) for split in _splits(self.runs)}
+        for split, keys in self._unscored.items():
+            if keys:
+                self.warnings.append(
+                    f"{', '.join(words(key) for key in keys)} of {cells_of(split)}: left out of all scores, as some "
+                    "of these runs have no annotation of it, as where training had one value only."
+                )
         self.warnings += differing_tests(self.runs)
         self.warnings += _known_of(self.runs)
         self.drawn = _drawn(self.runs)
         self.bert, self.risk = bert, risk
         if bert is not None:
             bert.learn([rows for run in self.runs for split in run.described for rows in _described(run, split)])
-        gathered = _seeds(self.runs) if gather else [[run] for run in self.runs]
         super().__init__([self._captioner(seeds) for seeds in gathered], self._baselines())
         for split in self.splits:
             if not any(split in baseline.scored for baseline in self.baselines):
@@ -165,7 +179,9 @@ class Comparison(Contest):
     def _captioner(self, seeds: Sequence[Run]) -> Contestant:
         scored = {}
         for split in _splits(seeds):
-            tables = [_sure(run.predictions(split), run) for run in seeds if split in run.described]
+            tables = [
+                self._scorable(_sure(run.predictions(split), run), split) for run in seeds if split in run.described
+            ]
             if tables:
                 scored[split] = self._score(tables)
         label = seeds[0].name
@@ -187,21 +203,28 @@ class Comparison(Contest):
         told = [facts.get(SCALES, {}) for run in self.runs for facts in run.provenance.values()]
         return next((float(scales[source]) for scales in told if source in scales), None)
 
+    def _scorable(self, table: pd.DataFrame, split: str) -> pd.DataFrame:
+        """Rows without the annotations that are left out for all."""
+        return table.assign(**{TRUE_PREFIX + key: None for key in self._unscored[split]})
+
     def _score(self, tables: Sequence[pd.DataFrame]) -> Scored:
         return Scored(tables, self.bert)
 
     def _baselines(self) -> list[Contestant]:
+        """Those that know all the cells of a split that captioners describe, each set of cells once."""
         found: dict[str, dict[str, Scored]] = {}
         for split in _splits(self.runs):
-            for run in self.runs:
-                if split not in run.described or (baselines := run.baselines(split)) is None:
-                    continue
-                cells = _cells(run.predictions(split))
-                for name, rows in baselines.groupby("model", sort=False):
-                    known = found.setdefault(str(name), {})
-                    if split not in known and _cells(rows) == cells:
-                        table = rows.sort_values("cell_id", ignore_index=True)
-                        known[split] = self._score([table])
+            sets: dict[frozenset[tuple[str, str]], dict[str, pd.DataFrame]] = {}
+            for run in (run for run in self.runs if split in run.described):
+                known = sets.setdefault(cells := _cells(run.predictions(split)), {})
+                if (baselines := run.baselines(split)) is not None:
+                    for name, rows in baselines.groupby("model", sort=False):
+                        if _cells(rows) == cells:
+                            known.setdefault(str(name), rows.sort_values("cell_id", ignore_index=True))
+            for name in dict.fromkeys(name for known in sets.values() for name in known):
+                if all(name in known for known in sets.values()):
+                    tables = [self._scorable(known[name], split) for known in sets.values()]
+                    found.setdefault(name, {})[split] = self._score(tables)
         return [Contestant(name, "baseline", scored) for name, scored in found.items()]
 
     @cached_property
@@ -224,8 +247,9 @@ class Comparison(Contest):
         found: dict[tuple[str, str], list[Contestant]] = {}
         for split, who in ((split, who) for split in self.external for who in self.contestants if split in who.scored):
             tables = who.scored[split].tables
-            for source in sorted(set(tables[0]["source"])):
+            for source in sorted({source for table in tables for source in table["source"]}):
                 parts = [table[table["source"] == source].reset_index(drop=True) for table in tables]
+                parts = [part for part in parts if len(part)]
                 found.setdefault((split, str(source)), []).append(replace(who, scored={split: self._score(parts)}))
         return {
             place: Contest([w for w in each if w.kind == "model"], [w for w in each if w.kind == "baseline"])
@@ -269,13 +293,16 @@ def _splits(runs: Sequence[Run]) -> list[str]:
     return sorted({split for run in runs for split in run.described}, key=order_of)
 
 
-def _cells(table: pd.DataFrame) -> set[tuple[str, str]]:
+def _cells(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
     """Cells with their groups: only on the same ones are differences paired."""
-    return set(zip(table["cell_id"], table["group"], strict=True))
+    return frozenset(zip(table["cell_id"], table["group"], strict=True))
 
 
 def _seeds(runs: Sequence[Run]) -> list[list[Run]]:
-    """Gather runs that are seeds of one model, each seed once, in the order of the first of each."""
+    """Gather runs that are seeds of one model, each seed once, in the order of the first of each.
+
+    Those of one model come by the seed of their splits, so that the first ones of all models describe the same cells.
+    """
     gathered: list[list[Run]] = []
     for run in runs:
         for seeds in gathered:
@@ -284,4 +311,4 @@ def _seeds(runs: Sequence[Run]) -> list[list[Run]]:
                 break
         else:
             gathered.append([run])
-    return gathered
+    return [sorted(seeds, key=lambda run: run.seeds[1] or 0) for seeds in gathered]

@@ -27,7 +27,7 @@ class Scored:
     """Scores of one model on one set of cells, over all its seeds; measured when the first is asked for.
 
     Args:
-        tables: prediction rows, one table a seed, of the same cells.
+        tables: prediction rows, one table a seed; see `hemblip.metrics.intervals.Measured`.
         bert: encoder of BERTScore; None leaves it out.
     """
 
@@ -38,6 +38,11 @@ class Scored:
     @cached_property
     def _measured(self) -> Measured:
         return Measured(self.tables, bert=self._bert)
+
+    @property
+    def sets(self) -> int:
+        """Number of sets of cells that the seeds describe: 1 unless they have splits of their own."""
+        return len(self._measured.sets)
 
     @property
     def groups(self) -> int:

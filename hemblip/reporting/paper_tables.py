@@ -37,6 +37,10 @@ NOT_BEATEN = (
     "one group of cells gives none."
 )
 SEEDS = "±: standard deviation over seeds. Intervals are of the mean over seeds and of cells alone: they exclude it."
+SPLITS = (
+    "Some seeds have splits of their own, and so test cells: scores are the mean over these sets of cells, ± has the "
+    "difference between them in it, and a patient or slide is left out of all sets at once."
+)
 UNJUDGED = ("coverage", "omission", HALLUCINATION, "plausible", "other", "contradicting")
 """Scores that say nothing of how good a captioner is by themselves: a baseline's are no aim."""
 
@@ -70,7 +74,7 @@ OF_ALL = "The mean of hallucination is over all 15 attributes, because a caption
 
 def basis(contest: Contest) -> list[str]:
     """Notes of every table with figures of contestants: what stands in brackets, and what behind ±."""
-    return [INTERVALS, *([SEEDS] if contest.has_seeds else [])]
+    return [INTERVALS, *([SEEDS] if contest.has_seeds else []), *([SPLITS] if contest.has_splits else [])]
 
 
 def single_valued_notes(comparison: Comparison, splits: Sequence[str], by_source: bool = False) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from hemblip.errors import DataError
+from hemblip.morphology import KEYS
 from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX
 from hemblip.reporting.layout import Column, Row, Table
 from hemblip.run import Run, flat
@@ -188,43 +189,73 @@ def _limit(cells: Mapping[str, Any]) -> str | None:
     return f"{cells['limit']:,} cells a split" if cells.get("limit") else None
 
 
-def check_same_cells(runs: Sequence[Run]) -> list[str]:
-    """Make sure that scores of the runs can be compared.
+def check_same_cells(models: Sequence[Sequence[Run]]) -> list[str]:
+    """Make sure that scores of models can be compared: on each split they describe the same set of cells, or sets.
+
+    Args:
+        models: runs of each, one a seed; those whose splits have seeds of their own describe several sets.
 
     Returns:
         Warnings for the report: what differs without making a comparison impossible.
 
     Raises:
-        DataError: two runs describe different cells of one split, or one cell with another group or annotation.
+        DataError: two models describe different cells of one split, or one cell with another group or annotation.
     """
+    runs = [run for seeds in models for run in seeds]
     warnings = []
     for split in sorted({*PLACES, *(split for run in runs for split in run.described)}, key=order_of):
         place = place_of(split)
-        having = [run for run in runs if split in run.described]
         lacking = [run.label for run in runs if split not in run.described]
-        if having and lacking:
+        having = [[run for run in seeds if split in run.described] for seeds in models]
+        first, *others = [_by_cells(seeds, split) for seeds in having if seeds] or [{}]
+        if first and lacking:
             warnings.append(f"{place} cells were not described by {', '.join(lacking)}: n/a in the tables.")
-        for run in having[1:]:
-            _check_pair(having[0], run, split)
-            if (having[0].predictions(split)["reference"] != run.predictions(split)["reference"]).any():
+        for other in others:
+            for cells in first.keys() ^ other.keys():
+                odd, beside = (first[cells], other) if cells in first else (other[cells], first)
+                raise _different(odd, next(iter(beside.values())), split)
+        for run in (run for seeds in having for run in seeds):
+            _check_pair(one := first[_cells_of(run, split)], run, split)
+            if (one.predictions(split)["reference"] != run.predictions(split)["reference"]).any():
                 warnings.append(
-                    f"{place} reference captions of {having[0].label} and {run.label} differ: "
+                    f"{place} reference captions of {one.label} and {run.label} differ: "
                     "their BLEU, ROUGE-L and BERTScore are not comparable; attribute scores are."
                 )
     return warnings
 
 
+def annotated_by_some(runs: Sequence[Run], split: str) -> list[str]:
+    """Name the attributes of a split that some runs hold no annotation of, and others do.
+
+    What a trained captioner's training had one value of is not scored; of published weights nobody knows that.
+    """
+    known = [run.predictions(split)[list(TRUE_KEYS)].notna().any() for run in runs if split in run.described]
+    return [key for key in KEYS if len({bool(each[TRUE_PREFIX + key]) for each in known}) > 1]
+
+
+def _by_cells(runs: Sequence[Run], split: str) -> dict[tuple[str, ...], Run]:
+    """Give the first run of each set of cells that runs describe."""
+    return {_cells_of(run, split): run for run in reversed(runs)}
+
+
+def _cells_of(run: Run, split: str) -> tuple[str, ...]:
+    return tuple(run.predictions(split)["cell_id"])
+
+
+def _different(first: Run, second: Run, split: str) -> DataError:
+    ids, others = (set(_cells_of(run, split)) for run in (first, second))
+    odd = min(ids ^ others)
+    return DataError(
+        f"{first.label} and {second.label} describe different {split} cells ({len(ids)} and {len(others)}, "
+        f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); test both with the "
+        "same data config, and with the same seeds of it"
+    )
+
+
 def _check_pair(first: Run, second: Run, split: str) -> None:
     one, other = first.predictions(split), second.predictions(split)
-    ids, others = set(one["cell_id"]), set(other["cell_id"])
-    if ids != others:
-        odd = min(ids ^ others)
-        raise DataError(
-            f"{first.label} and {second.label} describe different {split} cells ({len(ids)} and {len(others)}, "
-            f"{len(ids & others)} in both; '{odd}' only in {(first if odd in ids else second).label}); "
-            "test both with the same data config"
-        )
-    for column in ("group", *TRUE_KEYS):  # groups are left out whole: other groups would be other intervals
+    both = [key for key in TRUE_KEYS if one[key].notna().any() and other[key].notna().any()]
+    for column in ("group", *(both or TRUE_KEYS)):  # groups are left out whole: other groups would be other intervals
         differs = one[column].fillna("") != other[column].fillna("")
         if differs.any():
             cell = one.loc[differs, "cell_id"].iloc[0]

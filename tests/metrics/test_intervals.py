@@ -182,6 +182,36 @@ def test_bertscore_has_an_interval_as_other_scores_have():
     assert (interval.low, interval.high) == pytest.approx(by_hand(left, scores.mean(), 8, low=-1))
 
 
+def test_seeds_of_other_splits_are_averaged_over_sets_of_cells_and_lose_a_group_together():
+    """Cells of a group are on one side of each split: the sets share some groups, and each has some of its own."""
+    table = rows(96, groups=12)
+    names = sorted(set(table["group"]))
+    one, other = table[table["group"].isin(names[:8])], table[table["group"].isin(names[5:])]
+    again = one.assign(**{key: one[key].sample(frac=1, random_state=0).to_numpy() for key in KEYS})
+    found = Measured([one, other, again])
+
+    def mean(tables, metric, key):
+        first, second, third = (attribute_scores(one).loc[key, metric] for one in tables)
+        return ((first + third) / 2 + second) / 2  # a set counts once, however many seeds it has
+
+    for key in ("cell_type", "cytoplasm_vacuoles"):
+        for metric in ("accuracy", "coverage"):
+            left = [[one[one["group"] != name] for one in (one, other, again)] for name in names]
+            each = [mean(tables, metric, key) for tables in left]
+            value, interval = mean((one, other, again), metric, key), found.interval(f"{metric}/{key}")
+            behind = table.loc[table[TRUE_PREFIX + key].notna(), "group"].nunique()
+            assert interval.value == pytest.approx(value) and interval.groups == behind
+            assert (interval.low, interval.high) == pytest.approx(by_hand(each, value, behind))
+    each = [score(one)["accuracy"] for one in (one, other, again)]
+    assert found.spread("accuracy") == pytest.approx(np.std(each, ddof=1))
+    twin = Measured([other, one])  # the same sets, whatever their order
+    assert found.difference(twin, "accuracy/cell_type").value == pytest.approx(
+        found.interval("accuracy/cell_type").value - twin.interval("accuracy/cell_type").value
+    )
+    with pytest.raises(DataError, match="two models describe different cells"):
+        found.difference(Measured([one]), "accuracy")
+
+
 def test_one_group_has_no_interval_and_no_p():
     table = rows(10, groups=1)
     found = Measured([table], text=False)
@@ -194,8 +224,8 @@ def test_mistakes_are_one_line():
     table = rows(10)
     with pytest.raises(DataError, match="no prediction rows"):
         Measured([table.head(0)])
-    with pytest.raises(DataError, match="two seeds describe different cells"):
-        Measured([table, table.head(9)])
+    with pytest.raises(DataError, match="no prediction rows"):
+        Measured([table, table.head(0)])
     one = Measured([table], text=False)
     with pytest.raises(DataError, match="two models describe different cells"):
         one.difference(Measured([table.head(9)], text=False), "accuracy")

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from metrics.by_hand import difference_by_hand, holm_by_hand, interval_by_hand
 from metrics.drawn import row as drawn
 from metrics.test_asked import asked_rows
 from reporting.run_folders import make_run, manifests
 
+from hemblip.errors import DataError
 from hemblip.metrics import score
 from hemblip.metrics.asked import ASKED
 from hemblip.metrics.baselines import MAJORITY
@@ -19,7 +21,7 @@ from hemblip.reporting.error_kinds import confusion, error_bars
 from hemblip.reporting.error_tables import contradiction_table, error_shares
 from hemblip.reporting.findings import findings
 from hemblip.reporting.layout import Estimate, Table, to_markdown
-from hemblip.reporting.paper_tables import SEEDS, features, table1, table2, table2_end_to_end, table2_more
+from hemblip.reporting.paper_tables import SEEDS, SPLITS, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.report import write_report
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
 from hemblip.reporting.sureness import asked_table
@@ -153,6 +155,71 @@ def test_scores_over_seeds_show_their_spread_and_say_what_intervals_leave_out(wo
     assert SEEDS in table.notes
     assert f"± {found.spread:.1f}" in to_markdown(table)
     assert SEEDS not in table1(compared(runs[0])).notes
+
+
+def of_splits(name, cells, seeds, skill):
+    """Seeds of one captioner, each tested on cells of its own, a tenth of them those of another."""
+    folders = []
+    for version, seed in enumerate(seeds):
+        some = {**cells, "test": cells["test"].iloc[18 * seed : 18 * seed + 20].reset_index(drop=True)}
+        folder = make_run(Path(f"runs/{name}/version_{version}"), some, skill, splits=("test",))
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config |= {"data": {"init_args": {"seed": seed}}}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        folders.append(folder)
+    return folders
+
+
+def test_seeds_of_splits_are_averaged_and_compared_over_the_same_sets_of_cells(workplace):
+    cells = manifests(cells=40, size=32)
+    good, poor = of_splits("good", cells, (1, 0), 0.9), of_splits("poor", cells, (0, 1), 0.5)
+    comparison = compared(*good, *poor)
+    one, other = comparison.models
+    alone = {run: score(read_predictions(run / "predictions/test.parquet"))["accuracy"] for run in (*good, *poor)}
+    baseline = [
+        score(rows)["accuracy"]
+        for run in poor
+        for name, rows in read_predictions(run / "predictions/baselines/test.parquet").groupby("model")
+        if name == MAJORITY
+    ]
+    usual = next(who for who in comparison.baselines if who.name == MAJORITY)
+    for who, expected in (
+        (one, [alone[run] for run in good]),
+        (other, [alone[run] for run in poor]),
+        (usual, baseline),
+    ):
+        found = who.scored["test"].estimate("accuracy")
+        assert found.value == pytest.approx(np.mean(expected)) and found.spread == pytest.approx(
+            np.std(expected, ddof=1)
+        )
+    apart = one.scored["test"].difference(other.scored["test"], "accuracy")
+    assert apart.value == pytest.approx(np.mean([alone[run] for run in good]) - np.mean([alone[run] for run in poor]))
+    # Figures and pages show the first seed: of all captioners that of the same cells.
+    assert set(one.scored["test"].table["cell_id"]) == set(other.scored["test"].table["cell_id"])
+    assert (
+        one.run.folder == good[1]
+        and SPLITS in table1(comparison).notes
+        and SPLITS not in table1(compared(good[0])).notes
+    )
+    with pytest.raises(DataError, match=r"different test cells \(20 and 20, 2 in both"):
+        compared(*good, poor[0])
+
+
+def test_what_some_runs_are_not_scored_on_is_left_out_for_all(workplace):
+    """Training with one diagnosis is not scored on it; published weights, on cells from elsewhere, are."""
+    cells = manifests(cells=20, size=32)
+    trained, base = (make_run(Path(f"runs/{name}/version_0"), cells, 0.8) for name in ("trained", "base"))
+    for path in (trained / "predictions/external.parquet", trained / "predictions/baselines/external.parquet"):
+        write_predictions(read_predictions(path).assign(**{TRUE_PREFIX + "diagnosis": None}), path)
+    comparison = compared(trained, base)
+    assert any(line.startswith("Diagnosis of external cells: left out") for line in comparison.warnings)
+    for who in comparison.contestants:
+        assert who.scored["external"].table[TRUE_PREFIX + "diagnosis"].isna().all()
+        assert who.scored["test"].table[TRUE_PREFIX + "diagnosis"].notna().all()
+    path = trained / "predictions/external.parquet"
+    write_predictions(read_predictions(path).assign(**dict.fromkeys(TRUE_KEYS)), path)
+    with pytest.raises(DataError, match="in one and"):  # nothing would be left to score
+        compared(trained, base)
 
 
 def test_pairs_beyond_the_table_are_said_to_be_left_out(workplace):
