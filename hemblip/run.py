@@ -373,18 +373,18 @@ class Run:
         self.predictions(split)
         return self._tables.get(f"{QUESTIONS}/{split}", pd.DataFrame())
 
-    def check_replaceable(self, split: str, cells: Iterable[str], data: str) -> None:
+    def check_replaceable(self, split: str, cells: Iterable[str] | None, data: str) -> None:
         """Make sure that rows which are going to replace those of a split are of the same cells, or of more.
 
         Args:
             split: that is tested.
-            cells: ids of all cells that are described.
+            cells: ids of all cells that are described; None where not all batches are.
             data: digest of the data, see `hemblip.callbacks.provenance`.
 
         Raises:
             DataError: they are of others.
         """
-        path, taken = self.rows_of(split), set(cells)
+        path, taken = self.rows_of(split), set() if cells is None else set(cells)
         if not path.is_file():
             return
         there = set(pd.read_parquet(path, columns=["cell_id"])["cell_id"])
@@ -392,6 +392,8 @@ class Run:
         if there <= taken and (there != taken or known == data):
             return
         others = "other annotations" if there == taken else f"{len(there - taken):,} cells that are not among these"
+        if cells is None:
+            others = f"{len(there):,} cells, of which some batches may lack some"
         name = ", give this set a name of its own (data.init_args.name)" if split not in ("val", "test") else ""
         raise DataError(f"{path}: holds rows of {others}; set --force true to replace them{name}, or use another run")
 

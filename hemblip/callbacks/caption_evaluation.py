@@ -138,7 +138,7 @@ class CaptionEvaluation(L.Callback):
         facts = provenance(trainer, captioner, cells)
         if trainer.is_global_zero and not self._force:
             taken = cells.rows.loc[cells.rows["split"] == split, "cell_id"]
-            run.check_replaceable(split, [] if "limit_batches" in facts["cells"] else taken, facts["data"])
+            run.check_replaceable(split, None if "limit_batches" in facts["cells"] else taken, facts["data"])
         if run.rows_of(split).is_file() and (others := changed(run.provenance.get(split, {}), facts)):
             trainer.print(f"replaces   {run.rows_of(split)}, described with other {', '.join(others)}")
         described = start_parts(self._parts, trainer, cells, facts, self.ask, self._go_on, *LOSS)

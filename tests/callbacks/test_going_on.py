@@ -172,13 +172,14 @@ def test_rows_of_other_cells_are_not_replaced_unasked(describing, capsys):
     assert describing.run(TEST) == 0
     rows = RUN / "predictions" / "test.parquet"
     whole = rows.read_bytes()
-    for fewer in (
-        ["--data.init_args.limit", "6"],
-        ["--trainer.limit_test_batches", "0.4"],
-        ["--data.init_args.seed", "5"],
+    for fewer, told in (
+        (["--data.init_args.limit", "6"], "18 cells that are not among these"),
+        (["--trainer.limit_test_batches", "0.4"], "24 cells, of which some batches may lack some"),
+        (["--data.init_args.seed", "5"], "cells that are not among these"),
     ):
         assert describing.run([*TEST, *fewer]) == 2
-        assert "test.parquet: holds rows of" in capsys.readouterr().err and rows.read_bytes() == whole
+        error = capsys.readouterr().err
+        assert "test.parquet: holds rows of" in error and told in error and rows.read_bytes() == whole
     assert describing.run([*TEST, "--data.init_args.limit", "6", "--force", "true"]) == 0
     assert len(pd.read_parquet(rows)) == 6
     assert describing.run(TEST) == 0 and len(pd.read_parquet(rows)) == 24  # more cells, these among them
