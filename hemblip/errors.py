@@ -1,6 +1,5 @@
 """The errors that a user can cause; the command line prints them as one line and exits with their code."""
 
-import math
 import operator
 
 
@@ -53,6 +52,9 @@ class TrainingError(HemblipError):
     """Training cannot go on: the loss is not finite."""
 
 
+LARGEST = 2**63
+"""Of numbers of 64 bits, one more."""
+
 BOUNDS = {"at_least": operator.ge, "above": operator.gt, "at_most": operator.le, "below": operator.lt}
 
 
@@ -65,8 +67,9 @@ def check_range(setting: str, value: float, **bounds: float) -> None:
         **bounds: `at_least`, `above`, `at_most` or `below` what it must be.
 
     Raises:
-        ConfigError: it is out of range, infinite, or not a number.
+        ConfigError: it is out of range, of more than 64 bits, or not a number.
     """
-    if not math.isfinite(value) or not all(BOUNDS[bound](value, limit) for bound, limit in bounds.items()):
+    if not abs(value) < LARGEST or not all(BOUNDS[bound](value, limit) for bound, limit in bounds.items()):
         allowed = " and ".join(f"{bound.replace('_', ' ')} {limit}" for bound, limit in bounds.items())
-        raise ConfigError(f"{setting} is {value}; it is {allowed}")
+        written = int(value) if isinstance(value, float) and value.is_integer() else value  # 0 is 0.0 to a parser
+        raise ConfigError(f"{setting} is {shown(str(written), 60)}; it is {allowed}")

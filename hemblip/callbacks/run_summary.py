@@ -43,6 +43,8 @@ class RunSummary(L.Callback):
         self._epoch_began, self._cells = time.monotonic(), 0  # a run that goes on within an epoch does not start one
         self._told = self._epoch_began
         trainer.print("\n".join(f"{name:<10} {text}" for name, text in _plan(trainer, pl_module).items()))
+        if told := _ends_before_validation(trainer):
+            trainer.print(f"note       {told}")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start counting."""
@@ -154,6 +156,19 @@ def _plan(trainer: L.Trainer, captioner: L.LightningModule) -> dict[str, str]:
         "precision": f"{trainer.precision} on {trainer.strategy.root_device.type}",
         "results": trainer.default_root_dir,
     }
+
+
+def _ends_before_validation(trainer: L.Trainer) -> str:
+    """Say so if the settings let training end before its first validation; `HemblipCLI` says what is without any."""
+    batches, first, every = int(trainer.num_training_batches), trainer.val_check_batch, trainer.check_val_every_n_epoch
+    if first is None or getattr(trainer.checkpoint_callback, "monitor", None) is None:
+        return ""
+    first += batches * (every - 1) if every is not None else 0
+    ends = [trainer.max_epochs * batches] if trainer.max_epochs is not None and trainer.max_epochs >= 0 else []
+    ends += [trainer.max_steps * trainer.accumulate_grad_batches] if trainer.max_steps >= 0 else []
+    if not ends or first <= min(ends):
+        return ""
+    return f"training ends after {min(ends)} batches, before its first validation after {int(first)}: no best weights"
 
 
 def _peak_memory() -> float:

@@ -144,12 +144,14 @@ def _appending(log: Path | None) -> Iterator[Callable[[str], object]]:
 
 
 def _read_log(log: Path) -> dict[tuple[str, str], CheckedImage]:
-    known = {}
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if log.is_file() else []
+    known: dict[tuple[str, str], CheckedImage] = {}
+    if not log.is_file():
+        return known
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     whole = [line for line in lines if _is_whole(line)]
-    if len(whole) < len(lines):
-        told = f"{len(lines) - len(whole)} of {len(lines)} lines are damaged; their images are checked again"
-        print(f"note: {log}: {told}", file=sys.stderr)
+    if len(whole) < len(lines) or not lines:
+        what = f"{len(lines) - len(whole)} of {len(lines)} lines are damaged; their" if lines else "empty; all"
+        print(f"note: {log}: {what} images are checked again", file=sys.stderr)
         write_text(log, "".join(whole))
     for entry in map(json.loads, (line[CHECKSUM:] for line in whole)):
         flaw = None if entry["flaw"] is None else Flaw(*entry["flaw"])

@@ -170,21 +170,21 @@ def test_mistakes_give_one_line(among_cells, capsys, words, said):
         ("data.init_args.limit", "0", "limit is 0"),
         ("data.init_args.seed", "-1", "seed is -1"),
         ("data.init_args.styles", "[]", "styles is empty"),
-        ("data.init_args.crop", "3", "crop is 3.0; it is above 0 and at most 1"),
-        ("data.init_args.augmentation.zoom", "-1", "zoom is -1.0"),
-        ("data.init_args.augmentation.colour", "5", "colour is 5.0"),
-        ("data.init_args.augmentation.tilt", "90", "augmentation.tilt is 90.0; it is at least 0 and at most 45"),
-        ("data.init_args.cache_gigabytes", "0", "cache_gigabytes is 0.0; it is above 0"),
+        ("data.init_args.crop", "3", "crop is 3; it is above 0 and at most 1"),
+        ("data.init_args.augmentation.zoom", "-1", "zoom is -1;"),
+        ("data.init_args.augmentation.colour", "5", "colour is 5;"),
+        ("data.init_args.augmentation.tilt", "90", "augmentation.tilt is 90; it is at least 0 and at most 45"),
+        ("data.init_args.cache_gigabytes", "0", "cache_gigabytes is 0; it is above 0"),
         (
             "model.init_args.learning_rat",
             "3",
             "--model.init_args.learning_rat on the command line is no setting; did you mean",
         ),
-        ("model.init_args.learning_rate", "0", "learning_rate is 0.0; it is above 0"),
+        ("model.init_args.learning_rate", "0", "learning_rate is 0; it is above 0"),
         ("model.init_args.learning_rate", ".nan", "learning_rate is nan"),
-        ("model.init_args.warmup", "2", "warmup is 2.0"),
-        ("model.init_args.weight_decay", "-1", "weight_decay is -1.0"),
-        ("model.init_args.label_smoothing", "1", "label_smoothing is 1.0; it is at least 0 and below 1"),
+        ("model.init_args.warmup", "2", "warmup is 2;"),
+        ("model.init_args.weight_decay", "-1", "weight_decay is -1;"),
+        ("model.init_args.label_smoothing", "1", "label_smoothing is 1; it is at least 0 and below 1"),
         ("model.init_args.compact.heads", "3", "hidden_size 16 is not a multiple of compact.heads 3"),
         ("model.init_args.compact.vision_layers", "-1", "vision_layers is -1"),
         ("model.init_args.compact.vision_layers", "1000000000", "vision_layers is 1000000000"),
@@ -218,7 +218,8 @@ def test_mistakes_give_one_line(among_cells, capsys, words, said):
         ("checkpoint.every_n_epochs", "5", "checkpoint.every_n_epochs is 5, trainer.max_epochs 2; a run keeps"),
         ("trainer.devices", "99", "trainer.devices is 99; on a CPU it is a number of processes"),
         ("trainer.limit_val_batches", "-1", "limit_val_batches is -1"),
-        ("trainer.limit_train_batches", "0.0", "limit_train_batches is 0.0; it is above 0"),
+        ("trainer.max_epochs", "9" * 400, "trainer.max_epochs is 99999"),
+        ("trainer.limit_train_batches", "0.0", "limit_train_batches is 0; it is above 0"),
         ("data.init_args.batch_size", "1000000000", "batch_size is 1000000000; it is at least 1 and at most 65536"),
         ("model.init_args.decoding.max_new_tokens", "100000000", "decoding.max_new_tokens is 100000000"),
         ("model.init_args.decoding.max_new_tokens", "300", "max_new_tokens is 300; it is at most 256"),
@@ -271,9 +272,18 @@ def test_training_without_validation_says_so_and_keeps_the_last_weights(workplac
     assert torch.load(BEST, weights_only=False)["epoch"] == 1
 
 
-def test_training_that_ends_before_its_first_validation_says_so(workplace, capsys):
-    assert main(["fit", "--config", TINY, *FEW, "--trainer.max_steps", "1"]) == 0
+@pytest.mark.parametrize(
+    ("words", "ends", "first"),
+    [
+        (["max_steps", "1"], 1, 2),
+        (["val_check_interval", "999", "--trainer.check_val_every_n_epoch", "null"], 4, 999),
+    ],
+)
+def test_training_that_ends_before_its_first_validation_says_so(workplace, capsys, words, ends, first):
+    assert main(["fit", "--config", TINY, *FEW, f"--trainer.{words[0]}", *words[1:]]) == 0
     told = capsys.readouterr().out
+    at_start = f"training ends after {ends} batches, before its first validation after {first}: no best weights"
+    assert told.index(at_start) < told.index("finished")
     assert "best       none: training ended before its first validation" in told and "next " not in told
     assert not Path(BEST).exists() and Path(BEST).with_name("last.ckpt").exists()
 
