@@ -106,7 +106,7 @@ def prepare(
     if on_bad_image == "fail":
         refuse(flaws, "--on_bad_image")
     manifest = left_out.drop(manifest, pd.Series([flaw.kind if flaw else "" for flaw in flaws], index=manifest.index))
-    if copies == "drop":
+    if copies == "drop" and len(manifest):
         manifest = left_out.drop(manifest, _copies(manifest))
     manifest = left_out.drop(manifest, _incomplete(manifest, wanted))
     if selection is not None:

@@ -260,6 +260,13 @@ def test_settings_are_checked(root):
         prepare([WBCAtt("WBCAtt")], require=["nucleoli"])
 
 
+def test_no_image_that_can_be_read(root):
+    for image in (root / "WBCAtt").rglob("*.jpg"):
+        image.write_text(f"torn {image.name}")
+    with pytest.raises(DataError, match=r"no internal cell is left of 32: image not readable \(32\)"):
+        prepare([WBCAtt("WBCAtt")])
+
+
 def test_manifests_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match="no such manifest; make it with `python -m hemblip prepare"):
         Manifest(str(tmp_path / "manifest.parquet")).records()
