@@ -223,14 +223,13 @@ def _files(target: Path) -> list[Path]:
 def _write(card: Card, target: Path) -> None:
     """Write all files before the first gets its name; when the manifest is there, all files are of one run."""
     root = Path(os.environ.get("HEMBLIP_DATA", ".")).absolute()
-    table = card.manifest.assign(
-        image=[_portable(image, root) for image in card.manifest["image"]],
-        masks=[mask and _portable(mask, root) for mask in card.manifest["masks"]],
-    )
+    written = [
+        {**row, "image": _portable(row["image"], root), "masks": row["masks"] and _portable(row["masks"], root)}
+        for row in card.manifest[list(MANIFEST_COLUMNS)].to_dict("records")
+    ]
     manifest, excluded, text, figure = files = _files(target)
     with replacing_files(files, MAKER) as partial:
-        rows = pa.Table.from_pylist(table[list(MANIFEST_COLUMNS)].to_dict("records"), SCHEMA)
-        pq.write_table(rows, partial(manifest))
+        pq.write_table(pa.Table.from_pylist(written, SCHEMA), partial(manifest))
         partial(excluded).write_text(csv_text(card.excluded), encoding="utf-8")
         partial(text).write_text(data_card(card), encoding="utf-8")
         draw_card(card, partial(figure))

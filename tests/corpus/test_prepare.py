@@ -19,7 +19,7 @@ from hemblip.corpus.data_card_figure import EXAMPLES, examples
 from hemblip.corpus.prepare import Selection, prepare
 from hemblip.data import InternalCells, image_check
 from hemblip.data.records import MANIFEST_COLUMNS
-from hemblip.data.sources import Manifest, WBCAtt
+from hemblip.data.sources import Manifest, Synthetic, WBCAtt
 from hemblip.errors import ConfigError, DataError
 
 
@@ -42,6 +42,15 @@ def test_both_halves_and_the_external_cells(root, capsys):
     assert "| wbcatt | 20 | 6 | 6 | 0 | 32 |" in card and "confounded with the source" in card
     assert "4 external cells are of patients or slides that are internal too" in card
     assert "4 external cells" in capsys.readouterr().out
+
+
+def test_cells_with_masks_beside_cells_without(root):
+    prepare([WBCAtt("WBCAtt")], [Synthetic(cells=8, size=32, external=True)])
+    prepare([Manifest()], [Manifest(split="external")], output="data/again.parquet")
+    for path in ("data/manifest.parquet", "data/again.parquet"):
+        cells = Manifest(path, split="all").records()
+        assert [mask is None for mask in cells["masks"]] == [True] * 32 + [False] * 8
+        assert all(Path(mask).is_file() for mask in cells["masks"][32:])
 
 
 def test_examples_show_each_source_and_many_types(root):

@@ -52,9 +52,10 @@ def read_manifest(path: Path) -> pd.DataFrame:
     rows = [{name: _value(name, text) for name, text in row.items()} for row in table.rows]
     manifest = validate(pd.DataFrame(rows, columns=table.columns), str(path))
     root = Path(os.environ.get("HEMBLIP_DATA", "."))
+    masks = [mask and str(root / mask) for mask in manifest["masks"]]
     return manifest.assign(
         image=[str(root / image) for image in manifest["image"]],
-        masks=[mask and str(root / mask) for mask in manifest["masks"]],
+        masks=pd.Series(masks, manifest.index, dtype=object),  # a column of texts would have NaN for none
     )
 
 
