@@ -7,6 +7,7 @@ import pandas as pd
 
 from hemblip.corpus.shortcuts import confounding_warning
 from hemblip.data.records import SPLITS
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.morphology import KEYS, SCHEMA
 
 NOT_STATED = "not stated"
@@ -68,7 +69,7 @@ def data_card(card: Card) -> str:
 def warnings_of(card: Card) -> list[str]:
     """What a reader has to know before believing scores on these cells."""
     internal = card.manifest[card.manifest["split"] != "external"]
-    lines = [confounding_warning(internal)]
+    lines = [f"{DRAWN}." if all_drawn(card.manifest["source"]) else "", confounding_warning(internal)]
     if card.torn:
         lines.append(f"Warning: official splits tear {card.torn} groups; their sources were split anew by group.")
     if card.seen:

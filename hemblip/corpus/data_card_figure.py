@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from hemblip.corpus.data_card import NOT_STATED, Card, cell_size, counts, origins
 from hemblip.data.images import read_cell, square
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.morphology import KEYS, SCHEMA
 from hemblip.morphology.schema import words
 
@@ -26,6 +27,8 @@ SIDE = 128
 def draw_card(card: Card, path: Path) -> None:
     """Draw two rows of charts over two rows of example cells, and write them to `path` as PNG."""
     figure = Figure(figsize=(15, 13.5), layout="constrained")
+    if all_drawn(card.manifest["source"]):
+        figure.suptitle(DRAWN, weight="bold")
     above, middle, below = np.asarray(figure.subfigures(3, 1, height_ratios=[1, 1.1, 0.95]))
     values = (origins(card.manifest), None, None)
     for axis, key, named in zip(above.subplots(1, 3), ("source", "diagnosis", "cell_type"), values, strict=True):

@@ -10,6 +10,7 @@ import torch
 import transformers
 import yaml
 
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.errors import CheckpointError
 from hemblip.export.onnx import onnx_code
 from hemblip.export.usage import caption_code, serving, told
@@ -21,7 +22,7 @@ from hemblip.models.gemma_weights import MEDGEMMA
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.models.trainable_parameters import FILE as PARAMETERS
 from hemblip.models.vlm import VlmCaptioner
-from hemblip.run import Run
+from hemblip.run import TRAINING_CELLS, Run
 
 HAI_DEF = {
     "license": "other",
@@ -118,6 +119,7 @@ def model_card(
         yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=False).rstrip(),
         "---",
         f"\n# {name}\n",
+        *([f"**{DRAWN}**: what it was trained on, and what its scores are of.\n"] if _of_drawn(data, run) else []),
         f"Describes a white blood cell in words. {_origin(captioner, run, adapter)}",
         f"\n## Use\n\n```python\n{caption_code(captioner, folder, data, adapter)}\n```\n\n"
         f"{_decoding(captioner)}\n\n{_preparing(folder, data, adapter)}",
@@ -199,6 +201,14 @@ def _decoding(captioner: Captioner) -> str:
     return text
 
 
+def _of_drawn(data: Mapping[str, Any], run: Run) -> bool:
+    """Whether all cells of the run are drawn, by those that it was trained on, else by its sources."""
+    if (trained := run.folder / TRAINING_CELLS).is_file():
+        return all_drawn(pd.read_parquet(trained, columns=["source"])["source"])
+    sources = (data.get("init_args") or {}).get("sources") or []
+    return all_drawn(source["class_path"].rpartition(".")[2].lower() for source in sources)
+
+
 def _data(data: Mapping[str, Any], run: Run) -> str:
     settings = data.get("init_args") or {}
     lines = []
@@ -207,7 +217,7 @@ def _data(data: Mapping[str, Any], run: Run) -> str:
         lines.append(f"- `{source['class_path']}`{f' ({arguments})' if arguments else ''}")
     size, crop = settings.get("image_size"), settings.get("crop") or 1.0
     lines += [f"\nCells are the central {crop:.0%} of the image's shorter side, resized to {size} x {size} pixels."]
-    trained = run.folder / "training_cells.parquet"
+    trained = run.folder / TRAINING_CELLS
     lines += [f"Trained on {len(pd.read_parquet(trained)):,} cells."] if trained.is_file() else []
     return "\n".join(lines)
 

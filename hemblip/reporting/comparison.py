@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hemblip.data.records import INTERNAL
-from hemblip.data.sources.synthetic import Synthetic
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.data.taught import never_seen, taught_values
 from hemblip.metrics.asked import ASKED, as_answered, choose, has_answers, is_asked, with_better_confidence
 from hemblip.morphology.extract import extractor_version
@@ -268,7 +268,7 @@ def _known_of(runs: Sequence[Run]) -> list[str]:
     """What a reader must know of the cells and captions: drawn cells, what training lacked, captions read anew."""
     told = []
     if _drawn(runs):
-        told.append("Drawn cells, not photographs: these scores say nothing of real cells.")
+        told.append(f"{DRAWN}: these scores say nothing of real cells.")
     for run in runs:
         training = run.folder / TRAINING_CELLS
         if training.is_file() and (lacking := never_seen(taught_values(pd.read_parquet(training)))):
@@ -280,8 +280,7 @@ def _known_of(runs: Sequence[Run]) -> list[str]:
 
 
 def _drawn(runs: Sequence[Run]) -> bool:
-    tables = [run.predictions(split) for run in runs for split in run.described]
-    return all(set(table["source"]) <= {Synthetic.name} for table in tables)
+    return all_drawn({source for run in runs for split in run.described for source in run.predictions(split)["source"]})
 
 
 def _described(run: Run, split: str) -> list[pd.DataFrame]:

@@ -14,6 +14,7 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from hemblip.atomic import replacing
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.reporting.cards import Answer, Card
 from hemblip.reporting.statements import COLOURS, MARKS, VERDICTS, Verdict
 
@@ -41,7 +42,7 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
-    _legend(axes)
+    _legend(axes, DRAWN if all_drawn(card.source for card in cards) else "")
     top = 0.45
     for card, found, used in zip(cards, lines, heights, strict=True):
         _draw_image(axes, card, top)
@@ -137,8 +138,9 @@ def _draw_image(axes: Axes, card: Card, top: float) -> None:
     )
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: Axes, banner: str) -> None:
     x = 0.1
+    axes.text(WIDTH - 0.1, 0.1, banner, weight="bold", size=SIZE, va="center", ha="right")
     for verdict, meaning in VERDICTS.items():
         if verdict != "omitted":
             text = f"{MARKS[verdict]} {meaning}"

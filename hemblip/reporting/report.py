@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from hemblip import __version__
 from hemblip.atomic import write_text
+from hemblip.data.sources.synthetic import DRAWN
 from hemblip.morphology import SCHEMA
 from hemblip.morphology.schema import words
 from hemblip.reporting.cards import PANEL_SIDE, choose_cells, choose_examples, make_cards
@@ -138,6 +139,7 @@ def report_page(comparison: Comparison, title: str, probes: Sequence[Path], gall
         findings=findings(comparison),
         in_short=in_short(comparison),
         diagnosis=diagnosis_table(comparison),
+        banner=DRAWN if comparison.drawn else "",
         warnings=comparison.warnings,
         settings=_settings(comparison),
         differing=settings_differences(comparison.runs),

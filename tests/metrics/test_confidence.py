@@ -130,6 +130,8 @@ def test_risk_falls_with_coverage_if_confidence_means_something():
     assert curve["risk"].tolist() == pytest.approx([0, 1 / 3, 1 / 2])
     right = np.array([True, True, False, False])
     assert area_under_risk(np.array([4, 3, 2, 1]) / 4, right) < area_under_risk(np.array([1, 2, 3, 4]) / 4, right)
+    alike = np.array([0.9, 0.5, 0.5, 0.5])  # a quarter of the statements at no risk, then three at once
+    assert area_under_risk(alike, np.array([True, False, True, True])) == pytest.approx(3 / 4 * 1 / 4)
     assert risk_coverage(np.zeros(0), np.zeros(0, dtype=bool)).empty
 
 

@@ -61,6 +61,8 @@ def test_by_patient():
 def test_a_tie_and_a_group_of_two_diagnoses_are_nobodys():
     tie = table(("a", "AML", "AML", 0.5), ("a", "AML", "healthy", 0.5), ("b", "healthy", "healthy", 1.0))
     assert by_patient(tie, "leukemic").sensitivity.value == 0
+    tie = table(("a", "healthy", "AML", 0.5), ("a", "healthy", "healthy", 0.5), ("b", "AML", "AML", 1.0))
+    assert by_patient(tie, "leukemic").specificity.value == 0
     mixed = table(("a", "AML", "AML", 1.0), ("a", "healthy", "healthy", 1.0))
     assert by_patient(mixed, "leukemic").sensitivity.value is None
     assert isinstance(mixed, pd.DataFrame) and np.isfinite(by_cell(mixed, "leukemic").sensitivity.value)

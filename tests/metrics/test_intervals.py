@@ -1,6 +1,7 @@
 """Scores with intervals are what scoring the rows that are left gives, group by group."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from metrics.by_hand import difference_by_hand
 from metrics.by_hand import interval_by_hand as by_hand
@@ -26,6 +27,9 @@ def test_values_are_those_of_the_plain_scores():
     for name in ("accuracy", "macro_f1", "exact_match", "bleu", "rouge_l", "sacrebleu", "hallucination"):
         assert found.interval(name).value == pytest.approx(scores[name])
     assert found.interval("contradicting").value == scores["incompatible"]["share"]
+    nobodys = rows(4, groups=2).assign(**dict.fromkeys((TRUE_PREFIX + key for key in KEYS), None), cell_id=list("wxyz"))
+    more = pd.concat([table, nobodys], ignore_index=True)  # cells without annotation are neither right nor wrong
+    assert Measured([more]).interval("exact_match").value == pytest.approx(scores["exact_match"])
 
 
 def test_intervals_are_those_of_scoring_what_is_left_row_by_row():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from hemblip.errors import check_range
 
 VERSION = 7
 """Raised when the same settings draw other cells, so that folders of old drawings are not used."""
+
+DRAWN = "Drawn cells, not photographs"
+"""What stands on all that is made of these cells alone."""
 
 FIX = "make room or set the `folder` of Synthetic to another one"
 
@@ -106,6 +110,11 @@ class Synthetic(Source):
             for place, image in ((_masks(folder), labels), (folder, pixels)):
                 with replacing(place / _file(index), FIX, one_of_many=True) as partial:
                     Image.fromarray(image).save(partial, "PNG", compress_level=1)
+
+
+def all_drawn(sources: Iterable[object]) -> bool:
+    """Whether cells of these sources, by name, are all drawn; there is at least one."""
+    return set(sources) == {Synthetic.name}
 
 
 def _masks(folder: Path) -> Path:

@@ -1,0 +1,59 @@
+"""What is made of drawn cells alone says so: report, figures, data card and model card."""
+
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from reporting.run_folders import make_run, manifests
+from tiny_blip import tiny
+
+from hemblip.corpus.data_card import Card, data_card
+from hemblip.corpus.data_card_figure import draw_card
+from hemblip.data.sources.synthetic import DRAWN
+from hemblip.export.card import model_card
+from hemblip.reporting.cards import choose_examples, make_cards
+from hemblip.reporting.comparison import Comparison
+from hemblip.reporting.panels import draw_panels
+from hemblip.reporting.report import write_report
+from hemblip.run import TRAINING_CELLS, Run
+
+BANNER = f'<p class="banner">{DRAWN}</p>'
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Texts of the figures that are saved."""
+    found = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *_, **__: found.extend(t.get_text() for t in figure.findobj(is_text))
+    )
+    return found
+
+
+def is_text(artist):
+    return hasattr(artist, "get_text")
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_all_that_is_made_of_drawn_cells_says_so(workplace, written, drawn):
+    source = "synthetic" if drawn else "wbcatt"
+    cells = {name: table.assign(source=source) for name, table in manifests(cells=12, size=32).items()}
+    run = Run(make_run(Path("runs/a/version_0"), cells, 0.8, splits=("test",)))
+    assert (BANNER in write_report(run.folder).read_text()) == drawn
+    comparison = Comparison([run])
+    draw_panels(make_cards(comparison, choose_examples(comparison, 12), 32), workplace / "cells")
+    assert (DRAWN in written) == drawn
+    written.clear()
+    sizes = {image: (32, 32) for image in cells["train"]["image"]}
+    card = Card(
+        cells["train"], cells["train"].head(0).assign(entry="", reason=""), cells["train"].head(0), sizes, 0, 0, "x"
+    )
+    draw_card(card, workplace / "card.png")
+    assert (DRAWN in written) == drawn and (f"**{DRAWN}.**" in data_card(card)) == drawn
+    sources = ["Synthetic"] if drawn else ["Synthetic", "WBCAtt"]
+    config = {"data": {"init_args": {"sources": [{"class_path": f"hemblip.data.sources.{name}"} for name in sources]}}}
+    for trained in (False, True):
+        run.config.update(config)
+        if trained:
+            cells["train"].to_parquet(run.folder / TRAINING_CELLS)
+        assert (f"**{DRAWN}**" in model_card(tiny(), run, "exported")) == drawn
