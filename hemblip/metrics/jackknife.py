@@ -153,8 +153,7 @@ def leave_out_of_all(tables: Sequence[Sums], groups: Sequence[NDArray[np.int64]]
         for sums, rows, last, sets_of in zip(tables, order, ends, sets, strict=True):
             each = _summed(sums.cells, rows[last[start] : last[stop]], last[start : stop + 1] - last[start])
             sets_of[: len(each)] += each
-            there = np.diff(last[start : stop + 1])[:, None] > 0
-            having |= there if sums.count is None else sums.count(each) > 0
+            having |= sums.count is None or sums.count(each) > 0
         behind += having.sum(0)
     values, without = [], []
     with np.errstate(invalid="ignore", divide="ignore"):
