@@ -17,6 +17,7 @@ from hemblip.models.conv_stem import ConvStemBlip
 MOST = {
     "image_size": 4_096,
     "stem_stride": 64,
+    "stem_blocks": 32,
     "hidden_size": 8_192,
     "vision_layers": 200,
     "decoder_layers": 200,
@@ -38,6 +39,8 @@ class CompactBlip:
         image_size: side of the square input in pixels, a multiple of `patch_size`.
         stem: channels of the stem's stages; those after the first halve the resolution.
         stem_stride: of the first stage; with 4 in place of 2 a step takes a quarter less time.
+        stem_blocks: residual blocks of each stage after the first.
+        stem_gated: whether the stem's channels are weighed by what the whole image shows.
         hidden_size: width of vision encoder and decoder.
         vision_layers: transformer layers of the vision encoder.
         decoder_layers: transformer layers of the text decoder.
@@ -48,6 +51,8 @@ class CompactBlip:
     image_size: int = 96
     stem: Sequence[int] = (32, 48, 96, 160)
     stem_stride: int = 2
+    stem_blocks: int = 1
+    stem_gated: bool = False
     hidden_size: int = 160
     vision_layers: int = 2
     decoder_layers: int = 2
@@ -113,6 +118,8 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool, kind:
             "patch_size": size.patch_size,
             "stem": list(size.stem),
             "stem_stride": size.stem_stride,
+            "stem_blocks": size.stem_blocks,
+            "stem_gated": size.stem_gated,
             "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
         },
         text_config={
