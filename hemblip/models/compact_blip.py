@@ -40,7 +40,6 @@ class CompactBlip:
         stem: channels of the stem's stages; those after the first halve the resolution.
         stem_stride: of the first stage; with 4 in place of 2 a step takes a quarter less time.
         stem_blocks: residual blocks of each stage after the first.
-        stem_gated: whether the stem's channels are weighed by what the whole image shows.
         hidden_size: width of vision encoder and decoder.
         vision_layers: transformer layers of the vision encoder.
         decoder_layers: transformer layers of the text decoder.
@@ -52,7 +51,6 @@ class CompactBlip:
     stem: Sequence[int] = (32, 48, 96, 160)
     stem_stride: int = 2
     stem_blocks: int = 1
-    stem_gated: bool = False
     hidden_size: int = 160
     vision_layers: int = 2
     decoder_layers: int = 2
@@ -119,7 +117,6 @@ def compact_blip(tokenizer: BertTokenizer, size: CompactBlip, fixed: bool, kind:
             "stem": list(size.stem),
             "stem_stride": size.stem_stride,
             "stem_blocks": size.stem_blocks,
-            "stem_gated": size.stem_gated,
             "initializer_range": 0.02,  # the library's default of 1e-10 never leaves zero at this size
         },
         text_config={
