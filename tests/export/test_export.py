@@ -11,12 +11,13 @@ import torch
 import yaml
 from finished_run import finished_run
 from PIL import Image
-from tiny_blip import TINY, tiny
+from tiny_blip import TINY
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from hemblip.cli.main import main
 from hemblip.data.images import square
 from hemblip.models import BlipCaptioner, gemma_weights
+from hemblip.models.compact_blip import CompactBlip
 from hemblip.models.decoding import Decoding
 from hemblip.models.medgemma import MedGemmaCaptioner
 from hemblip.morphology.spelling import printed
@@ -28,6 +29,7 @@ GEMMA = {"pretrained": "compact", "decoding": DECODING | {"num_beams": 2}, "syst
 LORA = {"adaptation": "lora", "train_last_layers": 1, "train_head": True}
 VARIANTS = {
     "blip full": COMPACT | {"adaptation": "full"},
+    "blip deep stem": COMPACT | {"compact": COMPACT["compact"] | {"stem_blocks": 2}},
     "blip lora": COMPACT | LORA,
     "blip lora embeddings": COMPACT | LORA | {"train_embeddings": True, "lora_attention": "cross"},
     "medgemma lora": GEMMA | LORA,
@@ -38,9 +40,8 @@ VARIANTS = {
 def build(settings):
     torch.manual_seed(0)
     if "compact" in settings:
-        return tiny(
-            **{key: value for key, value in settings.items() if key not in ("pretrained", "compact", "decoding")}
-        )
+        given = {key: value for key, value in settings.items() if key not in ("compact", "decoding")}
+        return BlipCaptioner(**given, compact=CompactBlip(**settings["compact"]))
     return MedGemmaCaptioner(**{key: value for key, value in settings.items() if key != "decoding"})
 
 

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from tiny_blip import CAPTIONS, TINY, tiny
+from transformers import BlipConfig
 
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.metrics.confidence import caption_confidence
 from hemblip.models import BlipCaptioner
 from hemblip.models.compact_blip import CompactBlip, compact_tokenizer
 from hemblip.models.compact_gemma import corpus
+from hemblip.models.conv_stem import ConvStemBlip
 from hemblip.models.decoding import Decoding, Generated
 from hemblip.morphology import STYLES
 from hemblip.morphology.spelling import printed
@@ -132,6 +134,22 @@ def test_one_seed_gives_one_model():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_stem_is_as_deep_as_asked_and_as_before_where_that_is_not_said():
+    def stem(blocks):
+        size = CompactBlip(image_size=32, stem=(8, 16, 16), stem_blocks=blocks, hidden_size=32, heads=2)
+        return BlipCaptioner("compact", compact=size).model
+
+    one, three = stem(1), stem(3)
+    pixels = torch.rand(2, 3, 32, 32)
+    patches = [model.vision_model.embeddings.patch_embedding(pixels) for model in (one, three)]
+    assert patches[0].shape == patches[1].shape == (2, 32, 4, 4)
+    convolutions = [sum("first.weight" in name for name in model.state_dict()) for model in (one, three)]
+    assert convolutions == [2, 6]  # of two stages after the first
+    settings = one.config.to_dict()
+    del settings["vision_config"]["stem_blocks"]  # as saved before there was a choice
+    ConvStemBlip(BlipConfig.from_dict(settings)).load_state_dict(one.state_dict())
+
+
 def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="train_last_layers: 4"):
         tiny(adaptation="lora", train_last_layers=4)
@@ -139,6 +157,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
         tiny(adaptation="lora", lora_rank=0)
     with pytest.raises(ConfigError, match="multiple of 8"):
         CompactBlip(image_size=33, stem=(8, 8, 8))
+    with pytest.raises(ConfigError, match=r"compact\.stem_blocks"):
+        CompactBlip(stem_blocks=0)
     with pytest.raises(ConfigError, match="compact does not go with"):
         BlipCaptioner(str(tmp_path), compact=TINY)
     with pytest.raises(ModelAccessError, match=r"config\.json"):
