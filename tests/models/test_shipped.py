@@ -72,7 +72,7 @@ def test_export_takes_it_by_name_and_every_command_what_was_exported(workplace, 
     for name in ("generation_config.json", "processor_config.json", "familiarity.npz"):
         assert Path("mine", name).read_bytes() == (SHIPPED / "wbcatt-compact" / name).read_bytes()
     card = Path("mine/README.md").read_text()
-    assert 'from_pretrained("mine")' in card and "| test | 600 | 92.7 |" in card
+    assert 'from_pretrained("mine")' in card and "| test | 600 | 93.7 |" in card
     assert main(["predict", "--run", "mine", "--images", str(CELLS), "--output", "o.csv"]) == 0
     assert pd.read_csv("o.csv")["caption"].tolist()[:3] == told
     assert main(["ask", "--run", "mine", "--images", str(cells[0]), "--question", "Is the nucleus lobed?"]) == 0
