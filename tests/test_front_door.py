@@ -351,3 +351,14 @@ def test_boxes_of_a_scored_table_are_boxes(tmp_path, box):
     table.write_text(f"caption\tbbox\na\t[1, 2, 3, 4]\nb\t{box}\n")
     with pytest.raises(DataError, match="which is no box"):
         runs_of_table(table)
+
+
+def test_the_column_that_is_told_is_scored_though_another_has_its_name(tmp_path):
+    table = tmp_path / "mine.tsv"
+    table.write_text(
+        "caption\trevised\treference\tmodel\nold\tA monocyte.\tmine\tA monocyte.\n\tNone.\tmine\tA cell.\n"
+    )
+    (run,) = runs_of_table(table, {"caption": "revised", "reference": "model", "model": "reference"})
+    rows = run.predictions("test")
+    assert rows["caption"].tolist() == ["A monocyte.", "None."] and rows["cell_type"].tolist() == ["monocyte", None]
+    assert rows["reference"].tolist() == ["A monocyte.", "A cell."] and run.label.startswith("mine")

@@ -19,7 +19,7 @@ from hemblip.probing.figure import Map, draw_map, plane
 from hemblip.probing.heads import HEADS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
-from hemblip.versions import make_version, next_version
+from hemblip.versions import make_version, next_version, runs_folder
 
 TaskName = Literal["subtype", "subtype_or_healthy", "cell_type"]
 HeadName = Literal["cosine", "released", "linear", "knn"]
@@ -34,7 +34,6 @@ def probe(
     figure: Literal["pca", "umap", "none"] = "pca",
     seed: int = 0,
     name: str = "probe",
-    runs: str = "runs",
     cache: str = "data/embeddings",
 ) -> None:
     """Train light classifiers on frozen embeddings and write Table 3 into a run folder.
@@ -50,7 +49,6 @@ def probe(
         figure: map of the test cells' embeddings.
         seed: of heads and map.
         name: of the run.
-        runs: folder of all runs.
         cache: folder where embeddings are kept.
     """
     _check(backbones)
@@ -72,7 +70,7 @@ def probe(
         if figure != "none" and (found_map := _map(trial, features, figure, seed)) is not None:
             maps[task] = found_map
     table = pd.DataFrame(rows)
-    folder = _new_folder(Path(runs) / name)  # only now: what failed before leaves none
+    folder = _new_folder(runs_folder() / name)  # only now: what failed before leaves none
     for task, points in maps.items():
         draw_map(points, TASKS[task].classes, _title(task, figure), folder / f"map_{task}.png")
     write_text(folder / "table3.csv", csv_text(table))

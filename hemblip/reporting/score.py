@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from hemblip.atomic import write_text
-from hemblip.data.tables import Table, read_table, texts
+from hemblip.data.tables import KNOWN, Table, read_table, texts
 from hemblip.errors import DataError
 from hemblip.metrics import score as score_rows
 from hemblip.metrics.baselines import MAJORITY, majority_baseline
@@ -133,7 +133,8 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
         )
     reference, model = (_column(found, name, columns) for name in ("reference", "model"))
     used, known = {reference, model, *KEYS, *TRUE_KEYS, *found.known.values()}, found.known
-    further = [column for column in found.columns if column not in used]
+    ours = {*KNOWN, *ALTERNATIVES}  # names for what `columns` may have taken from another column
+    further = [column for column in found.columns if column not in used | ours]
     # A table of `predict` has what its captions state in the columns of annotations.
     prefix = TRUE_PREFIX if {*TRUE_KEYS, *CONFIDENCE_KEYS} & {*found.columns} else ""
     parts: dict[tuple[str, str, str], list[dict[str, str]]] = {}

@@ -48,11 +48,12 @@ class Drawn(Source):
 
 
 @pytest.fixture
-def cells(tmp_path):
+def cells(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEMBLIP_RUNS", str(tmp_path / "runs"))
     settings = {"image_size": 32, "cache": str(tmp_path / "decoded")}
     internal = InternalCells([Drawn(tmp_path)], **settings)
     external = ExternalCells([Drawn(tmp_path, 24, seed=1)], **settings)
-    return {"internal": internal, "external": external, "runs": str(tmp_path / "runs"), "cache": str(tmp_path / "emb")}
+    return {"internal": internal, "external": external, "cache": str(tmp_path / "emb")}
 
 
 def test_table_details_and_maps_are_written(cells, tmp_path, capsys):
