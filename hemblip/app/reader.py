@@ -22,7 +22,7 @@ from hemblip.models.loading import load
 from hemblip.models.validated import validated_otherwise
 from hemblip.morphology import KEYS
 from hemblip.morphology.questions import understood
-from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX
+from hemblip.predictions import CONFIDENCE_KEYS, CONFIDENCE_PREFIX, UNLIKE
 from hemblip.reporting.cards import cell_pixels
 from hemblip.reporting.described import Cell
 from hemblip.run import Run
@@ -118,7 +118,7 @@ class Reader:
         return "Captions say everything." if risk >= 1 else promise(self.validation, risk)
 
     def shortened(self, cells: Sequence[Cell], risk: float) -> list[Cell]:
-        """Leave out what is not sure enough for a risk, above 0 to 1; at 1 captions stay as they are.
+        """Abstain as for a risk, above 0 to 1; at 1 captions stay as they are.
 
         Raises:
             DataError: there are no validation captions to choose by.
@@ -132,10 +132,13 @@ class Reader:
                 "caption": cell.caption,
                 **cell.attributes,
                 **{CONFIDENCE_PREFIX + key: cell.confidence.get(key) for key in KEYS},
+                UNLIKE: cell.unlike,
             }
             for cell in cells
         ]
-        table = abstain(pd.DataFrame(rows).astype({key: float for key in CONFIDENCE_KEYS}), self._thresholds(risk))
+        table = abstain(
+            pd.DataFrame(rows).astype({key: float for key in (*CONFIDENCE_KEYS, UNLIKE)}), self._thresholds(risk)
+        )
         return [_less(cell, row) for cell, row in zip(cells, table.to_dict("records"), strict=True)]
 
     def _fitted(self, risk: float) -> dict[str, float | None]:

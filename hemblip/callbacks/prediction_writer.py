@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import pandas as pd
 from lightning.pytorch.callbacks import BasePredictionWriter
 
@@ -13,13 +14,11 @@ from hemblip.callbacks.part_files import start_parts
 from hemblip.callbacks.provenance import provenance
 from hemblip.data.datamodules import CellDataModule
 from hemblip.errors import DataError
-from hemblip.metrics.abstention import abstain
+from hemblip.metrics.abstention import abstain, foreign
 from hemblip.models.captioner import Captioner
-from hemblip.models.familiarity import UNLIKE as LIMIT
 from hemblip.morphology import KEYS, extract_attributes
 from hemblip.parts import RowParts
 from hemblip.predictions import (
-    CONFIDENCE_KEYS,
     CONFIDENCE_PREFIX,
     UNLIKE,
     captions_path,
@@ -110,9 +109,9 @@ class PredictionWriter(BasePredictionWriter):
                 self._tell_excluded(rows)
                 raise DataError(f"none of the {len(rows):,} images can be read; nothing is described")
             table = captions_table(rows[~flawed], cells.rows)
-            foreign = table[UNLIKE] > LIMIT if UNLIKE in table else pd.Series(False, index=table.index)
+            far = foreign(table)
             if self.thresholds is not None:
-                table = _shortened(table, self.thresholds, foreign)
+                table = _shortened(table, self.thresholds)
             if self.path.suffix == ".html":
                 self._write_page(table, cells, pl_module, rows.loc[flawed, "flaw"].tolist())
             else:
@@ -121,9 +120,9 @@ class PredictionWriter(BasePredictionWriter):
             print(f"{len(table):,} captions   {self.path}")
             if told := pl_module.never_seen():
                 print(told)
-            if foreign.any():
+            if far.any():
                 what = "nothing is said of them" if self.thresholds is not None else "their captions promise nothing"
-                print(f"{foreign.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
+                print(f"{far.sum():,} of them of cells unlike those of training (column {UNLIKE}); {what}")
             if flawed.any():
                 self._tell_excluded(rows[flawed])
             else:
@@ -143,8 +142,7 @@ class PredictionWriter(BasePredictionWriter):
         """Write the page of at most `PAGE` cells: those unlike the training cells before all, the least sure first."""
         assert isinstance(captioner, Captioner)
         manifest, shown = cells.rows.set_index("cell_id"), []
-        like = ~(table[UNLIKE] > LIMIT) if UNLIKE in table else pd.Series(True, index=table.index)
-        chosen = table.assign(like=like).sort_values("like", kind="stable").head(PAGE)
+        chosen = table.assign(like=~foreign(table)).sort_values("like", kind="stable").head(PAGE)
         for row in chosen.sort_values(["like", "confidence"], kind="stable").to_dict("records"):
             said = {key: row[key] if isinstance(row[key], str) else None for key in KEYS}
             before = extract_attributes(row[UNSHORTENED]) if UNSHORTENED in row else said
@@ -164,13 +162,10 @@ class PredictionWriter(BasePredictionWriter):
             print(f"  {flaw}")
 
 
-def _shortened(table: pd.DataFrame, thresholds: dict[str, float | None], foreign: pd.Series) -> pd.DataFrame:
-    """Leave out what is not sure enough, and all that is said of foreign cells, of which nothing was promised."""
+def _shortened(table: pd.DataFrame, thresholds: dict[str, float | None]) -> pd.DataFrame:
+    """Leave out what nothing is promised of, and say why; the whole caption stays beside."""
     shorter = abstain(table, thresholds)
-    shorter.loc[foreign, ["caption"]] = ""
-    shorter.loc[foreign, list(KEYS)] = None
-    shorter.loc[foreign, list(CONFIDENCE_KEYS)] = None
     after = shorter.columns.get_loc("caption") + 1
     shorter.insert(after, UNSHORTENED, table["caption"])
-    shorter.insert(after + 1, "why", foreign.map({True: "unlike the training cells", False: ""}))
+    shorter.insert(after + 1, "why", np.where(foreign(table), "unlike the training cells", ""))
     return shorter

@@ -17,7 +17,7 @@ from hemblip.data.dataset import Batch
 from hemblip.data.images import read_cell
 from hemblip.metrics.stress import AS_IT_IS
 from hemblip.models.captioner import Captioner
-from hemblip.predictions import prediction_table
+from hemblip.predictions import UNLIKE, prediction_table
 from hemblip.ranks import gather
 from hemblip.run import STRESS, Run
 
@@ -84,7 +84,8 @@ class Stress(L.Callback):
                 "captions": [row["captions"][0] for row in rows],
                 "cell_ids": [row["cell_id"] for row in rows],
             }
-            yield [row | told for row in described_rows(captioner, batch, known, model)]
+            described, unlike = described_rows(captioner, batch, known, model), captioner.unlike(batch)
+            yield [row | told | {UNLIKE: far} for row, far in zip(described, unlike, strict=True)]
 
 
 def _name(condition: Condition | None) -> str:

@@ -10,13 +10,17 @@ from scipy.special import bdtr
 from hemblip.errors import ConfigError
 from hemblip.metrics.calibration import expected_calibration_error, judged, judged_cells
 from hemblip.morphology import KEYS, describe
-from hemblip.predictions import CONFIDENCE_PREFIX
+from hemblip.predictions import CONFIDENCE_PREFIX, UNLIKE
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 DOUBT = {0.1: 0.1, 0.25: 0.1, 0.4: 0.2, 0.5: 0.0, 0.6: 0.0, 0.7: 0.2, 0.8: 0.0, 0.9: 0.0, 0.95: 0.0, 1.0: 0.4}
 """Of the statements, the surest ones: what is tried, the fewest first, and its own part of the doubt."""
+
+
+FOREIGN = 0.99
+"""Share of the validation cells that are more like the training cells, above which a cell is called unlike them."""
 
 
 def risk_coverage(confidence: Values, right: Flags) -> pd.DataFrame:
@@ -158,30 +162,38 @@ def fit_thresholds(validation: pd.DataFrame, risk: float, certainty: float = 0.9
     return found
 
 
+def foreign(table: pd.DataFrame) -> Flags:
+    """Tell which rows (N,) are of cells unlike those of training: none where column `unlike` is missing or empty."""
+    if UNLIKE not in table:
+        return np.zeros(len(table), dtype=bool)
+    return table[UNLIKE].to_numpy(dtype=np.float64, na_value=np.nan) > FOREIGN
+
+
 def abstain(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> pd.DataFrame:
-    """Leave out of each caption what it is not sure enough of.
+    """Leave out of each caption what it is not sure enough of, and all that is said of foreign cells.
 
     Args:
-        table: prediction rows with `confidence_<key>`.
+        table: prediction rows with `confidence_<key>`; with `unlike` where it is known.
         thresholds: from `fit_thresholds`; an attribute with None is never stated.
 
     Returns:
         Prediction rows. A caption that loses a statement is written anew from those left, which says less and nothing
-        else; the others keep their words. Statements left out lose their confidence.
+        else; the others keep their words. Statements left out lose their confidence. Of foreign cells nothing was
+        promised: their captions are empty.
     """
-    result = table.copy()
+    result, unknown = table.copy(), foreign(table)
     shortened = np.zeros(len(table), dtype=bool)
     for key in KEYS:
         threshold, column = thresholds.get(key), CONFIDENCE_PREFIX + key
         stated = table[key].notna().to_numpy()
         sure = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        kept = stated & (sure >= (np.inf if threshold is None else threshold))
+        kept = stated & (sure >= (np.inf if threshold is None else threshold)) & ~unknown
         result[key] = table[key].astype(object).where(kept, None)
         result[column] = np.where(kept, sure, np.nan)
         shortened |= stated & ~kept
     captions = [
-        describe({key: row[key] for key in KEYS}) if short else row["caption"]
-        for short, row in zip(shortened, result.to_dict("records"), strict=True)
+        "" if far else describe({key: row[key] for key in KEYS}) if short else row["caption"]
+        for far, short, row in zip(unknown, shortened, result.to_dict("records"), strict=True)
     ]
     return result.assign(caption=captions)
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hemblip.metrics.abstention import abstain
+from hemblip.metrics.abstention import abstain, foreign
 from hemblip.metrics.calibration import expected_calibration_error, judged
 from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix
 from hemblip.morphology import KEYS
+from hemblip.predictions import UNLIKE
 
 AS_IT_IS = "none"
 """Condition of the same cells as they are."""
@@ -21,15 +22,16 @@ def stress_scores(
     """Score each condition and strength.
 
     Args:
-        table: prediction rows with `condition` and `strength`.
+        table: prediction rows with `condition` and `strength`, and with `unlike` where that is known.
         thresholds: from `fit_thresholds` for `risk`; None if no validation cells were described.
         risk: share of wrong statements that abstention aims at.
 
     Returns:
         A row a condition and strength, in their order: `condition`, `strength` (None for the cells as they are),
         `cells`; of annotated attributes `accuracy`, the share stated right, all attributes together; `ece`, expected
-        calibration error of what is stated; `coverage`, the share still stated at `risk`, and `wrong`, the share wrong
-        of those. What cannot be known is None.
+        calibration error of what is stated; `foreign`, the share of cells that are unlike those of training;
+        `coverage`, the share still stated at `risk`, of foreign cells nothing, and `wrong`, the share wrong of those.
+        What cannot be known is None.
     """
     found = []
     for (condition, strength), part in table.groupby(["condition", "strength"], sort=False, dropna=False):
@@ -43,6 +45,7 @@ def stress_scores(
             "cells": len(part),
             "accuracy": float((verdicts == Verdict.RIGHT).sum() / total) if total else None,
             "ece": expected_calibration_error(sure.astype(np.float64), right.astype(bool)),
+            "foreign": float(foreign(part).mean()) if UNLIKE in part and part[UNLIKE].notna().all() else None,
             "coverage": None,
             "wrong": None,
         }

@@ -31,9 +31,6 @@ MOST = 2_000
 
 NEIGHBOUR = 5
 
-UNLIKE = 0.99
-"""Quantile of the validation cells' distances above which a cell is called unlike the training cells."""
-
 FILE = "familiarity.npz"
 """In a run folder."""
 

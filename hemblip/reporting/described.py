@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from hemblip.data.images import Pixels
-from hemblip.models.familiarity import UNLIKE as LIMIT
+from hemblip.metrics.abstention import FOREIGN
 from hemblip.reporting.html import render, sheet
 
 
@@ -55,7 +55,7 @@ class Cell:
     @property
     def is_foreign(self) -> bool:
         """Whether it is unlike the cells of training."""
-        return self.unlike is not None and self.unlike > LIMIT
+        return self.unlike is not None and self.unlike > FOREIGN
 
 
 def data_uri(pixels: Pixels) -> str:

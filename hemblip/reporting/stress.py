@@ -18,7 +18,12 @@ from hemblip.splits import cells_of
 RISK = 0.05
 """Share of wrong statements that abstention aims at in `metrics.json`."""
 
-LINES = {"accuracy": "stated right", "coverage": "still stated", "ece": "calibration error"}
+LINES = {
+    "accuracy": "stated right",
+    "coverage": "still stated",
+    "ece": "calibration error",
+    "foreign": "unlike the training cells",
+}
 
 
 def stress_of(run: Run, table: pd.DataFrame, risk: float = RISK) -> list[dict[str, Any]]:
@@ -39,11 +44,11 @@ def stress_plot(comparison: Comparison, split: str) -> Plot | None:
     names = [name for name in CONDITIONS if (rows["condition"] == name).any()]
     plain = rows[rows["condition"] == AS_IT_IS].iloc[0]
     columns = 3
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(10.4, 2.6 * lines), layout="constrained")
+    down = -(-len(names) // columns)
+    figure = Figure(figsize=(10.4, 2.6 * down), layout="constrained")
     told = []
     for place, name in enumerate(names):
-        axes = figure.add_subplot(lines, columns, place + 1)
+        axes = figure.add_subplot(down, columns, place + 1)
         part = rows[rows["condition"] == name]
         for (colour, dash, marker), (score, label) in zip(cycle(STYLES), LINES.items(), strict=False):
             if part[score].isna().all():
@@ -55,15 +60,16 @@ def stress_plot(comparison: Comparison, split: str) -> Plot | None:
         axes.set_title(name.replace("_", " "), fontsize=9)
         axes.set_xlabel(CONDITIONS[name].meaning, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-        if place == 0:
-            axes.legend(frameon=False, fontsize=7, loc="lower left")
         worst = part.loc[part["accuracy"].idxmin()]
         told.append(f"{name.replace('_', ' ')} {worst['strength']:g}: {100 * worst['accuracy']:.1f} %")
+    drawn, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(drawn, labels, frameon=False, fontsize=8, loc="outside upper center", ncols=len(LINES))
     title = f"Bad conditions, {cells_of(split)} of {run.label}"
     note = (
         f"{plain['cells']:,} cells, drawn by a hash of their ids. Stated right: share of all annotated attributes, "
         f"{100 * plain['accuracy']:.1f} % without a change (dotted lines). Still stated: the share kept at a risk of "
-        f"{comparison.risk:.0%}, with thresholds of validation, which promise nothing under such conditions. At worst "
+        f"{comparison.risk:.0%}, with thresholds of validation, which promise nothing under such conditions; of cells "
+        "unlike the training cells nothing is. At worst "
         f"right: {'; '.join(told)}."
     )
     return Plot(as_uri(figure), f"{title}. {note}", f"{title}. {note}", wide=True)

@@ -71,6 +71,8 @@ def test_with_validation_captions_fall_silent_as_the_risk_falls(reader, describe
     shorter = other.shortened(described, 0.05)[0]
     assert shorter.attributes["cell_type"] and "cell_size" in shorter.left_out and len(shorter.caption) < 60
     assert set(shorter.confidence) == {"cell_type"}
+    far = other.shortened([replace(described[0], unlike=1.0)], 0.05)[0]  # nothing was promised of such cells
+    assert far.caption == "" and "cell_type" in far.left_out and not far.confidence
 
 
 def test_questions(reader, described):

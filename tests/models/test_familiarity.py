@@ -11,7 +11,8 @@ from PIL import Image
 import hemblip
 from hemblip.cli.main import main
 from hemblip.errors import DataError
-from hemblip.models.familiarity import FILE, MOST, NEIGHBOUR, UNLIKE, Familiarity, sample_of
+from hemblip.metrics.abstention import FOREIGN
+from hemblip.models.familiarity import FILE, MOST, NEIGHBOUR, Familiarity, sample_of
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny.yaml")
 RUN = Path("runs/tiny/version_0")
@@ -35,7 +36,7 @@ def test_the_distance_is_that_to_the_fifth_nearest():
 def test_quantiles_are_those_of_validation_cells():
     known = Familiarity.of(clouds(200), clouds(400))
     assert known.quantile(clouds(400)).mean() == pytest.approx(0.5, abs=0.08)
-    assert (known.quantile(clouds(20, 9.0)) > UNLIKE).all()
+    assert (known.quantile(clouds(20, 9.0)) > FOREIGN).all()
 
 
 def test_it_is_kept_with_a_run(tmp_path):
@@ -72,7 +73,7 @@ def test_the_captioner_that_comes_along_knows_what_is_no_cell(workplace, capsys)
     strange(Path("mixed"), 360)
     assert main(["predict", "--run", "wbcatt-compact", "--images", "mixed", "--output", "o.csv"]) == 0
     far = pd.read_csv("o.csv").set_index("cell_id")["unlike"]
-    assert (far[["noise.png", "empty.png", "photo.png"]] > UNLIKE).all() and far["ly_179009.jpg"] < UNLIKE
+    assert (far[["noise.png", "empty.png", "photo.png"]] > FOREIGN).all() and far["ly_179009.jpg"] < FOREIGN
     assert "3 of them of cells unlike those of training (column unlike)" in capsys.readouterr().out
     cell = hemblip.load("wbcatt-compact", device="cpu").describe(["mixed/noise.png"])[0]
     assert cell.unlike == pytest.approx(far["noise.png"])
@@ -97,7 +98,7 @@ def test_nothing_is_said_of_foreign_cells_where_a_risk_is_promised(tiny_run, cap
     words = ["predict", "--config", TINY, "--ckpt_path", str(RUN), "--images", "mixed"]
     assert main([*words, "--risk", "0.5", "--output", "o.csv"]) == 0
     table = pd.read_csv("o.csv").set_index("cell_id")
-    foreign = table["unlike"] > UNLIKE
+    foreign = table["unlike"] > FOREIGN
     assert foreign["noise.png"] and table.loc[foreign, "caption"].isna().all()
     assert (table.loc[foreign, "why"] == "unlike the training cells").all() and table["unshortened"].notna().any()
     assert main([*words, "--output", "o.html"]) == 0
