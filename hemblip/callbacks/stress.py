@@ -17,6 +17,7 @@ from hemblip.data.dataset import Batch
 from hemblip.data.images import read_cell
 from hemblip.metrics.stress import AS_IT_IS
 from hemblip.models.captioner import Captioner
+from hemblip.models.familiarity import Familiarity
 from hemblip.predictions import UNLIKE, prediction_table
 from hemblip.ranks import gather
 from hemblip.run import STRESS, Run
@@ -51,6 +52,7 @@ class Stress(L.Callback):
         chosen = cells.manifest[cells.manifest["split"] == split]
         order = sorted(range(len(chosen)), key=lambda place: zlib.crc32(chosen["cell_id"].iloc[place].encode()))
         mine = chosen.iloc[order[:MOST][trainer.global_rank :: trainer.world_size]]
+        pl_module.familiarity = Familiarity.read(self.folder)
         made = []
         for condition in [None, *self.conditions]:
             for rows in self._described(pl_module, cells, mine, condition):
