@@ -166,7 +166,8 @@ def foreign(table: pd.DataFrame) -> Flags:
     """Tell which rows (N,) are of cells unlike those of training: none where column `unlike` is missing or empty."""
     if UNLIKE not in table:
         return np.zeros(len(table), dtype=bool)
-    return table[UNLIKE].to_numpy(dtype=np.float64, na_value=np.nan) > FOREIGN
+    far: Flags = table[UNLIKE].to_numpy(dtype=np.float64, na_value=np.nan) > FOREIGN
+    return far
 
 
 def abstain(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> pd.DataFrame:
