@@ -42,6 +42,18 @@ def test_runs_are_numbered_and_the_newest_is_resumed(workplace, monkeypatch):
     assert Run.create("x").folder.name == "version_7"
 
 
+def test_best_and_last_are_of_the_newest_run_of_that_name(workplace):
+    for folder in ("x/version_0", "x/version_10", "x/version_9", "y/version_11"):
+        for word in ("best", "last"):
+            path = workplace / "runs" / folder / "checkpoints" / f"{word}.ckpt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    for word in ("best", "last"):
+        assert Run.meant(word, "x").weights.as_posix() == f"runs/x/version_10/checkpoints/{word}.ckpt"
+    with pytest.raises(CheckpointError, match="runs/z: holds no run"):
+        Run.meant("best", "z")
+
+
 def test_a_checkpoint_names_its_run(workplace):
     path = workplace / "runs/x/version_0/checkpoints/best.ckpt"
     path.parent.mkdir(parents=True)

@@ -1,5 +1,6 @@
 """What a user reads when pretrained weights cannot be had."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,9 @@ from huggingface_hub import errors as hub
 from huggingface_hub.utils import httpx
 from tiny_blip import tiny
 
-from hemblip.errors import ModelAccessError
+from hemblip.errors import HemblipError, ModelAccessError
 from hemblip.export.export import write_model
-from hemblip.models import access
+from hemblip.models import BlipCaptioner, VlmCaptioner, access
 from hemblip.models.access import check_memory, reaching
 from hemblip.models.gemma_weights import quantized
 from hemblip.models.medgemma import MedGemmaCaptioner
@@ -54,6 +55,16 @@ def test_a_folder_without_a_model(tmp_path):
         MedGemmaCaptioner(pretrained=str(tmp_path / "absent"))
 
 
+@pytest.mark.parametrize("kind", [BlipCaptioner, MedGemmaCaptioner, VlmCaptioner])
+def test_a_model_that_brings_its_own_code_is_refused_and_its_code_not_run(tmp_path, kind):
+    own = {"AutoConfig": "own.Own", "AutoModelForImageTextToText": "own.Own", "AutoProcessor": "own.Own"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": own}))
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+    with pytest.raises(HemblipError) as told:
+        kind(pretrained=str(tmp_path))
+    assert str(tmp_path) in str(told.value) and not (tmp_path / "ran").exists()
+
+
 def test_too_little_memory_is_noticed_before_loading(monkeypatch):
     monkeypatch.setattr(access, "_free", lambda: 2 * access.GIB)
     check_memory(MODEL, access.GIB, "use less")
@@ -90,7 +101,7 @@ def refuse(host, *_, **__):
     asked.append(host)
     raise socket.gaierror(-2, "no network")
 socket.getaddrinfo = refuse
-from hemblip.errors import ModelAccessError
+from hemblip.errors import HemblipError, ModelAccessError
 from hemblip.models import BlipCaptioner
 try:
     BlipCaptioner(pretrained="owner/blip", revision="{commit}")
