@@ -40,6 +40,18 @@ def test_sentences_count_what_is_there():
     assert "1 of the 3 errors is biologically plausible, most of all small for medium (cell size) once" in told
 
 
+def test_types_are_as_bad_as_the_share_wrong_of_their_own_statements():
+    truths = [{"cell_type": "monocyte", "cell_size": "large"}] * 5 + [
+        {"cell_type": "lymphocyte", "cell_size": "small"}
+    ] * 5
+    told = rows(
+        ["A small monocyte."] * 4 + ["A large monocyte."] + ["A small lymphocyte."] * 4 + ["A monocyte."],
+        annotations=truths,
+    )
+    (said,) = (line for line in _sentences(told) if line.startswith("Cells described worst"))
+    assert said.endswith("monocyte in 40\u00a0%, lymphocyte in 10\u00a0% of the annotated statements.")
+
+
 @pytest.mark.parametrize(
     ("diagnoses", "said"),
     [
