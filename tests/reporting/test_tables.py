@@ -50,6 +50,8 @@ def test_every_score_of_metrics_json_is_in_a_table(run):
     comparison = compared(run)
     first = table1(comparison)
     assert shown(first, "a", ("Internal", "sacreBLEU")).value == pytest.approx(expected["sacrebleu"])
+    for name, column in (("bleu_raw", "BLEU, as published"), ("bleu", "BLEU"), ("rouge_l", "ROUGE-L")):
+        assert shown(first, "a", ("Internal", column)).value == pytest.approx(expected[name])
     assert any(expected["sacrebleu_signature"] in note for note in first.notes)
     more = table2_more(comparison)
     for section, name in (("Balanced accuracy", "balanced_accuracy"), ("Omission", "omission"), ("Macro", "macro_f1")):
