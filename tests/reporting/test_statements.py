@@ -73,6 +73,17 @@ def test_a_cell_is_cut_out_of_its_field(tmp_path):
     assert cell_pixels({"image": cell["image"], "bbox": None}).shape == (60, 80, 3)
 
 
+def test_a_cell_is_shown_as_the_model_saw_it(tmp_path):
+    """Its crop alone: what lies around it had no part in the caption."""
+    pixels = np.full((200, 200, 3), (200, 30, 30), np.uint8)
+    pixels[50:150, 50:150] = (30, 30, 200)
+    Image.fromarray(pixels).save(tmp_path / "cell.png")
+    for crop, around in ((1.0, True), (0.5, False)):
+        coded = thumbnail({"image": str(tmp_path / "cell.png")}, 100, crop).partition(",")[2]
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(coded))).convert("RGB"))
+        assert (shown[5, 5, 0] > shown[5, 5, 2]) == around and shown[len(shown) // 2, len(shown) // 2, 2] > 150
+
+
 def test_an_image_that_is_gone_leaves_the_report_standing(tmp_path):
     assert thumbnail({"image": str(tmp_path / "gone.png")}, 64) == "data:,"
 

@@ -213,9 +213,9 @@ def test_what_some_runs_are_not_scored_on_is_left_out_for_all(workplace):
     trained, base = (make_run(Path(f"runs/{name}/version_0"), cells, 0.8) for name in ("trained", "base"))
     for path in (trained / "predictions/external.parquet", trained / "predictions/baselines/external.parquet"):
         write_predictions(read_predictions(path).assign(**{TRUE_PREFIX + "diagnosis": None}), path)
-    comparison = compared(trained, base)
+    comparison = compared(base, trained)
     assert any(line.startswith("Diagnosis of external cells: left out") for line in comparison.warnings)
-    for who in comparison.contestants:
+    for who in (*comparison.contestants, *compared(trained, base).contestants):
         assert who.scored["external"].table[TRUE_PREFIX + "diagnosis"].isna().all()
         assert who.scored["test"].table[TRUE_PREFIX + "diagnosis"].notna().all()
     path = trained / "predictions/external.parquet"
