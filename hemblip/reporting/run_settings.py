@@ -211,9 +211,12 @@ def check_same_cells(models: Sequence[Sequence[Run]]) -> list[str]:
         if first and lacking:
             warnings.append(f"{place} cells were not described by {', '.join(lacking)}: n/a in the tables.")
         for other in others:
-            for cells in first.keys() ^ other.keys():
-                odd, beside = (first[cells], other) if cells in first else (other[cells], first)
-                raise _different(odd, next(iter(beside.values())), split)
+            ours, theirs = (
+                [run for cells, run in these.items() if cells not in those]
+                for these, those in ((first, other), (other, first))
+            )
+            if ours or theirs:
+                raise _different((ours or [*first.values()])[0], (theirs or [*other.values()])[0], split)
         for run in (run for seeds in having for run in seeds):
             _check_pair(one := first[_cells_of(run, split)], run, split)
             if (one.predictions(split)["reference"] != run.predictions(split)["reference"]).any():
