@@ -10,6 +10,7 @@ from hemblip.app.corrections import statements_of, write_corrections
 from hemblip.app.reader import Reader
 from hemblip.app.uploads import MOST_FILES, MOST_MEGABYTES, describe_uploads
 from hemblip.app.where import Where
+from hemblip.data.preparation import as_pixels
 from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import HemblipError
 from hemblip.explain.ask import UNTAUGHT
@@ -95,17 +96,27 @@ def _describing(reader: Reader, folder: Path) -> None:
         )
         with gr.Column():
             choose = gr.UploadButton("Choose a folder", file_count="directory")
-            examples = gr.Button("Show example cells", elem_id="examples")
-            with gr.Column(visible=reader.validation is not None):
-                risk = gr.Slider(
-                    1,
-                    100,
-                    value=100,
-                    step=1,
-                    label="Tolerated risk: share of statements that may be wrong (%)",
-                    elem_id="risk",
-                )
-                promised = gr.Markdown(reader.promise(1.0))
+            picked = gr.Gallery(
+                [as_pixels(picture) for _, picture in reader.examples],
+                label="Examples: choose one",
+                columns=len(reader.examples),
+                height="auto",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="pick",
+            )
+            examples = gr.Button("Describe all examples", elem_id="examples")
+            risk = gr.Slider(
+                1,
+                100,
+                value=100,
+                step=1,
+                label="Tolerated risk: share of statements that may be wrong (%)",
+                elem_id="risk",
+                visible=reader.validation is not None,
+            )
+            promised = gr.Markdown(reader.promise(1.0), elem_id="promised")
     gr.Markdown(f"Signs beside a statement, by the model's own probability: {SIGNS}.")
     gr.Markdown("Click a statement, or press Enter on it, to see where in the image it comes from.")
     shown = gr.HTML(elem_id="cells", js_on_load=ASK_WHERE, apply_default_css=False)
@@ -136,7 +147,12 @@ def _describing(reader: Reader, folder: Path) -> None:
 
     for upload in (drop, choose):
         upload.upload(take, upload, [upload, described, flawed])
-    examples.click(lambda: (reader.describe(reader.examples()), []), None, [described, flawed])
+    examples.click(lambda: (reader.describe(reader.examples), []), None, [described, flawed])
+
+    def pick(event: gr.SelectData) -> tuple[list[Cell], list[str]]:
+        return reader.describe(reader.examples[event.index : event.index + 1]), []
+
+    picked.select(pick, None, [described, flawed])
 
     def located(cells: list[Cell], event: gr.EventData) -> dict[str, object]:
         place, keys = int(event.place), [key for key in KEYS if key in str(event.about).split()]

@@ -31,7 +31,8 @@ EXAMPLES = 6
 """Cells that are shown to whoever has none at hand."""
 
 NO_VALIDATION = (
-    "This model comes without captions of validation cells, so nobody knows what risk a shorter caption carries."
+    "Captions cannot be shortened here: this model comes without captions of validation cells, so nobody knows what "
+    "risk a shorter one carries."
 )
 
 
@@ -49,6 +50,7 @@ class Reader:
         self._alone = Lock()  # a captioner describes one batch at a time
         self._thresholds = lru_cache(maxsize=100)(self._fitted)
 
+    @cached_property
     def examples(self) -> list[tuple[str, Picture]]:
         """Cells to try it on: those that the run was tested on, or real ones that come with the package."""
         for split in self.run.described:

@@ -102,11 +102,14 @@ def counts(manifest: pd.DataFrame, key: str, values: "pd.Series[str] | None" = N
 
 
 def attribute_counts(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Count the values of each attribute by source and for internal and external cells; 0 if no cell has a value."""
+    """Count the values of each attribute by source and for internal and external cells.
+
+    A value that no cell has is counted 0; an attribute that no cell states has one row.
+    """
     origin, rows = origins(manifest), []
     outside = manifest["split"] == "external"
     for key in KEYS[2:]:
-        for value in (*SCHEMA[key], None):
+        for value in (*(SCHEMA[key] if manifest[key].notna().any() else ()), None):
             has = manifest[key].isna() if value is None else manifest[key] == value
             sides = {"internal": int((has & ~outside).sum()), "external": int((has & outside).sum())}
             by_source = has.groupby(origin).sum().to_dict()

@@ -98,6 +98,18 @@ def test_a_torn_file_is_told_and_the_others_are_described(visit, tmp_path):
     page.wait_for_selector("#answer li", state="detached")  # it was about the cells before
 
 
+def test_one_of_the_examples_is_picked_by_mouse_and_by_keyboard(visit):
+    page = visit()
+    pictures = page.locator("#pick button:has(img)")
+    assert pictures.count() == 6
+    pictures.nth(1).click()
+    page.wait_for_function("document.querySelectorAll('.hb-cell').length === 1")
+    name = page.inner_text(".hb-cell figcaption")
+    pictures.nth(4).press("Enter")
+    page.wait_for_function("name => document.querySelector('.hb-cell figcaption')?.innerText !== name", arg=name)
+    assert page.locator(".hb-cell").count() == 1 and page.locator(".hb-flaws").count() == 0
+
+
 def test_a_statement_tells_where_it_comes_from_by_mouse_and_by_keyboard(visit):
     page = visit()
     page.set_input_files("#drop input[type=file]", [str(CELLS / "eo_145815.jpg")])

@@ -47,12 +47,12 @@ def test_cells_are_described_as_by_the_front_door(reader, described):
 
 
 def test_examples_are_the_cells_that_a_run_was_tested_on(reader, tmp_path):
-    assert [name for name, _ in reader.examples()] == [path.name for path in CELLS[::2]]
+    assert [name for name, _ in reader.examples] == [path.name for path in CELLS[::2]]
     run = make_run(tmp_path / "run" / "version_0", manifests(cells=40), 0.9)
     tested = object.__new__(Reader)
     tested.run = Run(run)
     rows = tested.run.predictions("test")
-    examples = tested.examples()
+    examples = tested.examples
     assert len(examples) == 6 and {name for name, _ in examples} <= set(rows["cell_id"])
     assert len(set(rows.set_index("cell_id").loc[[name for name, _ in examples], "reference"])) == 6
     assert all(pixels.ndim == 3 for _, pixels in examples)

@@ -1,5 +1,7 @@
 """Blood Cell Atlas, described images, class folders."""
 
+from pathlib import Path
+
 import os
 
 import pandas as pd
@@ -95,6 +97,8 @@ def test_described_cells_stay_in_a_manifest_that_requires_attributes(tmp_path, n
     prepare([Folder(str(tmp_path / "in"), "mine.yaml")], described, "mine.parquet", ["cell_type"])
     table = pd.read_parquet("mine.parquet")
     assert table[table["split"] == "external"]["cell_id"].tolist() == ["x/a.png"] and len(table) == 4
+    card = Path("mine.md").read_text()  # what no cell states has one row
+    assert [line.split(" | ")[1] for line in card.splitlines() if line.startswith("| nucleoli |")] == ["not stated"]
 
 
 def test_a_table_of_classes(tmp_path):
@@ -131,7 +135,9 @@ def test_class_folders_of_the_users_own(tmp_path):
     )
     source = Folder(str(tmp_path / "cells"), str(tmp_path / "mine.yaml"))
     rows = source.records().to_dict("records")
-    assert [row["group"] for row in rows] == ["mine/s1", "mine/s1", "mine/s2"]
+    assert [row["group"] for row in rows] == ["cells/s1", "cells/s1", "cells/s2"]  # by the folder
+    assert LabelTable("ward_3.csv", str(tmp_path / "mine.yaml")).name == "ward_3"
+    assert Folder(".", str(tmp_path / "mine.yaml")).name == "mine" and Folder("a", "raabin").name == "raabin"
     assert rows[0]["diagnosis"] == "ALL" and rows[2]["nucleus_shape"] == "unsegmented-band"
     path = tmp_path / "mine.yaml"
     assert source.excluded == {

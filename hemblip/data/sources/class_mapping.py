@@ -69,8 +69,7 @@ class ClassMapping:
         Raises:
             DataError: there is none, or it is not as described.
         """
-        published = PUBLISHED / f"{classes}.yaml"
-        path = published if published.is_file() else Path(classes)
+        path = _published(classes) or Path(classes)
         if not path.is_file():
             known = ", ".join(sorted(file.stem for file in PUBLISHED.glob("*.yaml")))
             raise DataError(f"'{classes}': no such mapping file; give one, or one of {known}")
@@ -117,6 +116,19 @@ class ClassMapping:
         """The file of an image as a table names it."""
         named = not self.image or image.lower().endswith(SUFFIXES)
         return image if named or not image else self.image.format(image)
+
+
+def source_name(classes: str, data: str) -> str:
+    """Return what cells are called that have these classes: the published collection, or `data`, their folder or table.
+
+    Cells of two places with one mapping are not mixed up.
+    """
+    return classes if _published(classes) else data.strip(".") or Path(classes).stem
+
+
+def _published(classes: str) -> Path | None:
+    path = PUBLISHED / f"{classes}.yaml"
+    return path if path.is_file() else None
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from hemblip.data.masks import find_mask
-from hemblip.data.sources.class_mapping import ClassMapping
+from hemblip.data.sources.class_mapping import ClassMapping, source_name
 from hemblip.data.sources.file_names import list_images
 from hemblip.data.sources.source import Source, locate
 
@@ -20,12 +20,12 @@ class Folder(Source):
         root: folder of class folders, at any depth; relative to `$HEMBLIP_DATA` if set.
         classes: mapping file (see `class_mapping.ClassMapping`), or the name of a published collection: bccd,
             kaggle_apl, kaggle_cancer (the paper's), munich_aml, pbc, raabin.
-        name: of the source; that of the mapping file if empty.
+        name: of the source; if empty, that of the published collection, or of the folder.
     """
 
     def __init__(self, root: str, classes: str, name: str = "") -> None:
         self.root, self.classes = root, classes
-        self.name = name or Path(classes).stem
+        self.name = name or source_name(classes, Path(root).name)
 
     def records(self) -> pd.DataFrame:
         """List the images; see `Source.records`."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hemblip.data.masks import find_mask
 from hemblip.data.sources.boxes import NOT_A_BOX, box_columns, box_of, place_of, written
-from hemblip.data.sources.class_mapping import ClassMapping
+from hemblip.data.sources.class_mapping import ClassMapping, source_name
 from hemblip.data.sources.file_names import split_of
 from hemblip.data.sources.source import Source, locate
 from hemblip.data.tables import tables_in
@@ -23,7 +23,7 @@ class LabelTable(Source):
             to `$HEMBLIP_DATA` if set.
         classes: mapping file (see `class_mapping.ClassMapping`), or the name of a published collection: cellavision, as
             its authors' table has it.
-        name: of the source; that of the mapping file if empty.
+        name: of the source; if empty, that of the published collection, or of the table.
         images: folder of the images; the table's own if empty.
         columns: what a column holds (image, cell_type, group, split) -> its name, where that is not one of
             `hemblip.data.tables.KNOWN`.
@@ -33,7 +33,7 @@ class LabelTable(Source):
         self, table: str, classes: str, name: str = "", images: str = "", columns: Mapping[str, str] | None = None
     ) -> None:
         self.table, self.classes, self.images, self.columns = table, classes, images, columns
-        self.name = name or Path(classes).stem
+        self.name = name or source_name(classes, Path(table).stem)
 
     def records(self) -> pd.DataFrame:
         """Read the table; see `Source.records`."""
