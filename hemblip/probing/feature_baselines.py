@@ -87,14 +87,17 @@ def baselines(
     training_features: Features | None = None,
     features: Features | None = None,
 ) -> pd.DataFrame:
-    """Make the rows of all baselines, told apart by `model`; those that need features only with them.
+    """Make the rows of all baselines, told apart by `model`: those for which there are annotations and features.
 
     Arguments and errors are those of `nearest_caption_baseline`.
     """
-    made = [majority_baseline(training, table), modal_caption_baseline(training, table)]
+    annotated = bool(training[list(KEYS)].notna().any(axis=None))
+    made = [majority_baseline(training, table)] if annotated else []
+    made.append(modal_caption_baseline(training, table))
     if training_features is not None and features is not None:
         made.append(nearest_caption_baseline(training, table, training_features, features))
-        made.append(classifier_baseline(training, table, training_features, features))
+        if annotated:
+            made.append(classifier_baseline(training, table, training_features, features))
     return pd.concat(made, ignore_index=True)
 
 

@@ -32,8 +32,9 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
     for key in scores["attributes"]:
         line(f"{key} %", (column["attributes"].get(key, {}).get("accuracy") for column in columns.values()))
     single = scores["single_valued"]
-    line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
-    line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
+    if scores["attributes"]:
+        line("mean attribute accuracy %", (column["accuracy"] for column in columns.values()))
+        line("mean macro-F1 %", (column["macro_f1"] for column in columns.values()))
     each = [column.get("diversity") or {} for column in columns.values()]
     line("distinct captions", (one.get("distinct_captions") for one in each), share=None)
     line("commonest caption %", (one.get("commonest_caption") for one in each))
@@ -42,8 +43,12 @@ def score_table(split: str, scores: Mapping[str, Any], baselines: Mapping[str, M
         lines.append(_of_references(each[0]))
     if single:
         lines.append(_left_out(single))
+    if not scores["attributes"]:
+        lines.append(UNANNOTATED)
     return "\n".join(lines)
 
+
+UNANNOTATED = "no cell has annotated attributes: captions are scored as text alone"
 
 TEXTS = {
     "bleu_raw": "BLEU, as published",

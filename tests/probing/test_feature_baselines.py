@@ -14,7 +14,8 @@ from hemblip.predictions import (
     read_predictions,
     write_predictions,
 )
-from hemblip.probing.feature_baselines import baselines, classifier_baseline, nearest_caption_baseline
+from hemblip.probing.feature_baselines import NEAREST, baselines, classifier_baseline, nearest_caption_baseline
+from hemblip.reporting.tables import UNANNOTATED, score_table
 
 
 def features_of(table, noise=0.0):
@@ -57,6 +58,16 @@ def test_where_all_captions_differ_the_modal_one_is_of_the_commonest_kind():
     said = [["A large cell."], ["Small, open chromatin."], ["A dense nucleus."]]
     captions = modal_caption_baseline(manifest(table).assign(captions=said), table)["caption"]
     assert set(captions) == {"Small, open chromatin."}  # its values are each shared with another cell
+
+
+def test_of_cells_without_annotations_only_captions_are_told():
+    table = prediction_table([row(str(i), {}, "") for i in range(6)])
+    training = manifest(table).assign(captions=[["A blast."], ["Odd."], ["Odd."]] * 2)
+    features = np.eye(6, dtype=np.float32)
+    made = baselines(training, table, features, features)
+    assert list(dict.fromkeys(made["model"])) == [MODAL, NEAREST]
+    assert UNANNOTATED in (said := score_table("test", score(made[made["model"] == MODAL]), {}))
+    assert "accuracy" not in said and "macro-F1" not in said
 
 
 @pytest.mark.parametrize("style", [0, 3])
