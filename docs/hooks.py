@@ -11,11 +11,15 @@ SOURCES = "<!-- sources -->"
 
 def sources_table() -> str:
     """The table of `hemblip/data/downloads.yaml`."""
-    lines = ["| name | what | licence | to get it |", "|---|---|---|---|"]
+    lines = ["| name | what | licence | size | checked by | to get it |", "|---|---|---|---|---|---|"]
     known = yaml.safe_load((ROOT / "hemblip/data/downloads.yaml").read_text(encoding="utf-8"))
     for name, source in known.items():
         way = f"by hand: {source['person']}" if "person" in source else f"`python -m hemblip download {name}`"
-        lines.append(f"| [`{name}`]({source['page']}) | {source['about']} | {source['licence']} | {way} |")
+        sums = {"sha256": "SHA-256", "unpack": "the archive's own sums"}
+        checks = [said for key, said in sums.items() if any(file.get(key) for file in source.get("files", []))]
+        said = (source["about"], source["licence"], source.get("size", ""), ", ".join(checks), way)
+        told = (f"[`{name}`]({source['page']})", *said)
+        lines.append(f"| {' | '.join(told)} |")
     return "\n".join(lines)
 
 

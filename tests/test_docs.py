@@ -124,6 +124,9 @@ def test_the_table_of_sources_is_the_catalogue():
     assert hooks.SOURCES not in written
     for name, source in catalogue().items():
         assert f"[`{name}`]({source.page})" in written and (source.person or f"download {name}`") in written
+        (line,) = (line for line in written.splitlines() if f"[`{name}`]" in line)
+        assert f"| {source.size} |" in line
+        assert ("SHA-256" in line) == any(file.sha256 for file in source.files)
 
 
 @pytest.mark.parametrize(("page", "block"), EXAMPLES)

@@ -65,6 +65,7 @@ class Published:
         config: the entry of `sources` in a config that reads it.
         files: that are fetched.
         person: what somebody has to do himself, in place of files.
+        size: on disk, in words; empty where only the publisher knows it.
     """
 
     about: str
@@ -74,6 +75,7 @@ class Published:
     config: str
     files: list[File] = field(default_factory=list)
     person: str = ""
+    size: str = ""
 
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Published]:
@@ -109,7 +111,8 @@ def download(
     known = catalogue(Path(catalogue_file))
     if not sources:
         for name, published in known.items():
-            print(f"{name:<18}{published.about}\n{'':<18}{published.page} ({published.licence})")
+            said = "; ".join(filter(None, (published.licence, published.size)))
+            print(f"{name:<18}{published.about}\n{'':<18}{published.page} ({said})")
         print(f"\n{COMMAND} NAME fetches one, or says what to press where a person has to")
         return
     if unknown := [name for name in sources if name not in known]:
