@@ -15,7 +15,7 @@ from hemblip.data.sources.file_names import SUFFIXES
 from hemblip.errors import HemblipError
 from hemblip.explain.ask import UNTAUGHT
 from hemblip.morphology import KEYS
-from hemblip.reporting.described import Cell, cards
+from hemblip.reporting.described import Cell, cards, pick
 from hemblip.reporting.html import NOT_FOR_DIAGNOSIS, sheet
 from hemblip.reporting.sure_marks import MARKS, in_percent
 
@@ -39,6 +39,13 @@ element.addEventListener('click', event => {
 });
 """
 """A statement is pressed: what was shown of its cell goes, and pressed again it stays away."""
+
+PICK = """
+element.addEventListener('click', event => {
+    const picked = event.target.closest('button');
+    if (picked) trigger('click', {place: picked.dataset.place});
+});
+"""
 
 SHOW_WHERE = """
 told => {
@@ -96,16 +103,8 @@ def _describing(reader: Reader, folder: Path) -> None:
         )
         with gr.Column():
             choose = gr.UploadButton("Choose a folder", file_count="directory")
-            picked = gr.Gallery(
-                [as_pixels(picture) for _, picture in reader.examples],
-                label="Examples: choose one",
-                columns=len(reader.examples),
-                height="auto",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="pick",
-            )
+            thumbnails = [(name, reader.captioner.preparation(as_pixels(one))) for name, one in reader.examples]
+            picked = gr.HTML(pick(thumbnails), elem_id="pick", js_on_load=PICK, apply_default_css=False)
             examples = gr.Button("Describe all examples", elem_id="examples")
             risk = gr.Slider(
                 1,
@@ -149,10 +148,11 @@ def _describing(reader: Reader, folder: Path) -> None:
         upload.upload(take, upload, [upload, described, flawed])
     examples.click(lambda: (reader.describe(reader.examples), []), None, [described, flawed])
 
-    def pick(event: gr.SelectData) -> tuple[list[Cell], list[str]]:
-        return reader.describe(reader.examples[event.index : event.index + 1]), []
+    def one_of_them(event: gr.EventData) -> tuple[list[Cell], list[str]]:
+        place = int(event.place)
+        return reader.describe(reader.examples[place : place + 1] if place >= 0 else []), []
 
-    picked.select(pick, None, [described, flawed])
+    picked.click(one_of_them, None, [described, flawed])
 
     def located(cells: list[Cell], event: gr.EventData) -> dict[str, object]:
         place, keys = int(event.place), [key for key in KEYS if key in str(event.about).split()]

@@ -117,7 +117,7 @@ class Reader:
         """Say what captions of this risk, above 0 to 1, promise, or why none can be chosen."""
         if self.validation is None:
             return NO_VALIDATION
-        return "Captions say everything." if risk >= 1 else promise(self.validation, risk)
+        return "At 100 % nothing is left out." if risk >= 1 else promise(self.validation, risk)
 
     def shortened(self, cells: Sequence[Cell], risk: float) -> list[Cell]:
         """Abstain as for a risk, above 0 to 1; at 1 captions stay as they are.

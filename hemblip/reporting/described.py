@@ -76,6 +76,11 @@ def cards(cells: Sequence[Cell], flaws: Sequence[str] = (), asked: bool = False)
     return render("described.html.j2", data_uri=data_uri, cells=cells, flaws=flaws, asked=asked)
 
 
+def pick(cells: Sequence[tuple[str, Pixels]]) -> str:
+    """A button for each cell, a name and an image (H, W, 3), with its picture; `data-place` is its place."""
+    return render("pick.html.j2", data_uri=data_uri, cells=cells)
+
+
 def page(
     cells: Sequence[Cell], model: str, warning: str, promise: str, flaws: Sequence[str] = (), total: int = 0
 ) -> str:

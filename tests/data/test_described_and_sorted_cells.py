@@ -1,8 +1,7 @@
 """Blood Cell Atlas, described images, class folders."""
 
-from pathlib import Path
-
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
