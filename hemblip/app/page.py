@@ -104,7 +104,7 @@ def _describing(reader: Reader, folder: Path) -> None:
         with gr.Column():
             choose = gr.UploadButton("Choose a folder", file_count="directory")
             thumbnails = [(name, reader.captioner.preparation(as_pixels(one))) for name, one in reader.examples]
-            picked = gr.HTML(pick(thumbnails), elem_id="pick", js_on_load=PICK, padding=False, apply_default_css=False)
+            picked = gr.HTML(pick(thumbnails), elem_id="pick", js_on_load=PICK, apply_default_css=False)
             examples = gr.Button("Describe all examples", elem_id="examples")
             risk = gr.Slider(
                 1,
