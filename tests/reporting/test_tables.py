@@ -12,10 +12,20 @@ from reporting.run_folders import make_run, manifests
 
 from hemblip.errors import DataError
 from hemblip.metrics import score
+from hemblip.metrics.abstention import fit_thresholds
 from hemblip.metrics.asked import ASKED
 from hemblip.metrics.baselines import MAJORITY
+from hemblip.metrics.calibration import fit_temperatures
+from hemblip.morphology import KEYS
 from hemblip.morphology.schema import words
-from hemblip.predictions import TRUE_KEYS, TRUE_PREFIX, prediction_table, read_predictions, write_predictions
+from hemblip.predictions import (
+    CONFIDENCE_PREFIX,
+    TRUE_KEYS,
+    TRUE_PREFIX,
+    prediction_table,
+    read_predictions,
+    write_predictions,
+)
 from hemblip.reporting.comparison import Comparison, Contest, Contestant
 from hemblip.reporting.error_kinds import confusion, error_bars
 from hemblip.reporting.error_tables import contradiction_table, error_shares
@@ -24,7 +34,7 @@ from hemblip.reporting.layout import Estimate, Table, to_markdown
 from hemblip.reporting.paper_tables import SEEDS, SPLITS, features, table1, table2, table2_end_to_end, table2_more
 from hemblip.reporting.report import write_report
 from hemblip.reporting.side_tables import MOST_PAIRS, attribute_differences, differences, sources_table
-from hemblip.reporting.sureness import asked_table
+from hemblip.reporting.sureness import asked_table, confidence_table
 from hemblip.reporting.tables import score_table, summary_table
 from hemblip.run import Run
 
@@ -222,6 +232,41 @@ def test_what_some_runs_are_not_scored_on_is_left_out_for_all(workplace):
     write_predictions(read_predictions(path).assign(**dict.fromkeys(TRUE_KEYS)), path)
     with pytest.raises(DataError, match="in one and"):  # nothing would be left to score
         compared(trained, base)
+
+
+def ece_by_hand(sure, right):
+    place = np.minimum((sure * 15).astype(int), 14)
+    return sum(abs(sure[place == b].mean() - right[place == b].mean()) * (place == b).sum() for b in set(place)) / len(
+        sure
+    )
+
+
+def test_the_table_of_confidence_is_counted_by_hand(workplace):
+    run = make_run(Path("runs/a/version_0"), manifests(cells=60, size=32), 0.8, splits=("test",))
+    rows, validation = (read_predictions(run / f"predictions/{split}.parquet") for split in ("test", "val"))
+    temperatures, thresholds = fit_temperatures(validation), fit_thresholds(validation, 0.3)
+    sure, scaled, right, kept, annotated = [], [], [], [], 0
+    for key in KEYS:
+        known = rows[rows[TRUE_PREFIX + key].notna()]
+        annotated += len(known)
+        said = known[known[key].notna()]
+        told = said[CONFIDENCE_PREFIX + key].to_numpy(float)
+        odds = (told / (1 - told)) ** (1 / (temperatures[key] or 1))
+        sure, scaled = [*sure, *told], [*scaled, *(odds / (1 + odds))]
+        right += (said[key] == said[TRUE_PREFIX + key]).tolist()
+        kept += (told >= (np.inf if thresholds[key] is None else thresholds[key])).tolist()
+    sure, scaled, right, kept = map(np.array, (sure, scaled, right, kept))
+    risks = [(~right[sure >= level]).mean() for level in sorted(sure, reverse=True)]
+    expected = {
+        "ECE": ece_by_hand(sure, right),
+        "ECE, scaled": ece_by_hand(scaled, right),
+        "AURC": np.mean(risks),
+        "Kept at 30% risk": kept.sum() / annotated,
+        "wrong of those": (~right[kept]).mean(),
+    }
+    table = confidence_table(Comparison([Run(run)], risk=0.3))
+    assert {name: shown(table, "a", ("Internal", name)).value for name in expected} == pytest.approx(expected)
+    assert 0.05 < expected["Kept at 30% risk"] < 0.95
 
 
 def test_pairs_beyond_the_table_are_said_to_be_left_out(workplace):
