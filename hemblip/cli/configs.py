@@ -1,6 +1,8 @@
 """`python -m hemblip configs`: the configs that come with the package."""
 
+import re
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 
 from hemblip.atomic import write_text
@@ -20,6 +22,9 @@ MOVED = {
     "configs/data/wbcatt.yaml": "configs/parts/wbcatt.yaml",
 }
 """Names of version 0.1 -> those of today."""
+
+LINE = 120
+"""Letters of a config's description, where its first sentence is not longer."""
 
 
 def folder() -> Path:
@@ -51,7 +56,7 @@ def configs(words: list[str] | None = None) -> None:
     known = {path.relative_to(folder()).with_suffix("").as_posix(): path for path in sorted(folder().rglob("*.yaml"))}
     if not words:
         for name, path in known.items():
-            print(f"{name:<30} {path.read_text(encoding='utf-8').splitlines()[0].removeprefix('# ')}")
+            print(f"{name:<30} {_about(path)}")
         print("\npython -m hemblip fit --config configs/NAME.yaml runs one, `configs copy NAME FILE` makes it yours")
         return
     if len(words) != 3 or words[0] != "copy":
@@ -63,6 +68,17 @@ def configs(words: list[str] | None = None) -> None:
         raise ConfigError(f"{target}: exists already; give another file")
     write_text(target, _on_its_own(known[name]))
     print(f"{target}   change it, then: python -m hemblip fit --config {target}")
+
+
+def _about(path: Path) -> str:
+    """First sentences of what a config says of itself, those that fit into a line."""
+    lines = takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines())
+    first, *further = re.split(r"(?<=[.:]) ", " ".join(line.removeprefix("# ").strip() for line in lines))
+    for sentence in further:
+        if len(first) + len(sentence) >= LINE:
+            break
+        first += f" {sentence}"
+    return first.rstrip(":")
 
 
 def _on_its_own(path: Path) -> str:

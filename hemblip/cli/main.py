@@ -44,6 +44,9 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0; 2 after an error that the user can mend, 1 after one that nobody foresaw, 130 after Ctrl-C; each
         is printed as one line.
+
+    Raises:
+        BrokenPipeError: nobody reads the output any more.
     """
     command, *rest = [*(sys.argv[1:] if args is None else args)] or ["--help"]
     _quieten()
@@ -64,6 +67,8 @@ def main(args: Sequence[str] | None = None) -> int:
                 run([command, *others], TRAINER_COMMANDS[command][1])
             else:
                 run_command(command, others)
+    except BrokenPipeError:  # who read the output has gone
+        raise
     except Exception as error:
         line = error_line(error, rest, _example(command))
         sys.stderr.write(f"error: {line or unexpected_line(error)}\n")

@@ -1,11 +1,13 @@
 """The command line from images to scores, and what it says about mistakes."""
 
+import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pandas as pd
@@ -540,3 +542,24 @@ def test_nothing_asks_the_network(workplace, monkeypatch):
     ):
         assert main(words) == 0, words
     assert not asked
+
+
+def test_the_installed_command_is_there_and_ends_quietly_where_nobody_reads():
+    (command,) = entry_points(group="console_scripts", name="hemblip")
+    assert callable(command.load())
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-c", f"import sys; from {command.module} import {command.attr} as run; sys.exit(run())"]
+    for given in (["configs"], ["--help"]):
+        done = subprocess.run([*words, *given], stdout=writer, stderr=subprocess.PIPE, cwd=ROOT)
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(writer)
+
+
+def test_configs_are_listed_by_whole_sentences(capsys):
+    assert main(["configs"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^smoke +The demo: .* About 3 minutes on 2 idle cores, no GPU, no network\.$", told, re.M)
+    assert re.search(
+        r"^medgemma_base +MedGEMMA Base: the published model is asked to describe each cell\.$", told, re.M
+    )
