@@ -190,6 +190,8 @@ def check_names(command: str, words: Sequence[str]) -> None:
             raise ConfigError(f"--{word} on the command line is no setting{near(f'--{word}', _dashed(every))}")
     for path in config_files(words):
         for section, value in (yaml.safe_load(Path(path).read_text(encoding="utf-8-sig")) or {}).items():
+            if section in GONE and value is None:
+                continue
             if section not in top:
                 raise ConfigError(f"{path}: Option '{section}' is not accepted{near(str(section), every)}")
             if section in (*sections, *CHOSEN) and not isinstance(value, dict | str):

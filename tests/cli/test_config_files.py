@@ -71,6 +71,7 @@ def test_a_run_of_before_is_tested_with_the_settings_that_are_gone(tiny_run, cap
     before = config.read_text()
     config.write_text(before + "optimizer: null\nlr_scheduler: null\n")
     assert main(["test", "--run", str(tiny_run)]) == 0
+    assert main(["test", "--config", str(config), "--print_config"]) == 0
     config.write_text(before + "optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0}}\n")
     assert main(["test", "--run", str(tiny_run)]) == 2
     assert "optimizer" in capsys.readouterr().err
