@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -175,3 +176,21 @@ def test_runs_that_cannot_be_made_are_one_line(workplace):
     (workplace / "runs").symlink_to("nowhere")
     with pytest.raises(DataError, match="cannot be made"):
         Run.create("x")
+
+
+def test_rows_are_replaced_by_those_of_the_same_cells_or_of_more(workplace):
+    run = Run("runs/a/version_0")
+    run.rows_of("test").parent.mkdir(parents=True)
+    run.check_replaceable("test", ["a"], "digest")  # nothing is there
+    pd.DataFrame({"cell_id": ["a", "b"]}).to_parquet(run.rows_of("test"))
+    run.record("test", {"data": "digest"})
+    run.check_replaceable("test", ["a", "b"], "digest")
+    run.check_replaceable("test", ["a", "b", "c"], "other")
+    for cells, data, told in (
+        (["a"], "digest", "1 cells that are not among these"),
+        (["c", "d"], "digest", "2 cells that are not among these"),
+        (["a", "b"], "other", "other annotations"),
+        (None, "digest", "2 cells, of which some batches may lack some"),
+    ):
+        with pytest.raises(DataError, match=f"holds rows of {told}; set --force true to replace them, or use another"):
+            run.check_replaceable("test", cells, data)
