@@ -22,7 +22,8 @@ SMALL = {
 """Settings that make the commands short."""
 
 
-def test_there_are_commands():
+def test_it_is_short_and_has_commands():
+    assert README.count("\n") < 120
     assert len(OURS) >= 7 and {"make demo", "make test"} <= set(COMMANDS)
 
 

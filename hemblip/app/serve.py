@@ -37,7 +37,7 @@ def app(run: str = "wbcatt-compact", host: str = "127.0.0.1", port: int = 7860, 
             blocks.launch(
                 server_name=host,
                 server_port=port,
-                auth=None if password is None else lambda _, given: hmac.compare_digest(given, password),
+                auth=None if password is None else lambda _, given: hmac.compare_digest(given.encode(), password.encode()),
                 max_file_size="20mb",
                 blocked_paths=[str(reader.run.folder.resolve())],
                 quiet=True,

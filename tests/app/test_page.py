@@ -3,10 +3,12 @@
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
 from reporting.run_folders import make_run, manifests
 
 import hemblip
@@ -60,6 +62,25 @@ def visit(server):
         browser.close()
     foreign = [url for url in requests if not url.startswith((server, "data:", "blob:"))]
     assert not errors and not foreign
+
+
+def test_a_password_is_asked_of_each_visitor(tmp_path):
+    words = [sys.executable, "-m", "hemblip", "app", "--port", str(PORT + 1), "--password", "Blutbild für alle"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert "for this machine only" in process.stdout.readline()
+        here = f"http://127.0.0.1:{PORT + 1}"
+        for _ in range(600):
+            try:
+                assert requests.get(here, timeout=60).ok
+                break
+            except requests.ConnectionError:
+                time.sleep(0.2)  # it is told before it is there
+        wrong = requests.post(f"{here}/login", {"username": "a", "password": "Blutbild für"}, timeout=60)
+        assert wrong.status_code == 400 and requests.get(f"{here}/config", timeout=60).status_code == 401
+        with requests.Session() as visitor:
+            assert visitor.post(f"{here}/login", {"username": "a", "password": "Blutbild für alle"}, timeout=60).ok
+            assert visitor.get(f"{here}/config", timeout=60).ok
+        process.terminate()
 
 
 def test_upload_question_correction_download(visit, tmp_path):
