@@ -37,7 +37,7 @@ def app(run: str = "wbcatt-compact", host: str = "127.0.0.1", port: int = 7860, 
             blocks.launch(
                 server_name=host,
                 server_port=port,
-                auth=None if password is None else lambda _, given: hmac.compare_digest(given.encode(), password.encode()),
+                auth=None if password is None else lambda _, given: _same(given, password),
                 max_file_size="20mb",
                 blocked_paths=[str(reader.run.folder.resolve())],
                 quiet=True,
@@ -50,6 +50,10 @@ def app(run: str = "wbcatt-compact", host: str = "127.0.0.1", port: int = 7860, 
             raise ConfigError(f"--host {host} --port {port}: cannot be listened at ({error}); choose others") from error
         finally:
             gradio.close_all(verbose=False)
+
+
+def _same(given: str, password: str) -> bool:
+    return hmac.compare_digest(given.encode(), password.encode())  # as text it takes ASCII alone
 
 
 def is_loopback(host: str) -> bool:
