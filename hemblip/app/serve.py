@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def app(run: str = "wbcatt-compact", host: str = "127.0.0.1", port: int = 7860, 
     from hemblip.app.page import build, looks
 
     reader = Reader(run)
+    signal.signal(signal.SIGTERM, _end)  # or the folder of uploads would stay behind
     with tempfile.TemporaryDirectory(prefix="hemblip-app-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # where gradio puts uploads; it takes no argument for it
         blocks = build(reader, Path(folder))
@@ -54,6 +56,10 @@ def app(run: str = "wbcatt-compact", host: str = "127.0.0.1", port: int = 7860, 
 
 def _same(given: str, password: str) -> bool:
     return hmac.compare_digest(given.encode(), password.encode())  # as text it takes ASCII alone
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def is_loopback(host: str) -> bool:

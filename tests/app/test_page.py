@@ -1,5 +1,6 @@
 """The page in a real browser; needs the extra `app`, playwright and Chromium."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The captioner that comes along, with captions of drawn cells as its tests; a worse run lies beside it."""
-    folder = tmp_path_factory.mktemp("page")
+    """The captioner that comes along, with captions of drawn cells as its tests; a worse run lies beside it.
+
+    At its end nothing was written to the run, and nothing of visitors is left.
+    """
+    folder, temporary = tmp_path_factory.mktemp("page"), tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         cells = manifests(cells=40)
@@ -34,11 +38,17 @@ def server(tmp_path_factory):
     (run / "config.yaml").unlink()
     shutil.copytree(CELLS.parents[1] / "weights" / "wbcatt-compact", run, dirs_exist_ok=True)
     words = [sys.executable, "-m", "hemblip", "app", "--run", str(run), "--port", str(PORT)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, cwd=folder, env={**os.environ, "TMPDIR": str(temporary)}
+    )
     assert "for this machine only" in process.stdout.readline()
+    assert list(temporary.glob("hemblip-app-*"))
     yield f"http://127.0.0.1:{PORT}"
     process.terminate()
-    process.wait(30)
+    process.wait(120)
+    assert not list(temporary.glob("hemblip-app-*"))
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
 @pytest.fixture
