@@ -135,15 +135,16 @@ def _try(
 
 
 def _edit(target: Path, captioner: Captioner, data: CellDataModule, chosen: pd.DataFrame) -> list[str]:
+    parts = part_edit_rows(list(_progress(explained_cells(captioner, data, chosen), chosen, "Editing parts")))
+    if parts.empty:
+        raise DataError(f"no caption of {len(chosen)} cells states anything that an edit could change; train longer")
     words = []
     source = drawn_source(data.sources)
     drawn = chosen[chosen["source"] == source.name].reset_index(drop=True) if source else chosen.head(0)
     if source and len(drawn):
         rows = edit_rows(captioner, source, drawn, data.crop)
         words += write_edits(target, rows, matrix(rows))
-    masked = list(_progress(explained_cells(captioner, data, chosen), chosen, "Editing parts"))
-    rows = part_edit_rows(masked)
-    return [*words, *write_part_edits(target, rows, part_table(rows))]
+    return [*words, *write_part_edits(target, parts, part_table(parts))]
 
 
 def _progress(cells: Iterator[ExplainedCell], chosen: pd.DataFrame, what: str) -> Iterator[ExplainedCell]:

@@ -81,6 +81,12 @@ def test_edits_of_a_captioner_that_sees_nothing_change_nothing(run, capsys):
     assert Image.open("out/edits.png").width > 800
 
 
+def test_edits_of_captions_that_state_nothing_are_refused(run, capsys, monkeypatch):
+    monkeypatch.setattr("hemblip.models.BlipCaptioner.generate", lambda self, batch: ["Blue."] * len(batch["images"]))
+    assert explain(run, "--edits", "--cells", "2") == 2
+    assert "no caption of 2 cells states anything that an edit could change" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
