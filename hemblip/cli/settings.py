@@ -80,6 +80,7 @@ def check_settings(command: str, config: Namespace) -> None:
     if isinstance(span := config.trainer.max_time, dict) and (odd := sorted(set(map(str, span)) - SPANS)):
         raise ConfigError(f"trainer.max_time has '{odd[0]}'; it has {', '.join(sorted(SPANS))}, or is DD:HH:MM:SS")
     check_name(config.name)
+    _check_wandb(config)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     if any(kind in str(config.trainer.strategy) for kind in COPYING):
         raise ConfigError(f"trainer.strategy is {config.trainer.strategy}; use ddp, whose processes start on their own")
@@ -109,6 +110,15 @@ def check_name(given: str) -> None:
         raise ConfigError(f"name is {given!r}; results go to runs/<name>, so give the name of a folder below runs")
     if len(given) > LONGEST_NAME:
         raise ConfigError(f"name has {len(given)} letters; it has {LONGEST_NAME} at most")
+
+
+def _check_wandb(config: Namespace) -> None:
+    """Check what W&B is to call a project and a group; W&B itself takes groups that do not print."""
+    for setting, without in (("wandb", "/\\#?%:"), ("group", "")):
+        given = config.get(setting) or ""
+        if not given.isprintable() or len(given) > LONGEST_NAME or set(given) & set(without):
+            told = f", none of {' '.join(without)}" if without else ""
+            raise ConfigError(f"{setting} is {given!r}; W&B gets {LONGEST_NAME} letters at most that print{told}")
 
 
 def _check_devices(accelerator: str | object, devices: object) -> None:

@@ -234,6 +234,8 @@ def test_mistakes_give_one_line(among_cells, capsys, words, said):
         ("report.maps", "null", "error: report.maps: Expected int. Got value: null"),
         ("name", "../x", "name is '../x'; results go to runs/<name>"),
         ("name", "", "name is ''"),
+        ("group", "g\u202e", r"group is 'g\u202e'; W&B gets 120 letters at most that print"),
+        ("wandb", "a/b", r"wandb is 'a/b'; W&B gets 120 letters at most that print, none of / \ # ? % :"),
     ],
 )
 def test_values_that_cannot_be(among_cells, capsys, setting, value, said):
