@@ -43,6 +43,19 @@ def tiny_run(workplace, _tiny):
 
 
 @pytest.fixture
+def written(monkeypatch):
+    """Texts of the figures that are saved."""
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    found = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *_, **__: found.extend(t.get_text() for t in figure.findobj(Text))
+    )
+    return found
+
+
+@pytest.fixture
 def no_card_figure(monkeypatch):
     """`prepare` leaves an empty file in place of the data card's figure, which takes a second."""
     monkeypatch.setattr("hemblip.corpus.prepare.draw_card", lambda card, path: path.touch())

@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 from reporting.run_folders import make_run, manifests
 from tiny_blip import tiny
 
+from hemblip.corpus.audit import audit
 from hemblip.corpus.data_card import Card, data_card
 from hemblip.corpus.data_card_figure import draw_card
+from hemblip.data import InternalCells
+from hemblip.data.sources import Synthetic
 from hemblip.data.sources.synthetic import DRAWN
 from hemblip.export.card import model_card
+from hemblip.probing import RandomProjection
+from hemblip.probing.probe import probe
 from hemblip.reporting.cards import choose_examples, make_cards
 from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.panels import draw_panels
@@ -20,18 +24,10 @@ from hemblip.run import TRAINING_CELLS, Run
 BANNER = f'<p class="banner">{DRAWN}</p>'
 
 
-@pytest.fixture
-def written(monkeypatch):
-    """Texts of the figures that are saved."""
-    found = []
-    monkeypatch.setattr(
-        Figure, "savefig", lambda figure, *_, **__: found.extend(t.get_text() for t in figure.findobj(is_text))
-    )
-    return found
+class Photographs(Synthetic):
+    """The same cells under another name."""
 
-
-def is_text(artist):
-    return hasattr(artist, "get_text")
+    name = "photographs"
 
 
 @pytest.mark.parametrize("drawn", [True, False])
@@ -57,3 +53,14 @@ def test_all_that_is_made_of_drawn_cells_says_so(workplace, written, drawn):
         if trained:
             cells["train"].to_parquet(run.folder / TRAINING_CELLS)
         assert (f"**{DRAWN}**" in model_card(tiny(), run, "exported")) == drawn
+
+
+@pytest.mark.parametrize("source", [Synthetic, Photographs])
+def test_figures_of_probe_and_audit_say_so(workplace, written, source):
+    cells = source(cells=60, size=16)
+    audit([cells], output="audit")
+    assert (DRAWN in written) == (source is Synthetic)
+    written.clear()
+    backbones = [RandomProjection(width=8, image_size=16)]
+    probe(InternalCells([cells], image_size=16), backbones, tasks=["cell_type"], heads=["knn"])
+    assert written and any(text.endswith(DRAWN) for text in written) == (source is Synthetic)

@@ -16,6 +16,7 @@ from hemblip.data.countermeasures import Countermeasure
 from hemblip.data.reading import read_sources
 from hemblip.data.records import SPLITS
 from hemblip.data.sources import Source
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.data.splits import assign_splits, torn_groups
 from hemblip.errors import ConfigError, DataError
 from hemblip.metrics.jackknife import FEW
@@ -181,6 +182,8 @@ def _in_short(findings: pd.DataFrame) -> str:
 def _draw(manifest: pd.DataFrame, findings: pd.DataFrame, scores: pd.DataFrame | None, path: Path) -> None:
     panels = 2 if scores is None or scores.empty else 3
     figure = Figure(figsize=(5.6 * panels, 4.4), layout="constrained")
+    if all_drawn(manifest["source"]):
+        figure.suptitle(DRAWN, weight="bold")
     axes = figure.subplots(1, panels)
     _draw_findings(axes[0], findings)
     _draw_balance(axes[1], manifest)

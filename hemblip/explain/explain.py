@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from hemblip.atomic import replacing
 from hemblip.data.datamodules import CellDataModule
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.errors import ConfigError, DataError, check_range
 from hemblip.explain.cells import ExplainedCell, choose_cells, explained_cells, open_run
 from hemblip.explain.edits import drawn_source, edit_rows, matrix
@@ -155,11 +156,12 @@ def _write(folder: Path, cell: ExplainedCell, name: str, method: Method, stateme
     """Write one cell's overlays, sheet and maps."""
     maps = cell.explain(method, statements)
     found = {statement.key: cell.in_image(grid) for statement, grid in zip(statements, maps, strict=True)}
+    banner = DRAWN if all_drawn([cell.row["source"]]) else ""
     stem = str(cell.row["cell_id"]).removesuffix(Path(str(cell.row["image"])).suffix).replace("/", "_")
     for statement in statements:
         path = folder / "overlays" / stem / f"{statement.key}.png"
-        write_overlay(path, cell.pixels, statement, found[statement.key], cell.masks)
-    title = f"{cell.row['cell_id']}, {name}"
+        write_overlay(path, cell.pixels, statement, found[statement.key], cell.masks, banner)
+    title = "\n".join(filter(None, (banner, f"{cell.row['cell_id']}, {name}")))
     sheet = folder / "sheets" / f"{stem}.png"
     write_sheet(sheet, title, cell.pixels, cell.reader.caption, statements, found, cell.masks)
     with replacing(folder / "maps" / f"{stem}.npz") as partial, partial.open("wb") as file:

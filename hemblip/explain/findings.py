@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from hemblip.data.sources.synthetic import DRAWN
 from hemblip.explain.edits import overall
 from hemblip.explain.verdict import EVERY, in_words
 from hemblip.morphology import KEYS
@@ -100,11 +101,12 @@ def write_part_edits(folder: Path, rows: pd.DataFrame, table: pd.DataFrame) -> l
 
 
 def draw_matrix(path: Path, table: pd.DataFrame) -> None:
-    """Draw the matrix of edits: rows are edited attributes, columns statements, the diagonal framed."""
+    """Draw the matrix of edits of drawn cells: rows are edited attributes, columns statements, the diagonal framed."""
     table = _often(table)
     edited, keys = _edited(table), _keys(table)
     grid = table.pivot(index="edited", columns="key", values="rate").reindex(index=edited, columns=keys)
     figure = Figure(figsize=(7.2, 0.9 + 0.34 * (len(edited) + 4)), layout="constrained")
+    figure.suptitle(DRAWN, fontsize=8, weight="bold")
     axes = figure.subplots()
     shown = axes.imshow(grid.to_numpy(float), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(edited):

@@ -30,13 +30,15 @@ OPAQUE = 0.85
 COLUMNS = 4
 
 
-def write_overlay(path: Path, pixels: Pixels, statement: Statement, found: Map, masks: Masks | None) -> None:
-    """Write the overlay of one statement, with its scale."""
+def write_overlay(
+    path: Path, pixels: Pixels, statement: Statement, found: Map, masks: Masks | None, banner: str = ""
+) -> None:
+    """Write the overlay of one statement, with its scale, and a banner above it if there is one."""
     figure = Figure(figsize=(3.2, 3.1), layout="constrained")
     axes = figure.subplots()
     top = _top([found])
     draw_overlay(axes, pixels, found, masks, top)
-    axes.set_title(_title(statement), fontsize=8)
+    axes.set_title("\n".join(filter(None, (banner, _title(statement)))), fontsize=8)
     _scale(figure, [axes], top)
     _save(figure, path)
 

@@ -182,6 +182,16 @@ def abstain(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> pd.D
         else; the others keep their words. Statements left out lose their confidence. Of foreign cells nothing was
         promised: their captions are empty.
     """
+    result, shortened = leave_out(table, thresholds)
+    captions = [
+        "" if far else describe({key: row[key] for key in KEYS}) if short else row["caption"]
+        for far, short, row in zip(foreign(table), shortened, result.to_dict("records"), strict=True)
+    ]
+    return result.assign(caption=captions)
+
+
+def leave_out(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> tuple[pd.DataFrame, Flags]:
+    """Leave out the same statements, and tell of which rows (N,); captions stay as they were."""
     result, unknown = table.copy(), foreign(table)
     shortened = np.zeros(len(table), dtype=bool)
     for key in KEYS:
@@ -192,11 +202,7 @@ def abstain(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> pd.D
         result[key] = table[key].astype(object).where(kept, None)
         result[column] = np.where(kept, sure, np.nan)
         shortened |= stated & ~kept
-    captions = [
-        "" if far else describe({key: row[key] for key in KEYS}) if short else row["caption"]
-        for far, short, row in zip(unknown, shortened, result.to_dict("records"), strict=True)
-    ]
-    return result.assign(caption=captions)
+    return result, shortened
 
 
 def confidence_scores(table: pd.DataFrame) -> dict[str, dict[str, float | int | None]]:

@@ -11,8 +11,8 @@ from hemblip.morphology.extract import read_sentences
 from hemblip.morphology.schema import KEYS
 from hemblip.morphology.tokens import normalise
 
-_JOINT = re.compile(r"[,;]?\s+(?:(?:and|or|but)\s+)?|[,;]")
-"""What joins two statements without being part of them."""
+_JOINT = re.compile(r"[,;]?\s+(?P<word>(?:and|or|but)\s+)?|[,;]")
+"""What joins two statements without being part of them, unless one goes on behind it: "no vacuoles or granules"."""
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|\n")
 
 
@@ -78,8 +78,12 @@ def cut(text: str, statements: Iterable[Located]) -> list[tuple[str, tuple[str, 
             at[index] = (*at[index], place.key)
     for joint in _JOINT.finditer(text):
         start, end = joint.span()
-        if at[max(0, start - 1)] != at[min(end, len(text) - 1)]:
-            at[start:end] = [()] * (end - start)
+        before, after = at[max(0, start - 1)], at[min(end, len(text) - 1)]
+        if before != after:
+            goes_on = joint["word"] and set(before) & set(after)
+            apart = joint.start("word") if goes_on else end
+            at[start:apart] = [()] * (apart - start)
+            at[apart:end] = [after] * (end - apart)
     edges = [0, *(index for index in range(1, len(text)) if at[index] != at[index - 1]), len(text)]
     return [(text[start:end], at[start]) for start, end in pairwise(edges) if start < end]
 

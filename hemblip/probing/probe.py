@@ -11,6 +11,7 @@ import pandas as pd
 from hemblip.atomic import write_text
 from hemblip.data import ExternalCells, InternalCells
 from hemblip.data.records import INTERNAL
+from hemblip.data.sources.synthetic import DRAWN, all_drawn
 from hemblip.errors import ConfigError
 from hemblip.plain_text import csv_text
 from hemblip.probing.backbones import Backbone
@@ -72,7 +73,8 @@ def probe(
     table = pd.DataFrame(rows)
     folder = _new_folder(runs_folder() / name)  # only now: what failed before leaves none
     for task, points in maps.items():
-        draw_map(points, TASKS[task].classes, _title(task, figure), folder / f"map_{task}.png")
+        title = _title(task, figure) + (f"\n{DRAWN}" if all_drawn(cells["source"]) else "")
+        draw_map(points, TASKS[task].classes, title, folder / f"map_{task}.png")
     write_text(folder / "table3.csv", csv_text(table))
     settings = {"seed": seed, "cells": cells["split"].value_counts().to_dict()}
     write_text(folder / "probe.json", json.dumps({"settings": settings, "rows": rows, "details": details}, indent=1))

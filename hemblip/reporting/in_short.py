@@ -21,6 +21,7 @@ from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.statements import pair_in_words
+from hemblip.reporting.sureness import kept_promise
 from hemblip.splits import cells_of
 
 NAMED = 3
@@ -69,7 +70,10 @@ def in_short(comparison: Comparison) -> list[InShort]:
         for model in comparison.models:
             if split in model.scored and model.scored[split].keys:
                 table = model.scored[split].table
-                found.append(InShort(f"{model.name}, {cells_of(split)}", _sentences(table), look_first(table)))
+                told = _sentences(table)
+                if promised := kept_promise(comparison, model, split):
+                    told.append(promised)
+                found.append(InShort(f"{model.name}, {cells_of(split)}", told, look_first(table)))
     return found
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds, promise
+from hemblip.metrics.abstention import abstain, area_under_risk, fit_thresholds, foreign, leave_out, promise
 from hemblip.metrics.asked import Choice, choose, is_asked, told_and_asked
 from hemblip.metrics.calibration import calibrated, expected_calibration_error, fit_temperatures, judged
-from hemblip.metrics.verdicts import Verdict, annotated, can_be_judged, verdict_matrix, verdicts_of
+from hemblip.metrics.verdicts import Verdict, Verdicts, annotated, can_be_judged, verdict_matrix, verdicts_of
 from hemblip.morphology import KEYS
 from hemblip.morphology.schema import words
 from hemblip.predictions import CONFIDENCE_KEYS, annotated_keys
@@ -19,6 +19,9 @@ from hemblip.splits import place_of
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+NAMED = 3
+"""Attributes that a sentence names."""
 
 NO_CONFIDENCES = "no statement with a confidence is about an annotated attribute"
 
@@ -85,13 +88,12 @@ def _figures(comparison: Comparison, model: Contestant, split: str) -> list[Esti
     if not len(sure):
         return [Estimate(None, reason=NO_CONFIDENCES)] * 5
     found = [_known(expected_calibration_error(sure, right)), None, _known(area_under_risk(sure, right)), None, None]
-    if not has_statement_confidences(validation) or not has_statement_confidences(table):
+    if validation is None or (left := _left(comparison, model, split)) is None:
         missing = Estimate(None, reason=NO_VALIDATION)
         return [missing if figure is None else figure for figure in found]
-    assert validation is not None
     scaled = statements(calibrated(table, fit_temperatures(validation)))
     found[1] = _known(expected_calibration_error(*scaled))
-    kept, wrong = _abstained(table, fit_thresholds(validation, comparison.risk))
+    kept, wrong = _shares(left)
     found[3] = Estimate(kept, percent=True, digits=1, reason=NO_CONFIDENCES)
     found[4] = Estimate(wrong, percent=True, digits=1, reason="nothing is sure enough to be stated")
     return [figure for figure in found if figure is not None]
@@ -169,9 +171,38 @@ def _known(value: float | None) -> Estimate:
     return Estimate(value, reason=NO_CONFIDENCES)
 
 
-def _abstained(table: pd.DataFrame, thresholds: Mapping[str, float | None]) -> tuple[float | None, float | None]:
-    """Share of annotated attributes still stated, and share wrong of those."""
-    judged = verdict_matrix(abstain(table, thresholds))
+def kept_promise(comparison: Comparison, model: Contestant, split: str) -> str:
+    """Say in a sentence whether the risk that is aimed at holds on a set of cells; empty where this is not known."""
+    if (left := _left(comparison, model, split)) is None:
+        return ""
+    kept, wrong = _shares(left)
+    if kept is None or wrong is None:
+        return ""
+    shares = {words(key).lower(): _shares(left[:, [place]])[1] or 0.0 for place, key in enumerate(KEYS)}
+    broken = sorted((-share, name) for name, share in shares.items() if share > comparison.risk)
+    told = (
+        f"Captions that leave out what is not sure enough for at most {comparison.risk:.0%} wrong state "
+        f"{100 * kept:.0f}\u00a0% of what is annotated, and {100 * wrong:.1f}\u00a0% of that is wrong"
+    )
+    if broken:
+        named = ", ".join(f"{name} {-share:.0%}" for share, name in broken[:NAMED])
+        told += f"; more than promised of {named}: the promise is for cells like those of validation"
+    told += "."
+    if far := int(foreign(model.scored[split].table).sum()):
+        told += f" Of {far:,} cells that are unlike the training cells they state nothing."
+    return told
+
+
+def _left(comparison: Comparison, model: Contestant, split: str) -> Verdicts | None:
+    """Verdicts (N, 15) of what is still stated at the risk; None without confidences."""
+    table, validation = model.scored[split].table, model.validated(split)
+    if validation is None or not (has_statement_confidences(validation) and has_statement_confidences(table)):
+        return None
+    return verdict_matrix(leave_out(table, fit_thresholds(validation, comparison.risk))[0])
+
+
+def _shares(judged: Verdicts) -> tuple[float | None, float | None]:
+    """Share of annotated attributes that are stated, and share wrong of those."""
     known, made = int(annotated(judged).sum()), int(can_be_judged(judged).sum())
     wrong = made - int((judged == Verdict.RIGHT).sum())
     return (made / known if known else None), (wrong / made if made else None)

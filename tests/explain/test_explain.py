@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_blip import TINY, tiny
 
 from hemblip.cli.main import main
+from hemblip.data.sources.synthetic import DRAWN
 
 SENTENCE = "a small lymphocyte from a healthy person with dense chromatin and no vacuoles ."
 STATED = {"cell_size", "cell_type", "diagnosis", "chromatin", "cytoplasm_vacuoles", "caption"}
@@ -153,3 +154,17 @@ def test_images_with_masks_beside_them_are_tried(run, capsys):
     assert explain(run, "--images", "mine", "--trial", "--method", "[occlusion]") == 0
     assert set(pd.read_csv("out/trial_rows.csv")["cell_id"]) == {"a.png", "b.png"}
     json.dumps(capsys.readouterr().out)
+
+
+def test_drawn_cells_are_called_drawn_and_others_are_not(run, written):
+    words = ("--method", "[random]", "--keys", "[chromatin]")
+    assert explain(run, *words, "--cells", "1") == 0
+    assert sum(text.startswith(f"{DRAWN}\n") for text in written) == 2  # overlay and sheet
+    written.clear()
+    assert explain(run, "--edits", "--cells", "2") == 0
+    assert DRAWN in written
+    written.clear()
+    Path("mine").mkdir()
+    Image.new("RGB", (40, 40), "pink").save("mine/a.png")
+    assert explain(run, *words, "--images", "mine") == 0
+    assert written and not any(DRAWN in text for text in written)

@@ -6,7 +6,7 @@ import pytest
 from morphology.scoring import load
 
 from hemblip.morphology import SCHEMA, STYLES, describe, extract_attributes
-from hemblip.morphology.locate import locate_statements
+from hemblip.morphology.locate import cut, locate_statements
 
 ONE_CELL = {key: values[-1] for key, values in SCHEMA.items()}
 
@@ -82,3 +82,19 @@ def test_in_each_style_the_first_word_that_could_be_another_one_decides(style, t
 def test_a_value_of_two_words_is_located_whole():
     text = "Its nucleus is unsegmented-band."
     assert [text[place.start : place.end] for place in locate_statements(text)] == ["unsegmented-band"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("A cell with no granules and no vacuoles.", ["no granules", "no vacuoles"]),
+        ("A cell with no vacuoles or granules.", ["no vacuoles", "or granules"]),
+        ("Neither granules nor vacuoles are present.", ["Neither granules", "nor vacuoles"]),
+        ("It contains vacuoles and no granules.", ["contains vacuoles", "no granules"]),
+    ],
+)
+def test_what_is_denied_is_not_cut_off_from_its_denial(text, pieces):
+    """Alone, "granules" would be read as saying that there are some."""
+    assert [
+        part for part, keys in cut(text, locate_statements(text)) if {"granules", "cytoplasm_vacuoles"} & {*keys}
+    ] == pieces

@@ -106,6 +106,18 @@ def test_on_paper_headings_stay_with_what_follows_and_figures_are_whole(report, 
     assert found is not None and found[1] == "0" and int(found[2]) > 10
 
 
+def test_print_has_what_is_folded_and_says_how_many_cells_it_leaves_out(report):
+    script = (
+        "dispatchEvent(new Event('beforeprint'));"
+        "const left = document.querySelectorAll('details:not([open])').length;"
+        "document.title = `folded ${left} of ${document.querySelectorAll('details').length}`;"
+    )
+    document, _ = browse(report, script)
+    assert re.search(r"<title>folded 0 of [1-9]", document)
+    (left,) = re.findall(r'<p id="printed">(\d+) of (\d+) cells are printed', document)
+    assert len(shown(document)) == int(left[0]) < int(left[1])
+
+
 def test_nothing_is_wider_than_a_phone(report):
     # A window cannot be as narrow as a phone, a frame can.
     frame = report.with_name("frame.html")

@@ -1,16 +1,24 @@
 """The first screen of a report."""
 
 import base64
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from reporting.run_folders import make_run, manifests
 
+from hemblip.metrics.abstention import abstain, fit_thresholds
 from hemblip.metrics.attributes import error_counts
 from hemblip.metrics.verdicts import Verdict
-from hemblip.predictions import rows
+from hemblip.morphology import KEYS
+from hemblip.morphology.schema import words
+from hemblip.predictions import CONFIDENCE_KEYS, TRUE_PREFIX, UNLIKE, rows, write_predictions
 from hemblip.reporting import in_short
+from hemblip.reporting.comparison import Comparison
 from hemblip.reporting.error_kinds import confusion
 from hemblip.reporting.in_short import InShort, _sentences, look_first
+from hemblip.run import Run
 
 
 def table():
@@ -50,6 +58,28 @@ def test_types_are_as_bad_as_the_share_wrong_of_their_own_statements():
     )
     (said,) = (line for line in _sentences(told) if line.startswith("Cells described worst"))
     assert said.endswith("monocyte in 40\u00a0%, lymphocyte in 10\u00a0% of the annotated statements.")
+
+
+def test_a_promise_that_does_not_hold_is_said_in_the_summary(workplace):
+    """Validation is nearly always right and sure; external cells are not, and some of them are unlike the others."""
+    run = Run(make_run(Path("runs/a/version_0"), manifests(40, 32), 0.99, baselines=False))
+    external = run.predictions("external")
+    stated = external[list(KEYS)].notna().to_numpy()
+    external = external.assign(**dict(zip(CONFIDENCE_KEYS, np.where(stated, 0.99999, np.nan).T, strict=True)))
+    external[UNLIKE] = [1.0] * 3 + [0.5] * (len(external) - 3)
+    write_predictions(external, run.rows_of("external"))
+    shown = in_short.in_short(Comparison([Run(run.folder)], risk=0.2))
+    told = {one.title.split(", ")[1]: one.sentences[-1] for one in shown}
+    left = abstain(external, fit_thresholds(run.validation, 0.2))
+    made = {}
+    for key in KEYS:
+        judged = left[left[key].notna() & left[TRUE_PREFIX + key].notna()]
+        made[key] = judged[key] != judged[TRUE_PREFIX + key]
+    wrong, worst = pd.concat(made).mean(), max(made, key=lambda key: made[key].mean() if len(made[key]) else 0)
+    assert wrong > 0.2 and f"and {100 * wrong:.1f}\u00a0% of that is wrong; more" in told["external cells"]
+    assert f"more than promised of {words(worst).lower()} {made[worst].mean():.0%}" in told["external cells"]
+    assert told["external cells"].endswith("Of 3 cells that are unlike the training cells they state nothing.")
+    assert "of that is wrong." in told["internal cells"] and "unlike" not in told["internal cells"]
 
 
 @pytest.mark.parametrize(

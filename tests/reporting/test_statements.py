@@ -2,6 +2,8 @@
 
 import base64
 import io
+import re
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -53,6 +55,25 @@ def test_pieces_make_up_the_caption_and_mark_the_words_that_state():
 
 def test_no_verdict_is_told_by_colour_alone():
     assert len(set(MARKS.values())) == len(MARKS)
+
+
+def test_bars_are_told_apart_without_colour():
+    """Contrast of luminance (WCAG) of each two kinds beside each other; plausible errors are hatched."""
+
+    def light(colour):
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.05 + float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    style = (files("hemblip.reporting") / "templates/report.css").read_text()
+    found = dict(re.findall(r"^i\.(\w+) { background: (.*); }$", style, re.M))
+    assert set(found) == {"right", "near", "wrong", "omitted"} and "gradient" in found["near"]
+    plain = [
+        light((part * 2)[:6]) for part in (found[name].removeprefix("#") for name in ("omitted", "right", "wrong"))
+    ]
+    hatched = [light(part) for part in re.findall("#(.{6})", found["near"])]
+    assert plain[0] / plain[1] > 1.8 and plain[1] / plain[2] > 5  # white, light, dark
+    assert max(hatched) / min(hatched) > 1.8 and min(hatched) / plain[2] > 5
 
 
 @pytest.mark.parametrize("caption", ["", "   ", "…", "nothing to see"])
