@@ -75,13 +75,16 @@ def edit_rows(captioner: Captioner, source: Synthetic, cells: pd.DataFrame, crop
         the statement may follow the edit, as the colour of granules does that come or go.
 
     Raises:
-        DataError: the cells are not those of the source.
+        DataError: the cells are not those of the source, or too few to have other values to change to.
     """
     if not len(cells):
         raise DataError("--edits draws cells again, but the run has no drawn test cells; give masks of real ones")
     plain = {row["cell_id"]: _drawn(source, row, {key: row[key] for key in KEYS}) for row in cells.to_dict("records")}
     before = dict(zip(plain, _stated(captioner, list(plain.values()), crop), strict=True))
-    todo = list(edits(cells))
+    if not (todo := list(edits(cells))):
+        raise DataError(
+            f"--edits: of {len(cells)} drawn cells none has a value that another one has not; give more --cells"
+        )
     after = _stated(captioner, (_drawn(source, row, changed) for row, _, _, changed in todo), crop, len(todo))
     rows = []
     for (row, edited, value, changed), stated in zip(todo, after, strict=True):

@@ -96,6 +96,7 @@ def test_edits_of_captions_that_state_nothing_are_refused(run, capsys, monkeypat
         (["--keys", "[granules]"], "no caption of 8 cells states granules"),
         (["--split", "external"], "--split external: the run's data has no such cells; it has"),
         (["--cells", "0"], "--cells is 0"),
+        (["--edits", "--cells", "1"], "--edits: of 1 drawn cells none has a value that another has not"),
         (["--images", "plain", "--trial"], "cell '1.png' has no mask"),
         (["--images", "plain", "--edits"], "cell '1.png' has no mask"),
         (["--images", "plain", "--method", "[parts]"], "--method parts needs masks"),
@@ -161,7 +162,7 @@ def test_drawn_cells_are_called_drawn_and_others_are_not(run, written):
     assert explain(run, *words, "--cells", "1") == 0
     assert sum(text.startswith(f"{DRAWN}\n") for text in written) == 2  # overlay and sheet
     written.clear()
-    assert explain(run, "--edits", "--cells", "2") == 0
+    assert explain(run, "--edits", "--cells", "6") == 0
     assert DRAWN in written
     written.clear()
     Path("mine").mkdir()
