@@ -26,6 +26,9 @@ KEY_VARIABLE, URL_VARIABLE, MODEL_VARIABLE = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 BUSY = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
 """Statuses after which the same request may succeed."""
 
+RENAMED = "max_completion_tokens"
+"""What OpenAI's reasoning models call `max_tokens`, which others alone know; a refusal names it."""
+
 LONGEST_WAIT = 600.0
 """Seconds; a server that asks for more is out of quota rather than busy."""
 
@@ -88,7 +91,7 @@ class Endpoint:
                 f"{settings}.base_url is '{base_url}'; set it or the environment variable {URL_VARIABLE}, "
                 "for example to http://localhost:8000/v1"
             )
-        self._retries, self._backoff = retries, backoff
+        self._retries, self._backoff, self._limit = retries, backoff, "max_tokens"
         self._turns = _Turns(requests_per_minute)
         key = _key()
         self._headers = {} if key else {"Authorization": openai.Omit()}
@@ -110,21 +113,23 @@ class Endpoint:
             ) from None
 
     def complete(
-        self, messages: Sequence[dict[str, Any]], temperature: float, max_tokens: int | None = None
+        self, messages: Sequence[dict[str, Any]], temperature: float | None, max_tokens: int | None = None
     ) -> Completion:
         """Ask for one completion.
 
         Args:
             messages: of the chat, as OpenAI's interface has them; their contents may hold images.
-            temperature: of sampling.
+            temperature: of sampling; None leaves it to the server.
             max_tokens: most that is written; None leaves it to the server.
 
         Raises:
             MalformedReplyError: the answer is no completion.
             ModelAccessError: the server refuses, or stays busy or silent through all retries.
         """
-        asked: dict[str, Any] = {"model": self.model, "messages": list(messages), "temperature": temperature}
-        asked |= {} if max_tokens is None else {"max_tokens": max_tokens}
+        limit = self._limit
+        optional = {"temperature": temperature, limit: max_tokens}
+        asked: dict[str, Any] = {"model": self.model, "messages": list(messages)}
+        asked |= {name: value for name, value in optional.items() if value is not None}
         last: object = None
         for attempt in range(self._retries + 1):
             self._turns.wait()
@@ -133,6 +138,9 @@ class Endpoint:
                 return _completion(self._client.chat.completions.create(**asked, extra_headers=self._headers))
             except openai.APIStatusError as error:
                 last = error.status_code
+                if last == 400 and RENAMED in error.response.text and limit != RENAMED:
+                    self._limit = RENAMED
+                    return self.complete(messages, temperature, max_tokens)
                 if last not in BUSY:
                     raise ModelAccessError(self._refusal(error)) from None
                 wait = _seconds(error.response.headers.get("Retry-After"))

@@ -53,8 +53,8 @@ class ApiCaptioner(Captioner):
         system_prompt: who it is; may be empty.
         shots: example cells with their captions before each question, of as many cell types as there are.
         examples: manifest whose training cells are the examples; those of the cells' own training split if left out.
-        temperature: of sampling; 0 takes the likeliest words.
-        max_tokens: most that it writes a cell.
+        temperature: of sampling; 0 takes the likeliest words, None leaves it to a model that allows no other.
+        max_tokens: most that it writes a cell, what it thinks included.
         image_size: side in pixels at which cells are sent.
         workers: requests at a time.
         timeout: seconds for one request.
@@ -82,7 +82,7 @@ class ApiCaptioner(Captioner):
         system_prompt: str = SYSTEM_PROMPT,
         shots: int = 0,
         examples: str | None = None,
-        temperature: float = 0.0,
+        temperature: float | None = 0.0,
         max_tokens: int = 200,
         image_size: int = 384,
         workers: int = 4,
@@ -98,7 +98,8 @@ class ApiCaptioner(Captioner):
     ) -> None:
         super().__init__()
         for name, value in (("shots", shots), ("temperature", temperature), ("retries", retries)):
-            check_range(f"model.init_args.{name}", value, at_least=0)
+            if value is not None:
+                check_range(f"model.init_args.{name}", value, at_least=0)
         for name, value in (("max_tokens", max_tokens), ("image_size", image_size), ("workers", workers)):
             check_range(f"model.init_args.{name}", value, at_least=1)
         for name, limit in (("timeout", timeout), ("backoff", backoff), ("requests_per_minute", requests_per_minute)):

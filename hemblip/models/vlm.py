@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from hemblip.data.dataset import Batch
-from hemblip.errors import ConfigError
+from hemblip.errors import ConfigError, check_range
 from hemblip.models.access import check_found, check_memory, reaching, weight_bytes, where
 from hemblip.models.adapters import add_adapters
 from hemblip.models.answering import answer_ids
@@ -72,7 +72,7 @@ class VlmCaptioner(ChatCaptioner):
         **optimisation: `learning_rate`, `weight_decay`, `warmup`, `schedule` of `Captioner`.
 
     Raises:
-        ConfigError: the model is of no kind whose prompts are known, or lacks weights.
+        ConfigError: the model is of no kind whose prompts are known, cannot be asked so, or lacks weights.
         ModelAccessError: no network, token, licence or memory.
     """
 
@@ -95,6 +95,7 @@ class VlmCaptioner(ChatCaptioner):
         **optimisation: Any,
     ) -> None:
         super().__init__(decoding=decoding, **optimisation)
+        check_range("model.init_args.image_size", image_size, at_least=1)
         revision = revision or REVISIONS.get(pretrained)
         self.pretrained, self.revision, self.adaptation = pretrained, revision, adaptation
         self.image_size, self.system_prompt, self.question = image_size, system_prompt, question
@@ -117,6 +118,11 @@ class VlmCaptioner(ChatCaptioner):
         config = self.model.config
         self.image_token: int = getattr(config, "image_token_id", None) or config.image_token_index
         self.end = end_of_turn(self.tokenizer)
+        if self.tokenizer.pad_token_id in (None, self.end):  # it is left out of losses, and never written
+            raise ConfigError(
+                f"pretrained '{pretrained}' has no padding token beside the one that ends an answer; name another "
+                "`pad_token` in its tokenizer_config.json"
+            )
         self._accepted = set(inspect.signature(self.model.forward).parameters)
         with torch.no_grad():
             blank = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)

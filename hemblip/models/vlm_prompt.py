@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 
 from hemblip.errors import ConfigError
@@ -49,19 +50,30 @@ def prompt_ids(tokenizer: Any, kind: str, system_prompt: str, question: str, ima
         Token ids (P,), on the CPU.
 
     Raises:
-        ConfigError: prompts of this kind of model are not known.
+        ConfigError: prompts of this kind of model are not known, or the model cannot be asked so.
     """
     if kind not in BLOCKS:
         raise ConfigError(f"a model of kind '{kind}' is not known; take one of {', '.join(BLOCKS)}")
     placeholder, block = BLOCKS[kind]
+    if placeholder in system_prompt + question:
+        raise ConfigError(f"the question '{question}' holds {placeholder}, which stands for the image; leave it out")
     if kind == "paligemma":
+        if system_prompt:
+            raise ConfigError(f"model.init_args.system_prompt: a model of kind '{kind}' reads none; leave it empty")
         text = f"{placeholder}{tokenizer.bos_token}{question}\n"
+    elif not tokenizer.chat_template:
+        raise ConfigError(
+            f"pretrained: this model of kind '{kind}' has no chat template; take one that was taught to answer (`-it`, "
+            "`-Instruct`)"
+        )
     else:
-        text = tokenizer.apply_chat_template(turns(system_prompt, question), tokenize=False, add_generation_prompt=True)
+        text = _written(tokenizer, turns(system_prompt, question), add_generation_prompt=True)
     if text.count(placeholder) != 1:
         raise ConfigError(f"the chat template of a model of kind '{kind}' writes no {placeholder} for an image")
-    tokens = tokenizer.convert_ids_to_tokens(image_token) * count
+    tokens = (tokenizer.convert_ids_to_tokens(image_token) or "") * count
     ids = tokenizer(text.replace(placeholder, block.format(tokens=tokens)), add_special_tokens=False)["input_ids"]
+    if ids.count(image_token) != count:
+        raise ConfigError(f"pretrained: its tokenizer does not have image token {image_token} of its config.json")
     return torch.tensor(ids, dtype=torch.long)
 
 
@@ -80,6 +92,14 @@ def end_of_turn(tokenizer: Any) -> int:
     if not tokenizer.chat_template:
         return end
     chat = [*turns("", "?"), {"role": "assistant", "content": [{"type": "text", "text": ANSWERED}]}]
-    after = tokenizer.apply_chat_template(chat, tokenize=False).rpartition(ANSWERED)[2]
+    after = _written(tokenizer, chat).rpartition(ANSWERED)[2]
     ids = tokenizer(after, add_special_tokens=False)["input_ids"]
     return next((token for token in ids if token in tokenizer.all_special_ids), end)
+
+
+def _written(tokenizer: Any, chat: list[dict[str, Any]], **settings: bool) -> str:
+    try:
+        return str(tokenizer.apply_chat_template(chat, tokenize=False, **settings))
+    except TemplateError as error:
+        fix = "; leave model.init_args.system_prompt empty" if chat[0]["role"] == "system" else ""
+        raise ConfigError(f"the model's chat template cannot write a question ({error}){fix}") from error

@@ -174,6 +174,26 @@ def test_a_dry_run_asks_nothing_and_leaves_nothing(config, capsys):
         assert main(["test", "--config", str(TINY), "--dry-run"]) == 2
 
 
+def test_a_reasoning_model_is_asked_in_its_own_words(config):
+    """It knows no `max_tokens` and no temperature; several requests learn it at a time, and later ones know it."""
+
+    def behave(number, body):
+        old = "max_tokens" in body
+        return (400, "Use 'max_completion_tokens' instead.") if old or "temperature" in body else (200, CAPTION)
+
+    with serving(behave) as server:
+        config(server)
+        captioner = ApiCaptioner("served", server.url, image_size=8, temperature=None, retries=0)
+        cells = [np.full((8, 8, 3), grey, np.uint8) for grey in range(6)]
+        assert [one.caption for one in captioner.describe(cells)] == [CAPTION] * 6
+        answered = [body for body in server.asked if "max_completion_tokens" in body]
+        assert len(answered) == 6 and len(server.asked) <= 6 + captioner.workers
+        assert all(body["max_completion_tokens"] == 200 and "temperature" not in body for body in answered)
+        config(server)
+        with pytest.raises(ModelAccessError, match="Use 'max_completion_tokens' instead"):
+            ApiCaptioner("served", server.url, image_size=8).describe(cells[:1])
+
+
 def test_a_server_that_fails_ends_the_test_which_goes_on_later(config, no_report, capsys):
     with serving(lambda number, body: (200, CAPTION) if number <= 10 else (401, "")) as server:
         words = config(server, workers=1)

@@ -1,5 +1,7 @@
 """Any image-text model by name: losses, prompts and images are those of the classes themselves."""
 
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 from models.vlm_twins import KINDS, SIDE, written
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, Gemma3Processor, Idefics3Processor
+from transformers import AutoTokenizer, BertConfig, Gemma3Processor, Idefics3Processor
 
 from hemblip.errors import ConfigError, ModelAccessError
 from hemblip.models import MedGemmaCaptioner, VlmCaptioner
@@ -146,6 +148,47 @@ def test_other_kinds_are_refused(tmp_path):
     BertConfig().save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is of kind 'bert'; take one of gemma3, qwen2_vl"):
         VlmCaptioner(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "template", "settings", "says"),
+    [
+        ("gemma", "", {}, "has no chat template; take one that was taught to answer"),
+        ("smolvlm", "{{ raise_exception('no system here') }}", {}, "cannot write a question .no system here.$"),
+        (
+            "smolvlm",
+            "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}ANSWERED",
+            {"system_prompt": "You read smears."},
+            "leave model.init_args.system_prompt empty",
+        ),
+        ("paligemma", None, {"system_prompt": "You read smears."}, "reads none; leave it empty"),
+        ("smolvlm", None, {"question": "<image> What is it?"}, "holds <image>, which stands for the image"),
+        ("qwen", None, {"image_size": 0}, "image_size is 0; it is at least 1"),
+    ],
+)
+def test_what_a_model_cannot_be_asked_is_refused(folders, tmp_path, kind, template, settings, says):
+    shutil.copytree(folders[kind], tmp_path / "model")
+    if template is not None:
+        words = AutoTokenizer.from_pretrained(tmp_path / "model")
+        words.chat_template = template or None
+        (tmp_path / "model/chat_template.jinja").unlink()
+        words.save_pretrained(tmp_path / "model")
+    with pytest.raises(ConfigError, match=says):
+        VlmCaptioner(str(tmp_path / "model"), **{"image_size": SIDE, **settings})
+
+
+def test_a_tokenizer_of_another_model_is_refused(folders, tmp_path):
+    """One whose padding is the end of an answer, which would never be learnt or written; one without image tokens."""
+    shutil.copytree(folders["smolvlm"], tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    (tmp_path / "model/config.json").write_text(json.dumps(config | {"image_token_id": 99_999}))
+    with pytest.raises(ConfigError, match="tokenizer does not have image token 99999"):
+        VlmCaptioner(str(tmp_path / "model"), image_size=SIDE)
+    words = AutoTokenizer.from_pretrained(tmp_path / "model")
+    words.pad_token = words.eos_token
+    words.save_pretrained(tmp_path / "model")
+    with pytest.raises(ConfigError, match="no padding token beside the one that ends an answer"):
+        VlmCaptioner(str(tmp_path / "model"), image_size=SIDE)
 
 
 @pytest.mark.parametrize("precision", ["16-mixed", "16-true", "transformer-engine-float16"])
