@@ -101,6 +101,13 @@ def test_a_file_of_questions_is_a_source(published):
     assert sorted(published.excluded) == ["instr.jsonl row 4", "instr.jsonl row 5"]
 
 
+def test_marks_of_the_image_are_left_out_of_questions(published):
+    told = [{**LINES[0], "question": "<image>\nWhat size is the cell?"}, {**LINES[1], "question": "<image>"}]
+    Path("instr.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    table = QuestionFile("instr.jsonl").records()
+    assert table["question"].tolist() == ["What size is the cell?"] and table["cell_size"].tolist() == ["large"]
+
+
 def test_images_of_a_file_are_decoded_once(published):
     data = ExternalCells([published], image_size=16, cache="cache")
     data.setup()

@@ -12,6 +12,9 @@ from hemblip.data.sources.source import Source, locate
 from hemblip.data.tables import tables_in
 from hemblip.morphology.questions import read_answer, understood
 
+IMAGE_MARK = "<image>"
+"""Where LLaVA's form puts the image into a question; each model has its own place and mark for it."""
+
 
 class QuestionFile(Source):
     """Questions about images, each with its answer; a row a question.
@@ -40,7 +43,7 @@ class QuestionFile(Source):
             folder = locate(self.images, "give the folder of its images") if self.images else path.parent
             for number, record in enumerate(table.rows, 1):
                 entry, file = f"{path.name} row {number}", record["image"]
-                question, answer = record[QUESTION], record["answer"]
+                question, answer = record[QUESTION].replace(IMAGE_MARK, "").strip(), record["answer"]
                 if not (question and answer):
                     self.exclude(entry, "no question" if not question else "no answer")
                 elif image := self._image(entry, folder, file):
