@@ -83,7 +83,7 @@ def edit_rows(captioner: Captioner, source: Synthetic, cells: pd.DataFrame, crop
     before = dict(zip(plain, _stated(captioner, list(plain.values()), crop), strict=True))
     if not (todo := list(edits(cells))):
         raise DataError(
-            f"--edits: of {len(cells)} drawn cells none has a value that another one has not; give more --cells"
+            f"--edits: of {len(cells)} drawn cells none has a value that another has not; give more --cells"
         )
     after = _stated(captioner, (_drawn(source, row, changed) for row, _, _, changed in todo), crop, len(todo))
     rows = []
