@@ -42,7 +42,8 @@ def draw_panels(cards: Sequence[Card], stem: Path) -> list[Path]:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.axis("off")
-    _legend(axes, DRAWN if all_drawn(card.source for card in cards) else "")
+    sure = any(piece.confidence is not None for card in cards for answer in card.answers for piece in answer.pieces)
+    _legend(axes, DRAWN if all_drawn(card.source for card in cards) else "", sure)
     top = 0.45
     for card, found, used in zip(cards, lines, heights, strict=True):
         _draw_image(axes, card, top)
@@ -68,10 +69,12 @@ def _blocks(card: Card) -> list[list[Word]]:
 
 
 def _pieces(answer: Answer) -> list[Word]:
-    return [
-        (piece.text if piece.verdict is None else MARKS[piece.verdict] + piece.text, piece.verdict)
-        for piece in answer.pieces
-    ]
+    found: list[Word] = []
+    for piece in answer.pieces:
+        mark = "" if piece.verdict is None else MARKS[piece.verdict]
+        sure = "" if piece.confidence is None else f" ({100 * piece.confidence:.0f})"
+        found.append((f"{mark}{piece.text}{sure}", piece.verdict))
+    return found
 
 
 def _words(label: str, pieces: Sequence[Word]) -> list[Word]:
@@ -138,7 +141,7 @@ def _draw_image(axes: Axes, card: Card, top: float) -> None:
     )
 
 
-def _legend(axes: Axes, banner: str) -> None:
+def _legend(axes: Axes, banner: str, sure: bool) -> None:
     x = 0.1
     axes.text(WIDTH - 0.1, 0.1, banner, weight="bold", size=SIZE, va="center", ha="right")
     for verdict, meaning in VERDICTS.items():
@@ -146,3 +149,5 @@ def _legend(axes: Axes, banner: str) -> None:
             text = f"{MARKS[verdict]} {meaning}"
             axes.text(x, 0.1, text, color=COLOURS[verdict], fontproperties=_FONT, va="center")
             x += _width(text) + 0.3
+    if sure:
+        axes.text(x, 0.1, "(97): 97 % sure", fontproperties=_FONT, va="center")

@@ -86,12 +86,16 @@ class Statement:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a caption and the attributes that it states; `verdict` is None where nothing is stated."""
+    """A stretch of a caption and the attributes that it states; `verdict` is None where nothing is stated.
+
+    `confidence` is that of its least sure statement, 0 to 1; None where it is not known.
+    """
 
     text: str
     verdict: Verdict | None = None
     note: str = ""
     keys: tuple[str, ...] = ()
+    confidence: float | None = None
 
 
 def pair_in_words(row: Mapping[str, Any], rule: Rule) -> str:
@@ -129,4 +133,5 @@ def _piece(text: str, statements: list[Statement]) -> Piece:
         return Piece(text)
     verdicts, keys = {statement.verdict for statement in statements}, tuple(s.key for s in statements)
     worst = next(verdict for verdict in _WORST if verdict in verdicts)
-    return Piece(text, worst, "; ".join(f"{MARKS[s.verdict]} {s}" for s in statements), keys)
+    least = min((s.confidence for s in statements if s.confidence is not None), default=None)
+    return Piece(text, worst, "; ".join(f"{MARKS[s.verdict]} {s}" for s in statements), keys, least)

@@ -118,6 +118,17 @@ def test_a_figure_of_cells_is_drawn(workplace):
         assert image.width > 500 and image.height > len(rows) * 200  # a row of text and image a cell
 
 
+def test_a_figure_says_how_sure_each_statement_is(workplace, written):
+    cell = row(CAPTION, **TRUTH) | {"image": "gone.png", "cell_id": "a", "split": "test", "source": "lab"}
+    cell |= {"reference": CAPTION, "confidence": None}
+    draw_panels([make_card({"m": cell}, 64)], workplace / "plain")
+    assert not any("sure" in text for text in written)
+    written.clear()
+    draw_panels([make_card({"m": cell | {"confidence_chromatin": 0.714}}, 64)], workplace / "sure")
+    assert "(97): 97 % sure" in written
+    assert sum("(71)" in text for text in written) == 2 and not any("(nan)" in text for text in written)  # PNG and PDF
+
+
 @pytest.mark.parametrize(("side", "crop", "share"), [(200, 1.0, 0.25), (400, 1.0, 0.125), (400, 0.5, 0.25)])
 def test_the_scale_bar_is_five_micrometres_long(tmp_path, side, crop, share):
     Image.new("RGB", (side, side + 40), "#804060").save(tmp_path / "cell.png")
