@@ -168,3 +168,13 @@ HEADS: Mapping[str, Callable[..., Predict]] = MappingProxyType(
     {"cosine": fit_cosine, "released": fit_released, "linear": fit_linear, "knn": fit_neighbours}
 )
 """By the name that a config uses."""
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "cosine": "the paper's head, started at the classes' means, in batches of 64",
+        "released": "as in the paper's code: started at random, in batches of up to 2,048, with a falling rate",
+        "linear": "logistic regression",
+        "knn": "a vote of the nearest training cells",
+    }
+)
+"""In words."""

@@ -17,7 +17,7 @@ from hemblip.plain_text import csv_text
 from hemblip.probing.backbones import Backbone
 from hemblip.probing.features import embed_cells
 from hemblip.probing.figure import Map, draw_map, plane
-from hemblip.probing.heads import HEADS, Features, Standardize
+from hemblip.probing.heads import HEADS, MEANINGS, Features, Standardize
 from hemblip.probing.table import Probe, Row
 from hemblip.probing.tasks import TASKS
 from hemblip.versions import make_version, next_version, runs_folder
@@ -110,7 +110,7 @@ def embed_all(
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Lay the table out as the paper does, as text: accuracy and weighted F1, then why some are not available."""
+    """Lay the table out as the paper does, as text: accuracy and weighted F1, why some are n/a, what heads are."""
     columns = {
         f"{place} {short}": table[f"{place}_{metric}"].map(_cell)
         for place in ("internal", "external")
@@ -121,7 +121,8 @@ def summary(table: pd.DataFrame) -> str:
     reasons = [
         f"{title}: {value}" for title, value in zip(found["title"], found["value"], strict=True) if "n/a" in str(value)
     ]
-    return "\n".join([laid_out.to_string(index=False), *reasons])
+    meanings = [f"{head}: {MEANINGS[head]}" for head in table["head"].unique() if head in MEANINGS]
+    return "\n".join([laid_out.to_string(index=False), *reasons, *meanings])
 
 
 def _cell(value: object) -> str:

@@ -74,7 +74,8 @@ def test_table_details_and_maps_are_written(cells, tmp_path, capsys):
         "map_subtype.png",
         "map_subtype_or_healthy.png",
     ]
-    assert "Majority" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Majority" in told and "\nknn: a vote of the nearest training cells" in told
 
 
 def test_runs_do_not_overwrite_each_other_and_are_the_same(cells, tmp_path):
