@@ -362,3 +362,5 @@ def test_the_column_that_is_told_is_scored_though_another_has_its_name(tmp_path)
     rows = run.predictions("test")
     assert rows["caption"].tolist() == ["A monocyte.", "None."] and rows["cell_type"].tolist() == ["monocyte", None]
     assert rows["reference"].tolist() == ["A monocyte.", "A cell."] and run.label.startswith("mine")
+    with pytest.raises(DataError, match="there is no 'truth' for reference; the table has caption, revised"):
+        runs_of_table(table, {"reference": "truth"})

@@ -124,7 +124,8 @@ def _beside_majority(run: Run) -> Run:
 
 
 def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
-    found = read_table(path, ["caption"], columns)
+    told = {name: column for name, column in (columns or {}).items() if name not in ALTERNATIVES}
+    found = read_table(path, ["caption"], told)
     if not found.rows:
         raise DataError(f"{path}: holds no rows; give a table with captions")
     if not any(row["caption"] for row in found.rows):
@@ -167,7 +168,9 @@ def _read(path: Path, columns: Mapping[str, str] | None) -> pd.DataFrame:
 
 def _column(table: Table, name: str, columns: Mapping[str, str] | None) -> str:
     names = {column.lower(): column for column in table.columns}
-    return (columns or {}).get(name) or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
+    if (told := (columns or {}).get(name)) is not None and told not in table.columns:
+        raise DataError(f"columns: there is no '{told}' for {name}; the table has {', '.join(table.columns)}")
+    return told or next((names[one] for one in ALTERNATIVES[name] if one in names), "")
 
 
 def _value(column: str, text: str, path: Path) -> object:

@@ -1,6 +1,7 @@
 """The located words decide: with those of another value the text states another value, with other words it does not."""
 
 import random
+import re
 
 import pytest
 from hypothesis import assume, given, settings
@@ -82,7 +83,8 @@ def check(text, key, others):
     one, found = located[key], words_of(others, key)
     if found is None or found[0] == one.value or {found[0], one.value} == {"AML", "APML"}:  # named more exactly
         return
-    texts = list(exchanges(text, one.words, others, found[1]))
+    # A hyphen that lost both of its words is an answer of its own: "texture -".
+    texts = [new for new in exchanges(text, one.words, others, found[1]) if not re.search(r" -(?!\w)", new)]
     changed = next((new for new in texts if extract_attributes(new)[key] != one.value), None)
     assert changed is not None, (key, one.value, text, texts)
     if NEGATIVE_VALUES.get(key) in (found[0], one.value):  # a denial goes over to what comes after it
