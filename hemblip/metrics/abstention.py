@@ -18,7 +18,6 @@ Flags = NDArray[np.bool_]
 DOUBT = {0.1: 0.1, 0.25: 0.1, 0.4: 0.2, 0.5: 0.0, 0.6: 0.0, 0.7: 0.2, 0.8: 0.0, 0.9: 0.0, 0.95: 0.0, 1.0: 0.4}
 """Of the statements, the surest ones: what is tried, the fewest first, and its own part of the doubt."""
 
-
 FOREIGN = 0.99
 """Share of the validation cells that are more like the training cells, above which a cell is called unlike them."""
 

@@ -21,11 +21,8 @@ from hemblip.predictions import CONFIDENCE_PREFIX, TRUE_PREFIX
 from hemblip.reporting.comparison import Comparison, Contestant
 from hemblip.reporting.layout import Column, Estimate, Row, Table
 from hemblip.reporting.statements import pair_in_words
-from hemblip.reporting.sureness import kept_promise
+from hemblip.reporting.sureness import NAMED, kept_promise
 from hemblip.splits import cells_of
-
-NAMED = 3
-"""Attributes, types and pairs of values that a sentence names."""
 
 FEWEST = 5
 """Annotated cells below which a type is not called bad."""

@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 NAMED = 3
-"""Attributes that a sentence names."""
+"""Attributes, types and pairs of values that a sentence names."""
 
 NO_CONFIDENCES = "no statement with a confidence is about an annotated attribute"
 
